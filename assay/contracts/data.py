@@ -1,0 +1,119 @@
+"""Governed data: sources come in, an immutable dataset comes out."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+from temporalio import activity
+
+from assay.contracts.base import CodeCount, Digest, Message, Person, Reference, Slug, Version
+from assay.contracts.policy import Decision
+
+Tier = Literal["human-gold", "curated", "scraped"]
+Purpose = Literal["train-tenant-model", "train-shared-model", "evaluate"]
+Consent = Literal["granted", "contract", "not-required", "withdrawn", "unknown"]
+RowKind = Literal["call", "refusal", "replay"]
+
+
+class Source(Message):
+    """Where rows come from and under which terms. A row's own `licence`, `consent`, `purposes` narrow these."""
+
+    name: Slug
+    uri: str = Field(description="path or file URL of a JSONL file, one row a line")
+    sha256: Digest | None = Field(default=None, description="refused when the bytes differ")
+    system: str = Field(min_length=1, description="the system of record the rows were exported from")
+    owner: Person
+    licence: str = Field(min_length=1, description="SPDX expression")
+    purposes: tuple[Purpose, ...] = Field(min_length=1)
+    consent: Consent
+    retention_days: int = Field(gt=0)
+    tier: Tier
+    regulated: bool = False
+    dpia: Reference | None = Field(default=None, description="signed data protection impact assessment")
+    synthetic_depth: int = Field(default=0, ge=0, description="0 = by people; n = by a model fed with depth n-1")
+
+
+class IntakeRequest(Message):
+    """Make one governed dataset for one tenant."""
+
+    tenant: Slug
+    dataset: Slug
+    version: Version = 1
+    sources: tuple[Source, ...] = Field(min_length=1)
+    purpose: Purpose = "train-tenant-model"
+    requested_by: Person
+
+
+class RowCounts(Message):
+    """What became of the rows; `accepted` includes the redacted ones."""
+
+    read: int = Field(default=0, ge=0)
+    accepted: int = Field(default=0, ge=0)
+    redacted: int = Field(default=0, ge=0)
+    refused: int = Field(default=0, ge=0)
+    refused_by_code: tuple[CodeCount, ...] = ()
+    redacted_by_code: tuple[CodeCount, ...] = ()
+
+
+class ScreenJob(Message):
+    """Screen one source of one request."""
+
+    tenant: Slug
+    dataset: Slug
+    purpose: Purpose
+    source: Source
+
+
+class ScreenedSource(Message):
+    """Rows that passed (Parquet) and a ledger entry for every row, passed or not (Parquet)."""
+
+    source: Slug
+    rows: Reference
+    ledger: Reference
+    counts: RowCounts
+    decisions: tuple[Decision, ...]
+
+
+class SealJob(Message):
+    """Bind screened sources into one dataset."""
+
+    request: IntakeRequest
+    screened: tuple[ScreenedSource, ...]
+
+
+class Dataset(Message):
+    """An immutable dataset; `id` is the digest of its manifest."""
+
+    id: Digest
+    manifest: Reference
+    counts: RowCounts
+
+
+class IntakeStatus(Message):
+    """Where an intake stands, as its `status` query answers."""
+
+    stage: Literal["screening", "sealing", "sealed", "refused", "failed"] = "screening"
+    sources_done: int = 0
+    sources_total: int = 0
+    counts: RowCounts = RowCounts()
+    dataset: Dataset | None = None
+
+
+@activity.defn
+def screen_source(job: ScreenJob) -> ScreenedSource:
+    """Read, scan and decide every row of one source.
+
+    Raises InputRefused (malformed line with its number, wrong encoding, unknown field, digest mismatch, licence
+    that is no SPDX expression), PolicyUndefined, Unavailable.
+    """
+    raise NotImplementedError
+
+
+@activity.defn
+def seal_dataset(job: SealJob) -> Dataset:
+    """Write the manifest, the ledger and the lineage edges; the same job twice seals once.
+
+    Raises InputRefused (`DATASET_EMPTY`).
+    """
+    raise NotImplementedError

@@ -1,0 +1,54 @@
+"""Names that last: task queues, workflow ids, search attributes."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from temporalio.common import SearchAttributeKey
+
+CONTROL_QUEUE: Final = "assay-control"
+DATA_QUEUE: Final = "assay-data"
+TRAINING_QUEUE: Final = "assay-training"
+SERVING_QUEUE: Final = "assay-serving"
+
+TENANT: Final = SearchAttributeKey.for_keyword("AssayTenant")
+MODEL: Final = SearchAttributeKey.for_keyword("AssayModel")
+STAGE: Final = SearchAttributeKey.for_keyword("AssayStage")
+DATASET: Final = SearchAttributeKey.for_keyword("AssayDataset")
+DIGEST: Final = SearchAttributeKey.for_keyword("AssayDigest")
+SEARCH_ATTRIBUTES: Final = (TENANT, MODEL, STAGE, DATASET, DIGEST)
+
+
+def lifecycle_id(tenant: str, model: str, version: int) -> str:
+    """`lifecycle/acme/helpdesk/1`"""
+    return f"lifecycle/{tenant}/{model}/{version}"
+
+
+def intake_id(tenant: str, dataset: str, version: int) -> str:
+    """`intake/acme/support-calls/1`"""
+    return f"intake/{tenant}/{dataset}/{version}"
+
+
+def training_id(tenant: str, model: str, version: int) -> str:
+    """`training/acme/helpdesk/1`"""
+    return f"training/{tenant}/{model}/{version}"
+
+
+def evaluation_id(tenant: str, model: str, version: int) -> str:
+    """`evaluation/acme/helpdesk/1`"""
+    return f"evaluation/{tenant}/{model}/{version}"
+
+
+def promotion_id(tenant: str, model: str, version: int) -> str:
+    """`promotion/acme/helpdesk/1`"""
+    return f"promotion/{tenant}/{model}/{version}"
+
+
+def rollout_id(tenant: str, model: str, version: int) -> str:
+    """`rollout/acme/helpdesk/1`"""
+    return f"rollout/{tenant}/{model}/{version}"
+
+
+def adapter_name(tenant: str, model: str, digest: str) -> str:
+    """Engine-side name of an adapter, `acme.helpdesk.9f3c2a71d00b`: carries the digest, so it is never reused."""
+    return f"{tenant}.{model}.{digest.removeprefix('sha256:')[:12]}"
