@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from assay.contracts.base import Digest, Message, Reference
+from assay.contracts.base import Message, Reference
 
 Gate = Literal["intake", "training", "review", "release", "routes"]
 
@@ -29,8 +29,3 @@ class Decision(Message):
     policy_revision: str
     input: Reference
     """The stored input document: `opa eval --input` of these bytes against that bundle repeats the decision."""
-
-    @property
-    def subject_digest(self) -> Digest:
-        """Digest of the input the decision is about."""
-        return self.input.sha256

@@ -187,6 +187,24 @@ def register_version(case: PromotionCase) -> None:
 
 
 @activity.defn
+def decide_review(case: PromotionCase) -> Decision:
+    """Ask the review gate, before people are asked: evaluation, card, signatures, template parity, open root cause.
+
+    Raises PolicyUndefined, IntegrityRefused, Unavailable.
+    """
+    raise NotImplementedError
+
+
+@activity.defn
+def decide_release(case: PromotionCase) -> Decision:
+    """Ask the release gate, after people answered: all of the review gate and the quorum.
+
+    Raises PolicyUndefined, IntegrityRefused, Unavailable.
+    """
+    raise NotImplementedError
+
+
+@activity.defn
 def attest_decision(case: PromotionCase, decision: Decision) -> Reference:
     """Sign an in-toto statement (verification summary) of a gate decision over the version's digest, and store it."""
     raise NotImplementedError

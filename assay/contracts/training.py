@@ -9,6 +9,7 @@ from temporalio import activity
 
 from assay.contracts.base import BasePin, Digest, Message, Person, Reference, Slug, Version
 from assay.contracts.data import Purpose, RowKind
+from assay.contracts.policy import Decision
 
 ALL_PROJECTIONS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
@@ -70,7 +71,7 @@ class DatasetShare(Message):
 
 
 class RunSpec(Message):
-    """What is asked for, pinned to digests. `digest()` is the config hash."""
+    """What is asked for, pinned to digests. `content_digest()` is the config hash."""
 
     base: BasePin
     datasets: tuple[DatasetShare, ...] = Field(min_length=1)
@@ -144,6 +145,15 @@ class TrainingStatus(Message):
     config_hash: Digest | None = None
     result: TrainingResult | None = None
     reasons: tuple[str, ...] = ()
+
+
+@activity.defn
+def decide_training(request: TrainingRequest) -> Decision:
+    """Ask the training gate: the base's licence allows the use, datasets accepted for the purpose, budget.
+
+    Raises PolicyUndefined, NotFound, Unavailable.
+    """
+    raise NotImplementedError
 
 
 @activity.defn
