@@ -1,0 +1,1 @@
+"""Serving: gateway, route tables, engines, reconciler, capacity."""

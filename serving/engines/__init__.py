@@ -1,0 +1,1 @@
+"""Engines that answer chat completions for one base model with many LoRA adapters."""
