@@ -6,7 +6,7 @@ import hashlib
 from typing import Annotated, Any, cast
 
 import rfc8785
-from pydantic import BaseModel, ConfigDict, Field, computed_field
+from pydantic import BaseModel, ConfigDict, Field
 
 Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$", description="sha256:<64 hex digits>")]
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", description="lower-case name, DNS label")]
@@ -21,8 +21,8 @@ class Message(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 
     def content_digest(self) -> str:
-        """SHA-256 of the canonical JSON (RFC 8785), as `sha256:<hex>`. Computed fields do not count."""
-        return canonical_digest(self.model_dump(mode="json", round_trip=True))
+        """SHA-256 of the canonical JSON (RFC 8785), as `sha256:<hex>`."""
+        return canonical_digest(self.model_dump(mode="json"))
 
 
 class Reference(Message):
@@ -49,7 +49,6 @@ class Rate(Message):
     low: float = Field(ge=0, le=1)
     high: float = Field(ge=0, le=1)
 
-    @computed_field  # type: ignore[prop-decorator]  # pydantic's own documented form
     @property
     def value(self) -> float:
         """`count / total`, 0 when nothing was counted."""

@@ -1,0 +1,170 @@
+"""The typed client: what another service imports to start, watch and steer lifecycles.
+
+client = await AssayClient.connect()
+handle = await client.start_lifecycle(LifecycleRequest.model_validate_json(text))
+status = await client.promotion_status("acme", "helpdesk", 1)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
+from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.envconfig import ClientConfig
+from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
+
+from assay.contracts import names
+from assay.contracts.base import Message
+from assay.contracts.data import IntakeStatus
+from assay.contracts.errors import NotFound, PolicyRefused, Unavailable
+from assay.contracts.evaluation import EvaluationStatus
+from assay.contracts.lifecycle import LifecycleRequest, LifecycleStatus
+from assay.contracts.promotion import Approval, Hold, Override, PromotionRequest, PromotionStatus, Rejection, Release
+from assay.contracts.rollout import RolloutRequest, RolloutStatus, RootCause
+from assay.contracts.training import TrainingProgress, TrainingStatus
+from assay.converter import data_converter
+
+Answer = TypeVar("Answer", bound=Message)
+
+
+@dataclass(frozen=True)
+class AssayClient:
+    """Lifecycles over one Temporal connection."""
+
+    temporal: Client
+
+    @classmethod
+    async def connect(cls, address: str | None = None, namespace: str | None = None) -> AssayClient:
+        """Connect by Temporal's own configuration (TOML profile, `TEMPORAL_*`), or to `address`.
+
+        Raises Unavailable (`TEMPORAL_UNREACHABLE`).
+        """
+        config = ClientConfig.load_client_connect_config()
+        if address:
+            config["target_host"] = address
+        if namespace:
+            config["namespace"] = namespace
+        try:
+            return cls(await Client.connect(**config, data_converter=data_converter))
+        except RuntimeError as error:
+            where = config.get("target_host", "the configured address")
+            raise Unavailable(
+                "TEMPORAL_UNREACHABLE", f"no Temporal frontend answers at {where}", "start it, or correct the address"
+            ) from error
+
+    async def start_lifecycle(self, request: LifecycleRequest) -> WorkflowHandle[object, LifecycleStatus]:
+        """Start, or find the one that runs already under the same id."""
+        id_ = names.lifecycle_id(request.tenant, request.model, request.version)
+        return await self._start("Lifecycle", request, id_, LifecycleStatus)
+
+    async def start_promotion(self, request: PromotionRequest) -> WorkflowHandle[object, PromotionStatus]:
+        """Start a promotion by itself, for a version that is trained and evaluated."""
+        id_ = names.promotion_id(request.tenant, request.model, request.version)
+        return await self._start("Promotion", request, id_, PromotionStatus)
+
+    async def start_rollout(self, request: RolloutRequest) -> WorkflowHandle[object, RolloutStatus]:
+        """Start a rollout by itself, for a version that is staged."""
+        id_ = names.rollout_id(request.tenant, request.model, request.version)
+        return await self._start("Rollout", request, id_, RolloutStatus)
+
+    async def lifecycle_status(self, tenant: str, model: str, version: int) -> LifecycleStatus:
+        """Where the whole stands."""
+        return await self._query(names.lifecycle_id(tenant, model, version), LifecycleStatus)
+
+    async def intake_status(self, tenant: str, dataset: str, version: int) -> IntakeStatus:
+        """Where its data stands."""
+        return await self._query(names.intake_id(tenant, dataset, version), IntakeStatus)
+
+    async def training_status(self, tenant: str, model: str, version: int) -> TrainingStatus:
+        """Where its training stands."""
+        return await self._query(names.training_id(tenant, model, version), TrainingStatus)
+
+    async def training_progress(self, tenant: str, model: str, version: int) -> TrainingProgress | None:
+        """The last heartbeat of a running training; None while there is none."""
+        handle = self.temporal.get_workflow_handle(names.training_id(tenant, model, version))
+        pending = (await handle.describe()).raw_description.pending_activities
+        for one in pending:
+            if one.heartbeat_details.payloads:
+                [progress] = await data_converter.decode(one.heartbeat_details.payloads[:1], [TrainingProgress])
+                return progress if isinstance(progress, TrainingProgress) else None
+        return None
+
+    async def evaluation_status(self, tenant: str, model: str, version: int) -> EvaluationStatus:
+        """Where its evaluation stands."""
+        return await self._query(names.evaluation_id(tenant, model, version), EvaluationStatus)
+
+    async def promotion_status(self, tenant: str, model: str, version: int) -> PromotionStatus:
+        """Where its promotion stands; `card.diff.sha256` is what an approval names."""
+        return await self._query(names.promotion_id(tenant, model, version), PromotionStatus)
+
+    async def rollout_status(self, tenant: str, model: str, version: int) -> RolloutStatus:
+        """Where its rollout stands."""
+        return await self._query(names.rollout_id(tenant, model, version), RolloutStatus)
+
+    async def approve(self, tenant: str, model: str, version: int, approval: Approval) -> PromotionStatus:
+        """Say yes. Raises PolicyRefused with the reason (stale diff, requester, not waiting)."""
+        return await self._update(names.promotion_id(tenant, model, version), "approve", approval, PromotionStatus)
+
+    async def reject(self, tenant: str, model: str, version: int, rejection: Rejection) -> PromotionStatus:
+        """Say no; ends the promotion. Raises PolicyRefused."""
+        return await self._update(names.promotion_id(tenant, model, version), "reject", rejection, PromotionStatus)
+
+    async def override(self, tenant: str, model: str, version: int, override: Override) -> PromotionStatus:
+        """Take named violations on oneself. Raises PolicyRefused."""
+        return await self._update(names.promotion_id(tenant, model, version), "override", override, PromotionStatus)
+
+    async def hold(self, workflow_id: str, hold: Hold) -> None:
+        """Stop a lifecycle, promotion or rollout where it is."""
+        await self._update(workflow_id, "hold", hold, Message)
+
+    async def release(self, workflow_id: str, release: Release) -> None:
+        """Let it go on. Raises PolicyRefused when it is not held."""
+        await self._update(workflow_id, "release", release, Message)
+
+    async def record_root_cause(self, tenant: str, model: str, version: int, cause: RootCause) -> RolloutStatus:
+        """Close the incident of a rollback. Raises PolicyRefused when there is none."""
+        id_ = names.rollout_id(tenant, model, version)
+        return await self._update(id_, "record_root_cause", cause, RolloutStatus)
+
+    async def _start(
+        self, kind: str, request: Message, id_: str, answers: type[Answer]
+    ) -> WorkflowHandle[object, Answer]:
+        return await self.temporal.start_workflow(
+            kind,
+            request,
+            id=id_,
+            task_queue=names.CONTROL_QUEUE,
+            result_type=answers,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        )
+
+    async def _query(self, id_: str, answers: type[Answer]) -> Answer:
+        try:
+            status: Answer = await self.temporal.get_workflow_handle(id_).query("status", result_type=answers)
+        except RPCError as error:
+            raise _not_found(id_, error) from error
+        return status
+
+    async def _update(self, id_: str, name: str, message: Message, answers: type[Answer]) -> Answer:
+        handle = self.temporal.get_workflow_handle(id_)
+        result_type = None if answers is Message else answers
+        try:
+            status: Answer = await handle.execute_update(name, message, result_type=result_type)
+        except WorkflowUpdateFailedError as error:
+            cause = error.cause
+            code = cause.type if isinstance(cause, ApplicationError) and cause.type else "UPDATE_REFUSED"
+            raise PolicyRefused(code, str(cause), f"read the `status` query of {id_}") from error
+        except RPCError as error:
+            raise _not_found(id_, error) from error
+        return status
+
+
+def _not_found(id_: str, error: RPCError) -> Exception:
+    if error.status is not RPCStatusCode.NOT_FOUND:
+        return error
+    return NotFound(
+        "WORKFLOW_NOT_FOUND", f"no running workflow {id_}", "see `temporal workflow list`; it may have ended already"
+    )

@@ -1,0 +1,44 @@
+"""The one data converter of clients, workers, replayer and tests.
+
+Input that does not validate fails a workflow at once with the field errors. The stock pydantic converter would leave
+it running and retry the workflow task for ever.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import pydantic
+from temporalio.api.common.v1 import Payload
+from temporalio.contrib.pydantic import PydanticJSONPlainPayloadConverter
+from temporalio.converter import (
+    CompositePayloadConverter,
+    DataConverter,
+    DefaultPayloadConverter,
+    JSONPlainPayloadConverter,
+    create_payload_validation_error,
+)
+
+
+class StrictJSONConverter(PydanticJSONPlainPayloadConverter):
+    """JSON through pydantic; a mismatch is a validation error that names the fields and echoes no input."""
+
+    def from_payload(self, payload: Payload, type_hint: type | None = None) -> Any:  # noqa: ANN401  # SDK signature
+        """Decode one payload into `type_hint`."""
+        try:
+            return super().from_payload(payload, type_hint)
+        except pydantic.ValidationError as error:
+            # The input is left out: it may hold personal data, and failures are stored in the history.
+            fields = error.errors(include_url=False, include_context=False, include_input=False)
+            raise create_payload_validation_error(fields) from None
+
+
+class PayloadConverter(CompositePayloadConverter):
+    """The default converters with the JSON one replaced."""
+
+    def __init__(self) -> None:
+        defaults = DefaultPayloadConverter.default_encoding_payload_converters
+        super().__init__(*(StrictJSONConverter() if isinstance(c, JSONPlainPayloadConverter) else c for c in defaults))
+
+
+data_converter: Final = DataConverter(payload_converter_class=PayloadConverter)

@@ -1,0 +1,224 @@
+"""Workflows on a real Temporal dev server, with stand-ins for the activities that other workers own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from temporalio import activity
+from temporalio.client import Client
+from temporalio.exceptions import ApplicationError
+from temporalio.testing import WorkflowEnvironment
+
+from assay.client import AssayClient
+from assay.contracts import data, evaluation, lifecycle, names, policy, promotion, rollout, training
+from assay.contracts.base import BasePin, Rate, Reference
+from assay.settings import Settings
+from workers.plugin import plugin
+from workers.run import WorkerKind, make_current, make_worker
+from workflows import ALL
+
+
+def sha(letter: str) -> str:
+    return "sha256:" + letter * 64
+
+
+BASE = BasePin(repository="acme/base", revision="1", digest=sha("0"))
+ADAPTER, REPORT, CARD, DIFF, DATASET = sha("a"), sha("b"), sha("c"), sha("d"), sha("e")
+
+
+def ref(digest: str) -> Reference:
+    return Reference(uri=f"blob:{digest.removeprefix('sha256:')}", sha256=digest)
+
+
+@dataclass
+class House:
+    """Activities with switches, and a diary of what was done."""
+
+    diary: list[str] = field(default_factory=list)
+    review: list[tuple[policy.Violation, ...]] = field(default_factory=list)
+    gate_down: int = 0
+    verdicts: list[str] = field(default_factory=list)
+    pointers: dict[str, str | None] = field(default_factory=dict)
+
+    def all(self) -> list[Callable[..., Any]]:
+        return [
+            getattr(self, name) for name in dir(self) if hasattr(getattr(self, name), "__temporal_activity_definition")
+        ]
+
+    def decision(self, gate: policy.Gate, violations: tuple[policy.Violation, ...] = ()) -> policy.Decision:
+        return policy.Decision(
+            gate=gate,
+            allow=not violations,
+            violations=violations,
+            decision_id=f"{gate}-{len(self.diary)}",
+            policy_revision="r1",
+            input=ref(sha("f")),
+        )
+
+    @activity.defn
+    async def prepare_lifecycle(self, request: lifecycle.LifecycleRequest) -> lifecycle.Preparation:
+        if request.base != BASE.repository:
+            raise ApplicationError("no such base", type="BASE_UNKNOWN", non_retryable=True)
+        return lifecycle.Preparation(base=BASE, template=sha("1"), suite=ref(sha("2")))
+
+    @activity.defn
+    async def screen_source(self, job: data.ScreenJob) -> data.ScreenedSource:
+        counts = data.RowCounts(read=3, accepted=2, refused=1)
+        return data.ScreenedSource(
+            source=job.source.name, rows=ref(sha("3")), ledger=ref(sha("4")), counts=counts, decisions=()
+        )
+
+    @activity.defn
+    async def seal_dataset(self, job: data.SealJob) -> data.Dataset:
+        counts = data.RowCounts(read=3, accepted=2, refused=1)
+        return data.Dataset(id=DATASET, manifest=ref(DATASET), counts=counts)
+
+    @activity.defn
+    async def decide_training(self, request: training.TrainingRequest) -> policy.Decision:
+        return self.decision("training")
+
+    @activity.defn
+    async def train(self, job: training.TrainJob) -> training.TrainingResult:
+        self.diary.append(f"train {job.run_id}")
+        candidates = tuple(
+            training.Candidate(step=n, adapter=sha(c), files=ref(sha(c)), train_loss=1)
+            for n, c in ((10, "a"), (20, "9"))
+        )
+        return training.TrainingResult(
+            run_id=job.run_id,
+            config_hash=job.request.spec.content_digest(),
+            record=ref(sha("5")),
+            candidates=candidates,
+            steps=20,
+            loss_first=2,
+            loss_last=1,
+            tokens_per_second=300,
+        )
+
+    @activity.defn
+    async def evaluate_arm(self, job: evaluation.ArmJob) -> evaluation.ArmScores:
+        name = f"step-{job.candidate.step}" if job.candidate else "base"
+        self.diary.append(f"evaluate {job.split} {name}{'+schema' if job.schema_decoding else ''}")
+        rate = Rate(name="call_valid", count=1, total=2, low=0.1, high=0.9)
+        adapter = job.candidate.adapter if job.candidate else None
+        return evaluation.ArmScores(
+            name=name, split=job.split, adapter=adapter, rates=(rate,), samples=ref(sha("6")), seconds=1
+        )
+
+    @activity.defn
+    async def choose_candidate(self, arms: tuple[evaluation.ArmScores, ...]) -> str:
+        return ADAPTER
+
+    @activity.defn
+    async def write_report(self, job: evaluation.ReportJob) -> evaluation.EvaluationResult:
+        return evaluation.EvaluationResult(report=ref(REPORT), chosen=job.chosen, arms=job.arms, template=sha("1"))
+
+    @activity.defn
+    async def draft_card(self, request: promotion.PromotionRequest) -> promotion.CardDraft:
+        return promotion.CardDraft(card=ref(CARD), diff=ref(DIFF))
+
+    @activity.defn
+    async def sign_version(self, request: promotion.PromotionRequest) -> promotion.SignedVersion:
+        chosen = request.evaluation.chosen
+        return promotion.SignedVersion(
+            digest=chosen.adapter, files=chosen.files, signature=ref(sha("7")), statements=(ref(sha("8")),)
+        )
+
+    @activity.defn
+    async def register_version(self, case: promotion.PromotionCase) -> None:
+        self.diary.append(f"register {case.version.digest[7:10]}")
+
+    @activity.defn
+    async def decide_review(self, case: promotion.PromotionCase) -> policy.Decision:
+        if self.gate_down:
+            self.gate_down -= 1
+            raise ApplicationError("no answer", type="OPA_UNREACHABLE")
+        return self.decision("review", self.review.pop(0) if self.review else ())
+
+    @activity.defn
+    async def decide_release(self, case: promotion.PromotionCase) -> policy.Decision:
+        return self.decision("release")
+
+    @activity.defn
+    async def attest_decision(self, case: promotion.PromotionCase, decision: policy.Decision) -> Reference:
+        self.diary.append(f"attest {decision.gate} {'yes' if decision.allow else 'no'}")
+        return ref(sha("7"))
+
+    @activity.defn
+    async def read_pointer(self, query: promotion.PointerQuery) -> promotion.PointerMoved:
+        return promotion.PointerMoved(target=self.pointers.get(query.stage), previous=None, revision=1)
+
+    @activity.defn
+    async def move_pointer(self, move: promotion.PointerMove) -> promotion.PointerMoved:
+        if self.pointers.get(move.stage) != move.expected:
+            raise ApplicationError("the pointer moved", type="POINTER_MOVED", non_retryable=True)
+        self.pointers[move.stage] = move.target
+        self.diary.append(f"point {move.stage}")
+        return promotion.PointerMoved(target=move.target, previous=move.expected, revision=2)
+
+    @activity.defn
+    async def warm_version(self, job: rollout.WarmJob) -> None:
+        self.diary.append("warm")
+
+    @activity.defn
+    async def cool_version(self, job: rollout.WarmJob) -> None:
+        self.diary.append("cool")
+
+    @activity.defn
+    async def publish_routes(self, change: rollout.RouteChange) -> rollout.RoutesPublished:
+        to = (change.stable or "base")[:8]
+        self.diary.append(f"routes {to} canary {change.canary_percent:g} shadow {change.shadow_percent:g}")
+        revision = sum(line.startswith("routes") for line in self.diary)
+        return rollout.RoutesPublished(revision=revision, gateways=1, decision_id="d", flip_milliseconds=1)
+
+    @activity.defn
+    async def analyse_canary(self, job: rollout.AnalysisJob) -> rollout.Analysis:
+        verdict = self.verdicts.pop(0) if self.verdicts else "successful"
+        return rollout.Analysis.model_validate(
+            {"verdict": verdict, "reason": f"CANARY_{verdict.upper()}", "e_value": 1, "observations": ()}
+        )
+
+    @activity.defn
+    async def open_incident(self, incident: rollout.Incident) -> None:
+        self.diary.append("incident opened")
+
+    @activity.defn
+    async def close_incident(self, incident: rollout.Incident, cause: rollout.RootCause) -> None:
+        self.diary.append("incident closed")
+
+
+@pytest.fixture
+def house() -> House:
+    return House()
+
+
+@pytest.fixture(scope="session")
+async def server(temporal_binary: Path) -> AsyncIterator[WorkflowEnvironment]:
+    environment = await WorkflowEnvironment.start_local(
+        dev_server_existing_path=str(temporal_binary),
+        search_attributes=names.SEARCH_ATTRIBUTES,
+        dev_server_log_level="error",
+    )
+    async with environment:
+        yield environment
+
+
+@pytest.fixture
+async def client(server: WorkflowEnvironment, house: House) -> AsyncIterator[AssayClient]:
+    config = server.client.config()
+    config["plugins"] = [plugin()]
+    connected, settings = Client(**config), Settings()
+    queues = (names.DATA_QUEUE, names.TRAINING_QUEUE, names.SERVING_QUEUE)
+    kinds = [WorkerKind(queue, queue, 0, house.all()) for queue in queues]
+    kinds.append(WorkerKind("control", names.CONTROL_QUEUE, 0, house.all(), ALL))
+    async with AsyncExitStack() as running:
+        for kind in kinds:
+            await running.enter_async_context(make_worker(connected, settings, kind, grace=timedelta(0)))
+        await make_current(connected, settings)
+        yield AssayClient(connected)

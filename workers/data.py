@@ -1,0 +1,24 @@
+"""Data worker: reads, screens and seals. `python -m workers.data`"""
+
+from __future__ import annotations
+
+from activities.data.activity import DataActivities
+
+from assay.contracts.names import DATA_QUEUE
+from assay.settings import Settings
+from workers.run import WorkerKind, main
+
+
+def kind(settings: Settings) -> WorkerKind:
+    """What this worker serves."""
+    return WorkerKind(
+        name="data",
+        queue=DATA_QUEUE,
+        number=1,
+        activities=DataActivities(settings).all(),
+        concurrency=2,
+    )
+
+
+if __name__ == "__main__":
+    main(kind)

@@ -1,0 +1,43 @@
+"""Typed errors become Temporal failures: the code is the failure's type, and only `Unavailable` is tried again."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
+
+from assay.contracts.errors import AssayError
+
+UNEXPECTED_ATTEMPTS: Final = 5
+"""A bug does not heal by waiting: an untyped exception is tried this often, then it fails the workflow."""
+
+
+class _Typed(ActivityInboundInterceptor):
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: ANN401  # SDK signature
+        try:
+            return await super().execute_activity(input)
+        except AssayError as error:
+            raise ApplicationError(
+                error.message, {"remedy": error.remedy}, type=error.code, non_retryable=not error.retryable
+            ) from error
+        except Exception as error:
+            # Cancellation and worker shutdown are BaseException or the SDK's own: they pass as they are.
+            if isinstance(error, ApplicationError) or type(error).__module__.startswith("temporalio"):
+                raise
+            if activity.info().attempt < UNEXPECTED_ATTEMPTS:
+                raise
+            raise ApplicationError(
+                f"{type(error).__name__} in {activity.info().activity_type}; the worker's log has the traceback",
+                type="UNEXPECTED",
+                non_retryable=True,
+            ) from error
+
+
+class TypedErrors(Interceptor):
+    """Worker interceptor, see the module."""
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
+        """Wrap one activity execution."""
+        return _Typed(super().intercept_activity(next))

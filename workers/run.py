@@ -1,0 +1,132 @@
+"""One worker process: connect, poll, stop gracefully on SIGTERM."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from temporalio.api.workflowservice.v1 import SetWorkerDeploymentCurrentVersionRequest
+from temporalio.client import Client
+from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
+from temporalio.runtime import LoggingConfig, PrometheusConfig, Runtime, TelemetryConfig, TelemetryFilter
+from temporalio.service import RPCError, RPCStatusCode
+from temporalio.worker import Worker, WorkerDeploymentConfig
+
+from assay import __version__
+from assay.contracts.errors import Unavailable
+from assay.settings import Settings
+from workers.plugin import plugin
+
+DEPLOYMENT = "assay"
+GRACE = timedelta(seconds=30)
+"""How long a stopping worker lets its activities save and hand over."""
+
+
+@dataclass(frozen=True)
+class WorkerKind:
+    """What one kind of worker serves."""
+
+    name: str
+    queue: str
+    number: int
+    activities: Sequence[Callable[..., Any]]
+    workflows: Sequence[type] = field(default=())
+    concurrency: int = 8
+
+
+def build_id(settings: Settings) -> str:
+    """Version of the workflow code: pinned workflows stay with it."""
+    return settings.build_id or __version__
+
+
+async def connect(settings: Settings, *, metrics_port: int | None = None) -> Client:
+    """Connect with the shared plugin.
+
+    Raises Unavailable (`TEMPORAL_UNREACHABLE`).
+    """
+    metrics = PrometheusConfig(bind_address=f"127.0.0.1:{metrics_port}") if metrics_port else None
+    logs = LoggingConfig(filter=TelemetryFilter(core_level="WARN", other_level="ERROR"))
+    runtime = Runtime(telemetry=TelemetryConfig(metrics=metrics, logging=logs))
+    try:
+        return await Client.connect(
+            settings.temporal, namespace=settings.temporal_namespace, plugins=[plugin()], runtime=runtime
+        )
+    except RuntimeError as error:
+        raise Unavailable(
+            "TEMPORAL_UNREACHABLE",
+            f"no Temporal frontend answers at {settings.temporal}",
+            "start the stack with `assay up`, or set ASSAY_TEMPORAL_ADDRESS",
+        ) from error
+
+
+def make_worker(client: Client, settings: Settings, kind: WorkerKind, *, grace: timedelta = GRACE) -> Worker:
+    """A worker of this kind. Only workers with workflows are versioned: activities are idempotent and unpinned."""
+    versioned = WorkerDeploymentConfig(
+        version=WorkerDeploymentVersion(deployment_name=DEPLOYMENT, build_id=build_id(settings)),
+        use_worker_versioning=True,
+        default_versioning_behavior=VersioningBehavior.PINNED,
+    )
+    return Worker(
+        client,
+        task_queue=kind.queue,
+        activities=kind.activities,
+        workflows=kind.workflows,
+        activity_executor=ThreadPoolExecutor(kind.concurrency, thread_name_prefix=kind.name),
+        max_concurrent_activities=kind.concurrency,
+        graceful_shutdown_timeout=grace,
+        deployment_config=versioned if kind.workflows else None,
+        max_heartbeat_throttle_interval=timedelta(seconds=2),
+        default_heartbeat_throttle_interval=timedelta(seconds=1),
+    )
+
+
+async def make_current(client: Client, settings: Settings, *, patience: timedelta = timedelta(seconds=30)) -> None:
+    """Send new workflows to this build: a versioned worker gets no work before. Waits until the server knows it.
+
+    Raises Unavailable (`WORKER_VERSION_UNKNOWN`) when no worker of this build polled within `patience`.
+    """
+    request = SetWorkerDeploymentCurrentVersionRequest(
+        namespace=client.namespace, deployment_name=DEPLOYMENT, build_id=build_id(settings), identity=client.identity
+    )
+    try:
+        async with asyncio.timeout(patience.total_seconds()):
+            while True:
+                try:
+                    await client.workflow_service.set_worker_deployment_current_version(request)
+                    return
+                except RPCError as error:
+                    if error.status not in (RPCStatusCode.NOT_FOUND, RPCStatusCode.FAILED_PRECONDITION):
+                        raise
+                await asyncio.sleep(0.2)
+    except TimeoutError as error:
+        raise Unavailable(
+            "WORKER_VERSION_UNKNOWN",
+            f"no control worker of build {build_id(settings)} has polled",
+            "start it with `assay up`; `assay logs worker-control` says what stops it",
+        ) from error
+
+
+async def serve(settings: Settings, kind: WorkerKind) -> None:
+    """Poll until SIGTERM or SIGINT."""
+    client = await connect(settings, metrics_port=settings.ports.worker_metrics + kind.number)
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with make_worker(client, settings, kind):
+        logging.getLogger("assay.worker").info("worker %s polls %s", kind.name, kind.queue)
+        await stop.wait()
+
+
+def main(make_kind: Callable[[Settings], WorkerKind]) -> None:
+    """Entry point of the worker modules."""
+    settings = Settings()
+    logging.basicConfig(
+        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True
+    )
+    asyncio.run(serve(settings, make_kind(settings)))

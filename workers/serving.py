@@ -1,0 +1,25 @@
+"""Serving worker: evaluations, route tables, adapters in and out of engines. `python -m workers.serving`"""
+
+from __future__ import annotations
+
+from activities.evaluation.activity import EvaluationActivities
+from activities.serving.activity import ServingActivities
+
+from assay.contracts.names import SERVING_QUEUE
+from assay.settings import Settings
+from workers.run import WorkerKind, main
+
+
+def kind(settings: Settings) -> WorkerKind:
+    """What this worker serves."""
+    return WorkerKind(
+        name="serving",
+        queue=SERVING_QUEUE,
+        number=3,
+        activities=[*ServingActivities(settings).all(), *EvaluationActivities(settings).all()],
+        concurrency=8,
+    )
+
+
+if __name__ == "__main__":
+    main(kind)

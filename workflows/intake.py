@@ -1,0 +1,81 @@
+"""Sources are screened row by row and sealed into one governed dataset."""
+
+from __future__ import annotations
+
+from temporalio import workflow
+from temporalio.common import VersioningBehavior
+from temporalio.exceptions import ActivityError
+
+with workflow.unsafe.imports_passed_through():
+    from assay.contracts.base import CodeCount
+    from assay.contracts.data import (
+        IntakeRequest,
+        IntakeStatus,
+        RowCounts,
+        ScreenedSource,
+        ScreenJob,
+        SealJob,
+        screen_source,
+        seal_dataset,
+    )
+    from workflows.common import DATA, failure, reason_of, stand
+
+
+def total(counts: list[RowCounts]) -> RowCounts:
+    """Add up the counts of several sources."""
+    return RowCounts(
+        read=sum(c.read for c in counts),
+        accepted=sum(c.accepted for c in counts),
+        redacted=sum(c.redacted for c in counts),
+        refused=sum(c.refused for c in counts),
+        refused_by_code=_by_code([n for c in counts for n in c.refused_by_code]),
+        redacted_by_code=_by_code([n for c in counts for n in c.redacted_by_code]),
+    )
+
+
+def _by_code(counted: list[CodeCount]) -> tuple[CodeCount, ...]:
+    codes = sorted({c.code for c in counted})
+    return tuple(CodeCount(code=code, count=sum(c.count for c in counted if c.code == code)) for code in codes)
+
+
+@workflow.defn(name="Intake", versioning_behavior=VersioningBehavior.PINNED)
+class Intake:
+    """One dataset from its sources. The same request gives the same dataset id."""
+
+    @workflow.init
+    def __init__(self, request: IntakeRequest) -> None:
+        self._request = request
+        self._status = IntakeStatus(sources_total=len(request.sources))
+
+    @workflow.run
+    async def run(self, request: IntakeRequest) -> IntakeStatus:
+        stand("screening", f"0 of {len(request.sources)} sources", tenant=request.tenant, dataset=request.dataset)
+        try:
+            screened = [await self._screen(i) for i in range(len(request.sources))]
+            await self._seal(screened)
+        except ActivityError as error:
+            self._status = self._status.model_copy(update={"stage": "failed"})
+            stand("failed", reason_of(error))
+            raise failure(error) from error
+        return self._status
+
+    @workflow.query
+    def status(self) -> IntakeStatus:
+        """Where this intake stands."""
+        return self._status
+
+    async def _screen(self, index: int) -> ScreenedSource:
+        request, source = self._request, self._request.sources[index]
+        job = ScreenJob(tenant=request.tenant, dataset=request.dataset, purpose=request.purpose, source=source)
+        screened = await workflow.execute_activity(screen_source, job, **DATA, summary=f"screen {source.name}")
+        counts = total([self._status.counts, screened.counts])
+        self._status = self._status.model_copy(update={"sources_done": index + 1, "counts": counts})
+        stand("screening", f"{index + 1} of {len(request.sources)} sources, {counts.accepted} rows accepted")
+        return screened
+
+    async def _seal(self, screened: list[ScreenedSource]) -> None:
+        stand("sealing")
+        job = SealJob(request=self._request, screened=tuple(screened))
+        dataset = await workflow.execute_activity(seal_dataset, job, **DATA, summary="write the manifest")
+        self._status = self._status.model_copy(update={"stage": "sealed", "dataset": dataset, "counts": dataset.counts})
+        stand("sealed", f"{dataset.counts.accepted} rows, {dataset.id}", digest=dataset.id)

@@ -1,0 +1,205 @@
+"""From sources to production: the parent that starts each step as a child and shows where the whole stands."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from temporalio import workflow
+from temporalio.common import VersioningBehavior
+from temporalio.exceptions import ActivityError, ChildWorkflowError, is_cancelled_exception
+from temporalio.workflow import ChildWorkflowCancellationType, ParentClosePolicy
+
+with workflow.unsafe.imports_passed_through():
+    from assay.contracts import names
+    from assay.contracts.base import Message
+    from assay.contracts.data import Dataset, IntakeRequest, IntakeStatus
+    from assay.contracts.evaluation import EvaluationRequest, EvaluationResult, EvaluationStatus
+    from assay.contracts.lifecycle import LifecycleRequest, LifecycleStatus, Preparation, prepare_lifecycle
+    from assay.contracts.promotion import Hold, PromotionRequest, PromotionStatus, Release
+    from assay.contracts.rollout import RolloutRequest, RolloutStatus
+    from assay.contracts.training import DatasetShare, RunSpec, TrainingRequest, TrainingResult, TrainingStatus
+    from workflows.common import CONTROL, failure, reason_of, refuse_if, stand
+
+Status = TypeVar("Status", bound=Message)
+
+
+class Ended(Exception):
+    """A child ended the lifecycle by a refusal: not a failure, an answer."""
+
+    def __init__(self, stage: str, reasons: tuple[str, ...]) -> None:
+        super().__init__(stage)
+        self.stage, self.reasons = stage, reasons
+
+
+@workflow.defn(name="Lifecycle", versioning_behavior=VersioningBehavior.AUTO_UPGRADE)
+class Lifecycle:
+    """One version of one tenant's model. Days may pass between two lines of it."""
+
+    @workflow.init
+    def __init__(self, request: LifecycleRequest) -> None:
+        self._request = request
+        self._status = LifecycleStatus()
+
+    @workflow.run
+    async def run(self, request: LifecycleRequest) -> LifecycleStatus:  # noqa: ARG002  # __init__ keeps it
+        try:
+            await self._live()
+        except Ended as end:
+            self._set(stage=end.stage, reasons=end.reasons)
+        except (ActivityError, ChildWorkflowError) as error:
+            if is_cancelled_exception(error):
+                raise
+            self._set(stage="failed", reasons=(reason_of(error),))
+            raise failure(error) from error
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        return self._status
+
+    @workflow.query
+    def status(self) -> LifecycleStatus:
+        """Where this lifecycle stands; `child` is the workflow to look at."""
+        return self._status
+
+    @workflow.update
+    async def hold(self, hold: Hold) -> LifecycleStatus:
+        """Do not begin the next step until a release."""
+        self._set(held=True, reasons=(f"held by {hold.actor}: {hold.reason}",))
+        return self._status
+
+    @workflow.update
+    async def release(self, release: Release) -> LifecycleStatus:
+        """Go on after a hold."""
+        self._set(held=False, reasons=(f"released by {release.actor}",))
+        return self._status
+
+    @release.validator
+    def _may_release(self, release: Release) -> None:
+        refuse_if(None if self._status.held else f"{release.actor} cannot release what is not held")
+
+    async def _live(self) -> None:
+        self._set(stage="preparing")
+        preparation = await workflow.execute_activity(
+            prepare_lifecycle, self._request, **CONTROL, summary="pin base, template and suite"
+        )
+        dataset = await self._intake()
+        training = await self._train(preparation, dataset)
+        evaluation = await self._evaluate(preparation, training)
+        await self._promote(preparation, dataset, training, evaluation)
+        await self._roll_out(preparation)
+
+    async def _intake(self) -> Dataset:
+        r = self._request
+        wanted = IntakeRequest(
+            tenant=r.tenant,
+            dataset=r.dataset,
+            version=r.version,
+            sources=r.sources,
+            purpose=r.purpose,
+            requested_by=r.requested_by,
+        )
+        child = names.intake_id(r.tenant, r.dataset, r.version)
+        status = await self._step("intake", "Intake", child, wanted, IntakeStatus)
+        assert status.dataset is not None
+        self._set(dataset=status.dataset)
+        return status.dataset
+
+    async def _train(self, preparation: Preparation, dataset: Dataset) -> TrainingResult:
+        r = self._request
+        spec = RunSpec(
+            base=preparation.base,
+            datasets=(DatasetShare(dataset=dataset.id),),
+            template=preparation.template,
+            recipe=r.recipe,
+            budget=r.budget,
+        )
+        wanted = TrainingRequest(
+            tenant=r.tenant,
+            model=r.model,
+            version=r.version,
+            spec=spec,
+            purpose=r.purpose,
+            requested_by=r.requested_by,
+        )
+        child = names.training_id(r.tenant, r.model, r.version)
+        status = await self._step("training", "Training", child, wanted, TrainingStatus)
+        if status.result is None:
+            raise Ended("refused", status.reasons)
+        return status.result
+
+    async def _evaluate(self, preparation: Preparation, training: TrainingResult) -> EvaluationResult:
+        r = self._request
+        wanted = EvaluationRequest(
+            tenant=r.tenant,
+            model=r.model,
+            version=r.version,
+            base=preparation.base,
+            template=preparation.template,
+            suite=preparation.suite,
+            candidates=training.candidates,
+            requested_by=r.requested_by,
+        )
+        child = names.evaluation_id(r.tenant, r.model, r.version)
+        status = await self._step("evaluation", "Evaluation", child, wanted, EvaluationStatus)
+        assert status.result is not None
+        self._set(version=status.result.chosen.adapter)
+        return status.result
+
+    async def _promote(
+        self, preparation: Preparation, dataset: Dataset, training: TrainingResult, evaluation: EvaluationResult
+    ) -> None:
+        r = self._request
+        wanted = PromotionRequest(
+            tenant=r.tenant,
+            model=r.model,
+            version=r.version,
+            base=preparation.base,
+            datasets=(dataset.id,),
+            training=training,
+            evaluation=evaluation,
+            purpose=r.purpose,
+            rules=r.approval,
+            requested_by=r.requested_by,
+        )
+        child = names.promotion_id(r.tenant, r.model, r.version)
+        status = await self._step("promotion", "Promotion", child, wanted, PromotionStatus)
+        if status.stage != "staged":
+            raise Ended("refused", status.reasons)
+
+    async def _roll_out(self, preparation: Preparation) -> None:
+        r = self._request
+        assert self._status.version is not None
+        wanted = RolloutRequest(
+            tenant=r.tenant,
+            model=r.model,
+            version=r.version,
+            target=self._status.version,
+            base=preparation.base,
+            plan=r.rollout,
+            requested_by=r.requested_by,
+        )
+        child = names.rollout_id(r.tenant, r.model, r.version)
+        status = await self._step("rollout", "Rollout", child, wanted, RolloutStatus)
+        if status.stage != "promoted":
+            raise Ended("rolled back", status.reasons)
+        self._set(stage="production", reasons=())
+
+    async def _step(self, stage: str, kind: str, child: str, wanted: Message, answers: type[Status]) -> Status:
+        await workflow.wait_condition(lambda: not self._status.held)
+        self._set(stage=stage, child=child)
+        status: Status = await workflow.execute_child_workflow(
+            kind,
+            wanted,
+            id=child,
+            result_type=answers,
+            static_summary=f"{stage} of {self._request.tenant}/{self._request.model} {self._request.version}",
+            # A cancelled lifecycle waits until its child has put things right.
+            cancellation_type=ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
+            parent_close_policy=ParentClosePolicy.REQUEST_CANCEL,
+        )
+        return status
+
+    def _set(self, **changes: object) -> None:
+        self._status = self._status.model_copy(update=changes)
+        s, r = self._status, self._request
+        details = "; ".join(s.reasons) or (f"see {s.child}" if s.child else "")
+        dataset = s.dataset.id if s.dataset else None
+        stand(s.stage, details, tenant=r.tenant, model=r.model, dataset=dataset, digest=s.version)
