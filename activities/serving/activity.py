@@ -1,0 +1,151 @@
+"""Serving activities: adapters in and out of engines, route tables under policy, canaries judged."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from temporalio import activity
+
+from activities.policy.client import PolicyClient
+from activities.serving.facts import route_facts
+from activities.signing.version import verify_version
+from assay.contracts.errors import InputRefused, NotFound, PolicyRefused
+from assay.contracts.names import adapter_name
+from assay.contracts.rollout import (
+    Analysis,
+    AnalysisJob,
+    ArmObservation,
+    RouteChange,
+    RoutesPublished,
+    RouteTable,
+    WarmJob,
+)
+from assay.settings import Settings
+from registry import Registry
+from serving.adapters import AdapterStore
+from serving.analysis import judge
+from serving.engines.protocol import Engine
+from serving.engines.sglang import SGLangEngine
+from serving.gateways import Gateways
+from serving.loading import Loader
+from serving.reconciler import Reconciler
+from serving.routes import adapters_needed, compile_table, only_withdraws, pairs
+
+
+class ServingActivities:
+    """Shell over `serving`; opens its connections at first use."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def all(self) -> list[Callable[..., Any]]:
+        """The activities a worker registers."""
+        return [self.warm_version, self.cool_version, self.publish_routes, self.analyse_canary]
+
+    @activity.defn(name="warm_version")
+    async def warm_version(self, job: WarmJob) -> None:
+        """See `assay.contracts.rollout.warm_version`."""
+        name = adapter_name(job.tenant, job.model, job.version)
+        for engine in self._engines:
+            await self._load_version(engine, name, job.version)
+
+    @activity.defn(name="cool_version")
+    async def cool_version(self, job: WarmJob) -> None:
+        """See `assay.contracts.rollout.cool_version`."""
+        name = adapter_name(job.tenant, job.model, job.version)
+        if name in adapters_needed(self._registry.routes.current()):
+            return
+        for engine in self._engines:
+            if name in await engine.loaded():
+                await engine.unload(name)
+
+    @activity.defn(name="publish_routes")
+    async def publish_routes(self, change: RouteChange) -> RoutesPublished:
+        """See `assay.contracts.rollout.publish_routes`."""
+        begun = time.perf_counter()
+        current = self._registry.routes.current()
+        table = compile_table(current, change)
+        decision_id = self._permitted(current, table, change)
+        published = self._registry.routes.publish(
+            table, key=change.key, actor=change.actor, reason=change.reason, decision_id=decision_id
+        )
+        gateways = await self._gateways.refresh(published.revision)
+        flip = (time.perf_counter() - begun) * 1000
+        return RoutesPublished(
+            revision=published.revision, gateways=gateways, decision_id=decision_id, flip_milliseconds=flip
+        )
+
+    @activity.defn(name="analyse_canary")
+    async def analyse_canary(self, job: AnalysisJob) -> Analysis:
+        """See `assay.contracts.rollout.analyse_canary`."""
+        seen = await self._gateways.observations(job.tenant, job.model, job.since_revision)
+        watched = "shadow" if job.shadow else "canary"
+        candidate = seen.get(watched) or ArmObservation(arm=watched, requests=0, bad=0)
+        return judge(candidate, seen.get("stable"), job.rules, job.min_requests)
+
+    def reconciler(self) -> Reconciler:
+        """The loop that a serving worker runs beside its activities."""
+        return Reconciler(self._engines, self._registry.routes.current, self._load_by_name)
+
+    def _permitted(self, current: RouteTable, table: RouteTable, change: RouteChange) -> str:
+        if only_withdraws(current, table, change):
+            return self._registry.routes.decision_id(current.revision)
+        answer = self._policy.decide("routes", route_facts(self._registry, table.revision, pairs(table, change)))
+        self._registry.decisions.add(answer.decision, change.canary or change.shadow or change.stable)
+        if not answer.decision.allow:
+            reasons = "; ".join(f"{v.code}: {v.msg}" for v in answer.decision.violations)
+            raise PolicyRefused("ROUTE_REFUSED", reasons or "the routes gate did not allow it", "see the violations")
+        return answer.decision.decision_id
+
+    async def _load_by_name(self, engine: Engine, name: str) -> bool:
+        """Find the version behind an engine-side name in the route table, then load it."""
+        for route in self._registry.routes.current().routes:
+            for version in self._versions(route.tenant, route.model):
+                if adapter_name(route.tenant, route.model, version) == name:
+                    return await self._load_version(engine, name, version)
+        raise NotFound("VERSION_UNKNOWN", f"no registered version is called {name}", "see `assay models`")
+
+    def _versions(self, tenant: str, model: str) -> list[str]:
+        return [v.digest for v in self._registry.versions.list(tenant=tenant, model=model)]
+
+    async def _load_version(self, engine: Engine, name: str, digest: str) -> bool:
+        version = self._registry.versions.get(digest)
+        if not name.startswith(f"{version.tenant}.{version.model}."):
+            raise InputRefused("VERSION_TENANT", f"{digest} is not a version of {name}", "ask for its own model")
+        key = self._settings.home / "keys" / "signing.pub.pem"
+
+        def verify(path: Path, expected: str) -> None:
+            verify_version(self._registry, expected, key, directory=path)
+
+        return await self._loader(digest).ensure(engine, name, digest, version.files, verify)
+
+    def _loader(self, digest: str) -> Loader:
+        base = self._registry.bases.by_digest(self._registry.versions.get(digest).base.digest)
+        config = json.loads((Path(base.path) / "config.json").read_text("utf-8"))
+        store = AdapterStore(self._settings.home, self._registry.blobs)
+        return Loader(store, base.pin, config, self._settings.engine.max_lora_rank)
+
+    @cached_property
+    def _registry(self) -> Registry:
+        return Registry.open(self._settings)
+
+    @cached_property
+    def _policy(self) -> PolicyClient:
+        return PolicyClient(self._settings.opa, self._registry.blobs)
+
+    @cached_property
+    def _gateways(self) -> Gateways:
+        return Gateways(self._settings.gateways, self._secret("admin.key"))
+
+    @cached_property
+    def _engines(self) -> tuple[Engine, ...]:
+        data, admin = self._secret("engine.key"), self._secret("admin.key")
+        return tuple(SGLangEngine(url, data, admin) for url in self._settings.engines)
+
+    def _secret(self, name: str) -> str:
+        return (self._settings.home / "keys" / name).read_text("utf-8").strip()

@@ -1,0 +1,48 @@
+"""Adapters on disk: immutable, read-only, at content-addressed paths. The digest, not a name, is what is loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from assay.contracts.base import Reference
+from assay.contracts.errors import IntegrityRefused
+from registry.root_digest import root_digest
+
+
+class Trees(Protocol):
+    """The part of the blob store that is needed here."""
+
+    def fetch_tree(self, reference: Reference, target: Path) -> Path:
+        """Write a stored tree to `target`, atomically, every file's digest checked, files read-only."""
+        ...
+
+
+class AdapterStore:
+    """`{home}/adapters/sha256-<hex>/`: one read-only directory per adapter."""
+
+    def __init__(self, home: Path, blobs: Trees) -> None:
+        self._root = (home / "adapters").resolve()
+        self._blobs = blobs
+
+    def path(self, digest: str) -> Path:
+        """Where an adapter of this digest stands, or would stand."""
+        return self._root / digest.replace(":", "-")
+
+    def materialise(self, digest: str, files: Reference) -> Path:
+        """The directory whose bytes hash to `digest`; hashed again at each call, since an engine reads from disk.
+
+        Raises IntegrityRefused (`ADAPTER_TAMPERED`), NotFound.
+        """
+        target = self.path(digest)
+        if not target.exists():
+            self._root.mkdir(parents=True, exist_ok=True)
+            self._blobs.fetch_tree(files, target)
+        found = root_digest(target)
+        if found != digest:
+            raise IntegrityRefused(
+                "ADAPTER_TAMPERED",
+                f"the adapter at {target.name} hashes to {found}, not to its name",
+                "remove the directory; it is written again from the blob store",
+            )
+        return target

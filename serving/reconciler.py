@@ -1,0 +1,68 @@
+"""Keeps engines as the route table wants them: loads what is missing (a restarted engine is empty), unloads later.
+
+The desired state is the table; the observed state is what each engine says it holds. Adapters that no table of this
+process ever named are left alone: an evaluation may be using them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from assay.contracts.errors import AssayError
+from assay.contracts.rollout import RouteTable
+from serving.engines.protocol import Engine
+from serving.routes import adapters_needed
+
+logger = logging.getLogger("assay.reconciler")
+GRACE_SECONDS: Final = 60.0
+"""How long an adapter that left the table stays loaded: requests in flight end on it, and a flip back needs no load."""
+
+Load = Callable[[Engine, str], Awaitable[bool]]
+"""Verify and load one adapter by its engine-side name; raises AssayError."""
+
+
+class Reconciler:
+    """One control loop over some engines."""
+
+    def __init__(self, engines: tuple[Engine, ...], table: Callable[[], RouteTable], load: Load) -> None:
+        self._engines, self._table, self._load = engines, table, load
+        self._seen: dict[str, float] = {}
+
+    async def run(self, interval: float = 2.0) -> None:
+        """Reconcile until cancelled; a failure is logged and tried again at the next round."""
+        while True:
+            try:
+                await self.once()
+            except AssayError as error:
+                logger.warning("%s", error)
+            await asyncio.sleep(interval)
+
+    async def once(self) -> None:
+        """One round over all engines. Raises AssayError when the table cannot be read."""
+        needed = adapters_needed(await asyncio.to_thread(self._table))
+        now = time.monotonic()
+        self._seen.update(dict.fromkeys(needed, now))
+        retired = {name for name, last in self._seen.items() if name not in needed and now - last > GRACE_SECONDS}
+        for engine in self._engines:
+            try:
+                await self._converge(engine, needed, retired)
+            except AssayError as error:
+                logger.warning("an engine is not as the table wants it: %s", error)
+        for name in retired:
+            del self._seen[name]
+
+    async def _converge(self, engine: Engine, needed: frozenset[str], retired: set[str]) -> None:
+        loaded = await engine.loaded()
+        for name in sorted(needed - loaded):
+            try:
+                await self._load(engine, name)
+                logger.info("loaded %s", name)
+            except AssayError as error:
+                logger.error("not loaded: %s: %s", name, error)
+        for name in sorted(retired & loaded):
+            await engine.unload(name)
+            logger.info("unloaded %s", name)
