@@ -10,7 +10,7 @@ from serving.routes import Pair
 
 
 def route_facts(registry: Registry, revision: int, pairs: tuple[Pair, ...]) -> dict[str, Any]:
-    """Input document of the routes gate. A version that is not registered is stated as unknown, for policy to refuse."""
+    """Input document of the routes gate. An unregistered version is stated as unknown: policy refuses it."""
     return {"revision": revision, "pairs": [_pair_facts(registry, pair) for pair in pairs]}
 
 
