@@ -1,77 +1,31 @@
 """Decode attention for a whole batch in one call, in place of SGLang's loop over sequences.
 
-`TorchNativeAttnBackend` (sglang 0.5.23) answers every sequence of a batch on its own: two gathers and one attention call
-for each, in every layer. At 32 sequences and 30 layers that is 960 small calls a token, and they cost more than the
-model. Padding the batch to its longest sequence makes it 30.
+`TorchNativeAttnBackend` (sglang 0.5.23) answers every sequence of a batch on its own: two gathers and one attention
+call for each, in every layer. At 32 sequences and 30 layers that is 960 small calls a token. Padding the batch to its
+longest sequence makes it 30, which matters most where other processes want the same cores: every call is a barrier.
 """
 
 from __future__ import annotations
 
 from types import ModuleType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import torch
 
 
-class _Decode(Protocol):
-    """The method's shape in sglang 0.5.23; what comes by keyword is passed through untouched."""
-
-    def __call__(
-        self,
-        backend: object,
-        query: torch.Tensor,
-        output: torch.Tensor,
-        k_cache: torch.Tensor,
-        v_cache: torch.Tensor,
-        req_to_token: torch.Tensor,
-        req_pool_indices: torch.Tensor,
-        seq_lens: torch.Tensor,
-        encoder_lens: torch.Tensor | None = None,
-        *,
-        scaling: float | None = None,
-        sliding_window_size: int | None = None,
-        **options: bool,
-    ) -> torch.Tensor: ...
-
-
 def install(module: ModuleType) -> None:
     """Give `TorchNativeAttnBackend` the batched decode; windows and cross-attention stay with the original."""
     backend_class = module.TorchNativeAttnBackend
-    one_by_one: _Decode = backend_class._run_sdpa_forward_decode
+    one_by_one = backend_class._run_sdpa_forward_decode
 
-    def decode(
-        backend: object,
-        query: torch.Tensor,
-        output: torch.Tensor,
-        k_cache: torch.Tensor,
-        v_cache: torch.Tensor,
-        req_to_token: torch.Tensor,
-        req_pool_indices: torch.Tensor,
-        seq_lens: torch.Tensor,
-        encoder_lens: torch.Tensor | None = None,
-        *,
-        scaling: float | None = None,
-        sliding_window_size: int | None = None,
-        **options: bool,
-    ) -> torch.Tensor:
-        if encoder_lens is not None or sliding_window_size is not None:
-            return one_by_one(
-                backend,
-                query,
-                output,
-                k_cache,
-                v_cache,
-                req_to_token,
-                req_pool_indices,
-                seq_lens,
-                encoder_lens,
-                scaling=scaling,
-                sliding_window_size=sliding_window_size,
-                **options,
-            )
+    def decode(backend: object, *tensors: torch.Tensor, **options: float | bool | None) -> torch.Tensor:
+        query, output, k_cache, v_cache, req_to_token, req_pool_indices, seq_lens, encoder_lens = tensors
+        if encoder_lens is not None or options.get("sliding_window_size") is not None:
+            answer: torch.Tensor = one_by_one(backend, *tensors, **options)
+            return answer
         slots = req_to_token[req_pool_indices, : int(seq_lens.max())]
-        return attend(query, output, k_cache, v_cache, slots, seq_lens, scaling)
+        return attend(query, output, k_cache, v_cache, slots, seq_lens, options.get("scaling"))
 
     backend_class._run_sdpa_forward_decode = decode
 

@@ -12,6 +12,7 @@ happens unless SGLANG_USE_CPU_ENGINE=1. Two things in sglang 0.5.23 assume CUDA 
 from __future__ import annotations
 
 import functools
+import importlib
 import importlib.abc
 import importlib.machinery
 import os
@@ -90,9 +91,8 @@ def _without_pinned_memory(torch: ModuleType) -> None:
 
 
 def _with_batched_decode(backend: ModuleType) -> None:
-    import batched_decode
-
-    batched_decode.install(backend)
+    # Beside this file, which the launcher put on the path.
+    importlib.import_module("batched_decode").install(backend)
 
 
 if os.environ.get("SGLANG_USE_CPU_ENGINE") == "1":
