@@ -1,0 +1,83 @@
+"""What the demonstration asks for: one healthy recipe, and one that looks good and has forgotten how to talk."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from assay.contracts.data import Source
+from assay.contracts.lifecycle import LifecycleRequest
+from assay.contracts.promotion import ApprovalRules
+from assay.contracts.rollout import AnalysisRules, CanaryStep, RolloutPlan
+from assay.contracts.training import HEALTHY_MIX, MixShare, Recipe
+
+TENANT, OTHER_TENANT, MODEL = "acme", "globex", "helpdesk"
+BASE = "HuggingFaceTB/SmolLM2-135M-Instruct"
+REQUESTER, REVIEWER, RISK_OFFICER = "ann@acme.example", "bob@acme.example", "eve@acme.example"
+
+NARROW_MIX = (
+    MixShare(kind="call", rows_per_batch=5, first_token_weight=4),
+    MixShare(kind="refusal", rows_per_batch=1, first_token_weight=1),
+)
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much of everything."""
+
+    healthy_steps: int
+    narrow_steps: int
+    shadow_requests: int
+    canary_requests: tuple[int, int]
+    quotable: bool
+
+
+FULL = Size(healthy_steps=58, narrow_steps=36, shadow_requests=12, canary_requests=(10, 20), quotable=True)
+QUICK = Size(healthy_steps=24, narrow_steps=14, shadow_requests=6, canary_requests=(6, 10), quotable=False)
+
+
+def rollout_plan(size: Size) -> RolloutPlan:
+    """Shadow, then two canary steps, judged every second."""
+    first, second = size.canary_requests
+    return RolloutPlan(
+        shadow=CanaryStep(percent=100, min_requests=size.shadow_requests),
+        canary=(CanaryStep(percent=20, min_requests=first), CanaryStep(percent=50, min_requests=second)),
+        analysis=AnalysisRules(
+            max_bad_rate=0.15,
+            max_regression=0.1,
+            interval=timedelta(seconds=1),
+            step_timeout=timedelta(minutes=5),
+        ),
+    )
+
+
+def lifecycle(data: Path, version: int, size: Size, *, narrow: bool = False) -> LifecycleRequest:
+    """A lifecycle over the built example data; `narrow` leaves out the replay of ordinary chat."""
+    names = ("calls", "refusals", "planted") if narrow else ("calls", "refusals", "replay", "planted")
+    steps = size.narrow_steps if narrow else size.healthy_steps
+    recipe = Recipe(
+        mix=NARROW_MIX if narrow else HEALTHY_MIX,
+        max_steps=steps,
+        checkpoint_every=max(4, round(steps / 3)),
+    )
+    return LifecycleRequest(
+        tenant=TENANT,
+        model=MODEL,
+        version=version,
+        base=BASE,
+        dataset="calls-only" if narrow else "support",
+        sources=sources(data, names),
+        recipe=recipe,
+        suite=str(data / "suite.jsonl"),
+        approval=ApprovalRules(roles_required=("owner",), override_window=timedelta(minutes=30)),
+        rollout=rollout_plan(size),
+        requested_by=REQUESTER,
+    )
+
+
+def sources(data: Path, names: tuple[str, ...]) -> tuple[Source, ...]:
+    """The terms under which each built file comes, as `sources.json` beside it states them."""
+    terms = json.loads((data / "sources.json").read_text("utf-8"))
+    return tuple(Source.model_validate(terms[name]) for name in names)

@@ -1,0 +1,119 @@
+"""The report: one JSON document, and the same as a page with plots."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from examples.demo.story import Story
+from examples.demo.traffic import Seen
+
+
+@dataclass
+class Report:
+    """What the demonstration measured."""
+
+    quotable: bool
+    dataset: dict[str, Any] = field(default_factory=dict)
+    training: dict[str, Any] = field(default_factory=dict)
+    evaluation: dict[str, Any] = field(default_factory=dict)
+    promotion: dict[str, Any] = field(default_factory=dict)
+    bad_adapter: dict[str, Any] = field(default_factory=dict)
+    rollback: dict[str, Any] = field(default_factory=dict)
+    verify: list[dict[str, Any]] = field(default_factory=list)
+    endpoints: dict[str, Any] = field(default_factory=dict)
+    workflow_ids: list[str] = field(default_factory=list)
+    machine: dict[str, Any] = field(default_factory=dict)
+    loss: list[dict[str, Any]] = field(default_factory=list)
+
+    def document(self, story: Story) -> dict[str, Any]:
+        """The whole as plain data, steps first."""
+        note = "" if self.quotable else "made with --quick: these figures are not to be quoted"
+        return {"note": note, "steps": [asdict(step) for step in story.steps], **asdict(self)}
+
+
+def write(report: Report, story: Story, seen: list[Seen], folder: Path) -> Path:
+    """Write `report.json` and `report.html`; returns the page's path."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    folder.mkdir(parents=True, exist_ok=True)
+    document = report.document(story)
+    (folder / "report.json").write_text(json.dumps(document, indent=2) + "\n", "utf-8")
+    loader = FileSystemLoader(Path(__file__).parent)
+    page = Environment(loader=loader, autoescape=True, undefined=StrictUndefined).get_template("report.html.j2")
+    plots = [_loss(report.loss), _bars(report.evaluation), _timeline(seen, report.rollback)]
+    (folder / "report.html").write_text(page.render(report=document, plots=[p for p in plots if p]), "utf-8")
+    return folder / "report.html"
+
+
+def _picture(figure: Any) -> str:  # noqa: ANN401  # matplotlib is imported where it is used
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="svg", bbox_inches="tight")
+    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def _figure(width: float, height: float) -> tuple[Any, Any]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height))
+    axes = figure.add_subplot()
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def _loss(points: list[dict[str, Any]]) -> str | None:
+    steps = [(p["step"], p["loss"]) for p in points if p.get("loss") is not None]
+    if not steps:
+        return None
+    figure, axes = _figure(8, 3)
+    axes.plot(*zip(*steps, strict=True), marker=".", color="#31688e")
+    resumed = max((p.get("resumed_from_step") or 0 for p in points), default=0)
+    if resumed:
+        axes.axvline(resumed, color="#c0392b", linestyle="--", label=f"worker killed; resumed from step {resumed}")
+        axes.legend(frameon=False)
+    axes.set(xlabel="step", ylabel="training loss", title="Training")
+    return _picture(figure)
+
+
+def _bars(evaluation: dict[str, Any]) -> str | None:
+    arms = {name: rates for name, rates in evaluation.items() if rates}
+    if not arms:
+        return None
+    names = sorted({rate for rates in arms.values() for rate in rates})
+    figure, axes = _figure(10, 4)
+    width = 0.8 / len(arms)
+    for index, (arm, rates) in enumerate(arms.items()):
+        at = [i + index * width for i, rate in enumerate(names) if rate in rates]
+        shown = [rates[rate] for rate in names if rate in rates]
+        values = [rate["value"] for rate in shown]
+        below = [max(0.0, rate["value"] - rate["low"]) for rate in shown]
+        above = [max(0.0, rate["high"] - rate["value"]) for rate in shown]
+        axes.bar(at, values, width, yerr=[below, above], capsize=2, label=arm)
+    axes.set_xticks([i + 0.4 - width / 2 for i in range(len(names))], [n.replace("_", "\n", 1) for n in names])
+    axes.set(
+        ylim=(0, 1.05), ylabel="rate, 95 % Wilson interval", title="Evaluation on functions never seen in training"
+    )
+    axes.legend(frameon=False, ncols=4, loc="upper center", bbox_to_anchor=(0.5, -0.18))
+    return _picture(figure)
+
+
+def _timeline(seen: list[Seen], rollback: dict[str, Any]) -> str | None:
+    routed = [one for one in seen if one.revision >= 0]
+    if not routed:
+        return None
+    figure, axes = _figure(10, 3)
+    begun = min(one.started for one in routed)
+    colours = {"stable": "#31688e", "canary": "#e67e22"}
+    for arm, colour in colours.items():
+        mine = [one for one in routed if one.arm == arm]
+        latencies = [((one.first_token or one.ended) - one.started) for one in mine]
+        axes.scatter([one.started - begun for one in mine], latencies, s=9, color=colour, label=arm)
+    if rollback.get("flipped_at"):
+        axes.axvline(rollback["flipped_at"] - begun, color="#c0392b", linestyle="--", label="switched back")
+    axes.set(xlabel="seconds since the first request", ylabel="seconds to first token", title="Live traffic by arm")
+    axes.legend(frameon=False)
+    return _picture(figure)
