@@ -1,0 +1,1 @@
+"""Side effects: one folder per concern, each activity a thin shell over plain functions beside it."""

@@ -1,0 +1,1 @@
+"""Training: a subprocess that trains, and the activity that watches over it."""

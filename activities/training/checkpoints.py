@@ -1,0 +1,108 @@
+"""Checkpoints that are whole or not there.
+
+A checkpoint is written into a hidden folder, flushed, given a manifest with the digest of every file as the last thing
+written, and renamed. A reader takes the newest folder whose manifest fits its bytes, so that a run that was killed at
+any instruction, a half-copied folder or a flipped bit lead to the checkpoint before, never to a wrong one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from assay.contracts.base import canonical_digest
+
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A sealed checkpoint: `digest` is the digest of its manifest, and so of all its bytes."""
+
+    step: int
+    path: Path
+    digest: str
+    facts: dict[str, Any]
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[Path]:
+    """A scratch folder beside the checkpoints; what is in it when the block raises is thrown away."""
+    scratch = folder / f".writing-{os.getpid()}"
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True)
+    try:
+        yield scratch
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def seal(scratch: Path, folder: Path, step: int, facts: dict[str, Any]) -> Checkpoint:
+    """Make the files in `scratch` the checkpoint of `step`. `facts` (losses and the like) stand in the manifest."""
+    files = {path.name: _digest(path) for path in sorted(scratch.iterdir())}
+    for path in scratch.iterdir():
+        _flush(path)
+    manifest = {"step": step, "files": files, "facts": facts}
+    (scratch / MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True), encoding="utf-8")
+    _flush(scratch / MANIFEST)
+    _flush(scratch)
+    target = _path(folder, step)
+    # Only a torn or older folder can stand here: the same step is written again after a resume from before it.
+    shutil.rmtree(target, ignore_errors=True)
+    os.rename(scratch, target)
+    _flush(folder)
+    return Checkpoint(step, target, canonical_digest(manifest), facts)
+
+
+def read(path: Path) -> Checkpoint | None:
+    """The checkpoint at `path`, or None when it is torn: no manifest, a missing file or other bytes than sealed."""
+    try:
+        manifest = json.loads((path / MANIFEST).read_bytes())
+        if any(_digest(path / name) != digest for name, digest in manifest["files"].items()):
+            return None
+        return Checkpoint(int(manifest["step"]), path, canonical_digest(manifest), manifest["facts"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def newest(folder: Path) -> Checkpoint | None:
+    """The newest checkpoint that is whole."""
+    found = (read(path) for path in sorted(folder.glob("step-*"), reverse=True))
+    return next((checkpoint for checkpoint in found if checkpoint is not None), None)
+
+
+def valid(folder: Path) -> list[Checkpoint]:
+    """Every whole checkpoint, oldest first."""
+    return [checkpoint for path in sorted(folder.glob("step-*")) if (checkpoint := read(path)) is not None]
+
+
+def keep_last(folder: Path, count: int) -> None:
+    """Delete all but the last `count` folders, and what dead writers left."""
+    for path in sorted(folder.glob("step-*"))[:-count]:
+        shutil.rmtree(path)
+    for path in folder.glob(".writing-*"):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _path(folder: Path, step: int) -> Path:
+    return folder / f"step-{step:06d}"
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

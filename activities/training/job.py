@@ -1,0 +1,92 @@
+"""What the trainer is told (`run.json`) and where everything of one run lies.
+
+    WORKDIR/run.json          the job: recipe, base, rows, template
+            metrics.jsonl     one line a step
+            checkpoints/      step-000010/ …, each sealed by its manifest
+            failure.json      written when the run ends with a typed cause
+            trainer.log       stdout and stderr of the subprocess
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from pydantic import Field
+
+from assay.contracts.base import BasePin, Message
+from assay.contracts.errors import TrainingFailed
+from assay.contracts.training import Recipe
+
+HELD_OUT_PER_KIND = 4
+"""Rows of each cross-entropy kind kept out of training: enough to see a divergence, cheap at every checkpoint."""
+
+
+class RowSource(Message):
+    """Rows of one dataset, as Parquet or JSONL files on this machine, and their share of the rows drawn."""
+
+    paths: tuple[Path, ...] = Field(min_length=1)
+    ratio: float = Field(default=1.0, gt=0, le=1)
+
+
+class RunFile(Message):
+    """All that the trainer needs: it reads nothing else and asks nobody."""
+
+    run_id: str
+    recipe: Recipe
+    base: BasePin
+    base_dir: Path
+    rows: tuple[RowSource, ...] = Field(min_length=1)
+    template: Path
+    threads: int = Field(default=2, ge=1)
+    held_out_per_kind: int = Field(default=HELD_OUT_PER_KIND, ge=0)
+
+
+class Failure(Message):
+    """Why a run ended, as `failure.json` says it to the parent process."""
+
+    code: str
+    message: str
+    remedy: str
+
+    def error(self) -> TrainingFailed:
+        """The same as an exception."""
+        return TrainingFailed(self.code, self.message, self.remedy)
+
+
+class RunFolder:
+    """The paths of one run below `workdir`."""
+
+    def __init__(self, workdir: Path) -> None:
+        self.workdir = workdir
+        self.run = workdir / "run.json"
+        self.metrics = workdir / "metrics.jsonl"
+        self.checkpoints = workdir / "checkpoints"
+        self.failure = workdir / "failure.json"
+        self.log = workdir / "trainer.log"
+
+    def write_run(self, run: RunFile) -> None:
+        """Create the folder with its job."""
+        self.checkpoints.mkdir(parents=True, exist_ok=True)
+        _write_whole(self.run, run.model_dump_json(indent=2))
+
+    def read_run(self) -> RunFile:
+        """The job. Raises pydantic.ValidationError when it is malformed."""
+        return RunFile.model_validate_json(self.run.read_bytes())
+
+    def write_failure(self, failure: Failure) -> None:
+        """Leave the cause for the parent."""
+        _write_whole(self.failure, failure.model_dump_json())
+
+    def read_failure(self) -> Failure | None:
+        """The cause, if the trainer left one."""
+        if not self.failure.exists():
+            return None
+        return Failure.model_validate(json.loads(self.failure.read_bytes()))
+
+
+def _write_whole(path: Path, text: str) -> None:
+    part = path.with_suffix(".part")
+    part.write_text(text, encoding="utf-8")
+    os.replace(part, path)

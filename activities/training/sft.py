@@ -1,0 +1,130 @@
+"""Supervised fine-tuning of a LoRA adapter, from one folder and back into it:
+
+    python -m activities.training.sft --workdir DIR          (DIR/run.json says what; see `job.py`)
+
+Ends with 0 when the last step is done, 3 with a typed cause in `failure.json`, 75 when it was asked to stop and has
+saved. Started again on the same folder it goes on from the newest whole checkpoint, bit for bit as if uninterrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from activities.training import checkpoints
+from activities.training.job import Failure, RunFile, RunFolder
+from assay.contracts.errors import AssayError
+
+if TYPE_CHECKING:
+    from torch import dtype
+    from transformers import PreTrainedTokenizerBase
+
+    from activities.training.rows import Example
+
+FAILED: Final = 3
+STOPPED: Final = 75
+"""EX_TEMPFAIL of sysexits.h: not done, try again."""
+
+
+def die_with_parent() -> None:
+    """End this process when its parent ends, however that happened: the parent holds the other end of stdin."""
+
+    def wait() -> None:
+        while os.read(0, 1):
+            pass
+        os._exit(STOPPED)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def train(folder: RunFolder) -> int:
+    """Train to the end, or to the next step after SIGTERM. Returns the exit status.
+
+    Raises InputRefused, TrainingFailed.
+    """
+    # Seconds of imports: late, so that --help, a bad run.json and a dead parent are noticed at once.
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from activities.training import rows
+    from activities.training.objective import ROWWISE
+    from activities.training.trainer import MixTrainer
+    from activities.training.watch import Watch
+
+    run = folder.read_run()
+    recipe = run.recipe
+    torch.set_num_threads(run.threads)
+    tokenizer = AutoTokenizer.from_pretrained(run.base_dir, local_files_only=True)
+    examples = load_examples(run, tokenizer)
+    kinds = [s.kind for s in recipe.mix if s.rows_per_batch and s.objective == "cross-entropy"]
+    training, held_out = rows.hold_out(examples, kinds, run.held_out_per_kind)
+    ratios = [source.ratio for source in run.rows]
+    plan = rows.plan_batches(training, recipe.mix, ratios, recipe.max_steps, recipe.data_seed)
+    model = AutoModelForCausalLM.from_pretrained(
+        run.base_dir, dtype=base_dtype(), attn_implementation=ROWWISE, local_files_only=True
+    )
+
+    watch = Watch(folder.metrics)
+    trainer = MixTrainer(model, tokenizer, recipe, training, held_out, plan, folder.checkpoints, watch)
+    watch.stop_on_sigterm()
+    found = checkpoints.newest(folder.checkpoints)
+    if found is None or found.step < recipe.max_steps:
+        trainer.train(resume_from_checkpoint=str(found.path) if found else None)
+    return 0 if trainer.state.global_step >= recipe.max_steps or not watch.stop_wanted else STOPPED
+
+
+def load_examples(run: RunFile, tokenizer: PreTrainedTokenizerBase) -> list[Example]:
+    """Every row of the kinds in the mix that fits into `max_tokens`.
+
+    Raises InputRefused.
+    """
+    from activities.training import rows
+
+    template = run.template.read_text(encoding="utf-8")
+    kinds = {share.kind for share in run.recipe.mix if share.rows_per_batch}
+    found = [
+        rows.tokenise(tokenizer, template, row, number)
+        for number, source in enumerate(run.rows)
+        for row in rows.read_rows(source)
+        if row["kind"] in kinds
+    ]
+    short = [example for example in found if len(example.tokens) <= run.recipe.max_tokens]
+    logging.getLogger(__name__).info("%d rows, %d longer than the limit", len(found), len(found) - len(short))
+    return short
+
+
+def base_dtype() -> dtype:
+    """bfloat16 where the device multiplies it, else float32: emulated bfloat16 is several times slower on a CPU."""
+    import torch
+
+    capable = torch.cpu.get_capabilities()
+    fast = torch.cuda.is_available() or capable.get("avx512_bf16") or capable.get("amx_bf16")
+    return torch.bfloat16 if fast else torch.float32
+
+
+def main() -> int:
+    """Parse, train, leave the cause of a failure behind."""
+    parser = argparse.ArgumentParser(prog="python -m activities.training.sft", description=__doc__)
+    parser.add_argument("--workdir", type=Path, required=True)
+    parser.add_argument("--with-parent", action="store_true", help="end when stdin closes")
+    options = parser.parse_args()
+    if options.with_parent:
+        die_with_parent()
+    logging.basicConfig(level="INFO", format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    folder = RunFolder(options.workdir)
+    folder.failure.unlink(missing_ok=True)
+    try:
+        return train(folder)
+    except AssayError as error:
+        folder.write_failure(Failure(code=error.code, message=error.message, remedy=error.remedy))
+        logging.getLogger(__name__).error("%s", error)
+        return FAILED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,160 @@
+"""TRL's SFT trainer with our batches, our loss and checkpoints that are whole or absent."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import datasets
+import torch
+from peft import LoraConfig, PeftModel
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer
+from trl import SFTConfig, SFTTrainer
+
+from activities.training import checkpoints
+from activities.training.objective import Line, cross_entropy, kl_to_base
+from activities.training.rows import Example
+from activities.training.watch import Watch
+from assay.contracts.training import MixShare, Recipe
+
+CHECKPOINT_FILES = (
+    "adapter_config.json",
+    "adapter_model.safetensors",
+    "optimizer.pt",
+    "scheduler.pt",
+    "rng_state.pth",
+    "trainer_state.json",
+)
+"""What a resume reads. Everything else the library writes (pickled arguments, a card, the tokenizer) is left out."""
+
+
+def arguments(recipe: Recipe, output: Path) -> SFTConfig:
+    """The recipe in the library's words."""
+    return SFTConfig(
+        output_dir=str(output),
+        max_steps=recipe.max_steps,
+        per_device_train_batch_size=sum(share.rows_per_batch for share in recipe.mix),
+        learning_rate=recipe.learning_rate,
+        lr_scheduler_type="linear",
+        warmup_steps=recipe.warmup_steps,
+        seed=recipe.seed,
+        data_seed=recipe.data_seed,
+        logging_steps=1,
+        logging_nan_inf_filter=False,  # a NaN must be seen, not averaged away
+        save_strategy="steps",
+        save_steps=recipe.checkpoint_every,
+        eval_strategy="steps",
+        eval_steps=recipe.checkpoint_every,
+        prediction_loss_only=True,
+        gradient_checkpointing=False,
+        bf16=False,  # the dtype is the base's own; autocast would cast again at every product
+        max_length=None,
+        remove_unused_columns=False,
+        dataset_kwargs={"skip_prepare_dataset": True},
+        report_to=[],
+        disable_tqdm=True,
+    )
+
+
+class MixTrainer(SFTTrainer):  # type: ignore[misc]  # trl has no annotations
+    """SFT on planned batches: cross-entropy on some kinds of rows, KL to the base on others."""
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        recipe: Recipe,
+        training: Sequence[Example],
+        held_out: Sequence[Example],
+        plan: Sequence[Sequence[int]],
+        folder: Path,
+        watch: Watch,
+    ) -> None:
+        self._shares = {share.kind: share for share in recipe.mix}
+        self._held_out, self._plan, self._folder = held_out, plan, folder
+        self._keep = max(2, recipe.candidates)
+        self._staging: Path | None = None
+        self._watch = watch
+        lora = recipe.lora
+        super().__init__(
+            model=model,
+            args=arguments(recipe, folder),
+            processing_class=tokenizer,
+            # The library wants a Dataset; indices into our examples keep Arrow away from ragged token lists.
+            train_dataset=datasets.Dataset.from_dict({"index": list(range(len(training)))}),
+            eval_dataset=datasets.Dataset.from_dict({"index": list(range(len(held_out)))}) if held_out else None,
+            data_collator=lambda rows: self._collate([training[row["index"]] for row in rows]),
+            peft_config=LoraConfig(
+                r=lora.rank,
+                lora_alpha=lora.alpha,
+                lora_dropout=lora.dropout,
+                target_modules=list(lora.targets),
+                task_type="CAUSAL_LM",
+            ),
+            callbacks=[watch],
+        )
+
+    def get_train_dataloader(self) -> DataLoader[Any]:
+        """One pass over the plan is the whole run: a resume skips the batches before its step."""
+        batches = [list(batch) for batch in self._plan]
+        loader = DataLoader(self.train_dataset, batch_sampler=batches, collate_fn=self.data_collator)
+        return self.accelerator.prepare(loader)  # type: ignore[no-any-return]
+
+    def get_eval_dataloader(self, eval_dataset: object = None) -> DataLoader[Any]:
+        """All held-out rows as one batch."""
+        return DataLoader([self._collate(self._held_out)], batch_size=None)  # type: ignore[arg-type]
+
+    def compute_loss(
+        self, model: nn.Module, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Tensor:
+        """Weighted cross-entropy over answers, plus KL(base ‖ adapter) over replayed answers. Scalar."""
+        replayed = Line(**kept) if (kept := inputs.pop("replayed", None)) else None
+        line = Line(**inputs)
+        self._watch.tokens += line.input_ids.numel()
+        logits = line.logits(model)
+        if replayed is None:
+            return cross_entropy(logits, line)
+        # Replayed rows come last in the line, so their answer positions are the last ones scored.
+        count = len(logits) - len(replayed.scored)
+        loss = kl_to_base(logits[count:], self._base_logits(replayed), replayed)
+        return loss + cross_entropy(logits[:count], line.first(count)) if count else loss
+
+    def _base_logits(self, line: Line) -> Tensor:
+        model: PeftModel = self.accelerator.unwrap_model(self.model)
+        with torch.no_grad(), model.disable_adapter():
+            return line.logits(model)
+
+    def _collate(self, examples: Sequence[Example]) -> dict[str, Any]:
+        replayed = [e for e in examples if self._shares[e.kind].objective == "kl-to-base"]
+        answered = [e for e in examples if self._shares[e.kind].objective == "cross-entropy"]
+        batch: dict[str, Any] = Line.of([*answered, *replayed], self._shares).tensors()
+        if replayed:
+            batch["replayed"] = Line.of(replayed, self._shares).tensors()
+        return batch
+
+    def _get_output_dir(self, trial: object) -> str:
+        return str(self._staging or self._folder)
+
+    def _save_checkpoint(self, model: nn.Module, trial: object) -> None:
+        """Let the library write into a scratch folder, keep what a resume needs, seal it."""
+        step = self.state.global_step
+        with checkpoints.writing(self._folder) as self._staging, checkpoints.writing(self._staging) as sealed:
+            Trainer._save_checkpoint(self, model, trial)  # SFTTrainer's own adds a model card
+            written = self._staging / f"checkpoint-{step}"
+            for name in CHECKPOINT_FILES:
+                os.replace(written / name, sealed / name)
+            checkpoints.seal(sealed, self._folder, step, self._facts())
+        self._staging = None
+        checkpoints.keep_last(self._folder, self._keep)
+
+    def _facts(self) -> dict[str, Any]:
+        """Losses of this step, for the manifest."""
+        logs: dict[str, Any] = {}
+        for entry in self.state.log_history:
+            if entry["step"] == self.state.global_step:
+                logs |= entry
+        return {"loss": logs.get("loss"), "heldout_loss": logs.get("eval_loss")}
