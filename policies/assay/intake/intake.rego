@@ -1,0 +1,168 @@
+# METADATA
+# title: Intake gate
+# description: May rows of one source enter a dataset for this purpose, and what happens to each of them.
+package assay.intake
+
+import data.assay.lib
+
+# METADATA
+# entrypoint: true
+# title: Decision of the intake gate
+# description: Besides allow, violations and warnings, one entry in `rows` for every row that was asked about.
+decision := object.union(lib.decision(deny, set(), set()), {"rows": rows})
+
+# METADATA
+# title: Facts are complete
+# description: Tenant, purpose, time and the source's name, system of record and owner are stated.
+# custom:
+#   code: INTAKE_FACTS_MISSING
+#   remedy: state tenant, purpose and the source's name, system and owner
+#   overridable: false
+deny contains lib.violation(rego.metadata.rule(), "a source without tenant, purpose, name, system or owner is refused") if {
+	not stated
+}
+
+stated if {
+	lib.is_text(input.tenant)
+	lib.is_text(input.purpose)
+	lib.is_text(input.source.name)
+	lib.is_text(input.source.system)
+	lib.is_text(input.source.owner)
+	time.parse_rfc3339_ns(input.now)
+	is_array(input.rows)
+}
+
+# METADATA
+# title: Licence permits the purpose
+# description: Every licence that the source names is listed for this purpose of use.
+# custom:
+#   code: LICENCE_NOT_PERMITTED
+#   remedy: leave the source out, get it under another licence, or have the licence added to the matrix
+#   overridable: false
+deny contains lib.violation(rego.metadata.rule(), msg) if {
+	not licence_permits
+	msg := sprintf("licence %v does not permit %v", [lib.field(["source", "licence"]), lib.field(["purpose"])])
+}
+
+licence_permits if lib.licences_permitted(input.source.licences, input.purpose, "rows")
+
+# METADATA
+# title: Purpose of use is granted
+# description: The source's owner granted this purpose.
+# custom:
+#   code: PURPOSE_NOT_PERMITTED
+#   remedy: ask the owner of the source for this purpose of use
+#   overridable: false
+deny contains lib.violation(rego.metadata.rule(), msg) if {
+	not purpose_granted
+	msg := sprintf("%v is not among the purposes %v", [lib.field(["purpose"]), lib.field(["source", "purposes"])])
+}
+
+purpose_granted if input.purpose in input.source.purposes
+
+# METADATA
+# title: Consent is there
+# description: The consent state of the source is enough for this purpose.
+# custom:
+#   code: CONSENT_MISSING
+#   remedy: obtain consent, or leave the source out
+#   overridable: false
+deny contains lib.violation(rego.metadata.rule(), msg) if {
+	not consented
+	msg := sprintf("consent is %v", [lib.field(["source", "consent"])])
+}
+
+consented if input.source.consent in data.tunables.consent.enough[input.purpose]
+
+# METADATA
+# title: Tenant data improves shared models only under contract
+# description: Rows that a tenant owns train a model that other tenants use only when the contract says so.
+# custom:
+#   code: SHARED_USE_WITHOUT_CONTRACT
+#   remedy: train the tenant's own model, or agree on shared use in the contract
+#   overridable: false
+deny contains lib.violation(rego.metadata.rule(), "tenant data may not improve a shared model without a contract") if {
+	not shared_use_agreed
+}
+
+shared_use_agreed if input.purpose in {"train-tenant-model", "evaluate"}
+
+shared_use_agreed if {
+	owned := {licence | some licence in data.tunables.licences.tenant_owned}
+	count(owned) > 0
+	is_array(input.source.licences)
+	count({licence | some licence in input.source.licences} & owned) == 0
+}
+
+shared_use_agreed if input.source.consent in data.tunables.consent.shared_use_of_tenant_data
+
+# METADATA
+# title: Regulated sources have an assessment in force
+# description: A regulated source needs a data protection impact assessment that is signed, not expired, for this purpose.
+# custom:
+#   code: DPIA_MISSING
+#   remedy: attach a signed assessment that covers this purpose and is still valid
+#   overridable: false
+deny contains lib.violation(rego.metadata.rule(), "a regulated source needs a valid assessment for this purpose") if {
+	not assessed
+}
+
+assessed if input.source.regulated == false
+
+assessed if {
+	input.source.dpia.present == true
+	time.parse_rfc3339_ns(input.source.dpia.valid_until) > time.parse_rfc3339_ns(input.now)
+	input.purpose in input.source.dpia.scope
+}
+
+# METADATA
+# title: Retention is bounded
+# description: Every source says for how many days its rows may be kept, within the house's limit.
+# custom:
+#   code: RETENTION_UNBOUNDED
+#   remedy: state the retention of the source in days, within the limit
+#   overridable: false
+deny contains lib.violation(rego.metadata.rule(), msg) if {
+	not retention_bounded
+	msg := sprintf("retention of %v days is not within the limit", [lib.field(["source", "retention_days"])])
+}
+
+retention_bounded if {
+	is_number(input.source.retention_days)
+	input.source.retention_days > 0
+	is_number(data.tunables.sources.max_retention_days)
+	input.source.retention_days <= data.tunables.sources.max_retention_days
+}
+
+# METADATA
+# title: Quality tier fits the purpose
+# description: The tier of the source is one that this purpose takes.
+# custom:
+#   code: TIER_NOT_PERMITTED
+#   remedy: have the source curated, or use it for another purpose
+#   overridable: false
+deny contains lib.violation(rego.metadata.rule(), msg) if {
+	not tier_permitted
+	msg := sprintf("tier %v is not taken for %v", [lib.field(["source", "tier"]), lib.field(["purpose"])])
+}
+
+tier_permitted if input.source.tier in data.tunables.sources.tiers[input.purpose]
+
+# METADATA
+# title: Synthetic lineage is shallow
+# description: Rows written by models that were fed with rows written by models stop at the capped depth.
+# custom:
+#   code: SYNTHETIC_TOO_DEEP
+#   remedy: use rows nearer to people
+#   overridable: false
+deny contains lib.violation(rego.metadata.rule(), msg) if {
+	not shallow
+	msg := sprintf("synthetic depth is %v", [lib.field(["source", "synthetic_depth"])])
+}
+
+shallow if {
+	is_number(input.source.synthetic_depth)
+	input.source.synthetic_depth >= 0
+	is_number(data.tunables.sources.max_synthetic_depth)
+	input.source.synthetic_depth <= data.tunables.sources.max_synthetic_depth
+}

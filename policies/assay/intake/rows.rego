@@ -1,0 +1,168 @@
+package assay.intake
+
+import data.assay.lib
+
+default rows := []
+
+rows := [row_decision(i, row) | some i, row in input.rows]
+
+# A refused source refuses every row of it; a row is redacted only when nothing refuses it.
+row_decision(i, row) := {
+	"row_id": object.get(row, "row_id", null),
+	"action": action(refused, redacted),
+	"violations": (refused | redacted),
+} if {
+	refused := deny | object.get(deny_row, i, set())
+	redacted := object.get(redact_row, i, set())
+}
+
+action(refused, _) := "refuse" if count(refused) > 0
+
+action(refused, redacted) := "redact" if {
+	count(refused) == 0
+	count(redacted) > 0
+}
+
+action(refused, redacted) := "accept" if {
+	count(refused) == 0
+	count(redacted) == 0
+}
+
+# METADATA
+# title: Row facts are complete
+# description: A row has an id, its terms and the findings of the scanners, even if there are none.
+# custom:
+#   code: ROW_FACTS_MISSING
+#   remedy: screen the row again; a row without findings states an empty list
+#   overridable: false
+deny_row[i] contains lib.violation(rego.metadata.rule(), "the facts of this row are not complete") if {
+	some i, row in input.rows
+	not row_stated(row)
+}
+
+row_stated(row) if {
+	lib.is_text(row.row_id)
+	is_array(row.findings)
+	every finding in row.findings {
+		finding.category in {"pii", "secret", "toxicity"}
+		lib.is_text(finding.kind)
+		is_number(finding.count)
+	}
+}
+
+# METADATA
+# title: Row licence permits the purpose
+# description: Every licence of the row is listed for this purpose of use.
+# custom:
+#   code: ROW_LICENCE_NOT_PERMITTED
+#   remedy: leave the row out, or get it under a licence that permits this purpose
+#   overridable: false
+deny_row[i] contains lib.violation(rego.metadata.rule(), msg) if {
+	some i, row in input.rows
+	not row_licence_permits(row)
+	msg := sprintf("licence %v does not permit this use", [object.get(row, "licences", null)])
+}
+
+row_licence_permits(row) if lib.licences_permitted(row.licences, input.purpose, "rows")
+
+# METADATA
+# title: Row consent is there
+# description: The consent state of the row is enough for this purpose.
+# custom:
+#   code: ROW_CONSENT_MISSING
+#   remedy: leave the row out, or obtain consent
+#   overridable: false
+deny_row[i] contains lib.violation(rego.metadata.rule(), msg) if {
+	some i, row in input.rows
+	not row_consented(row)
+	msg := sprintf("consent is %v", [object.get(row, "consent", null)])
+}
+
+row_consented(row) if row.consent in data.tunables.consent.enough[input.purpose]
+
+# METADATA
+# title: Row purpose of use is granted
+# description: This purpose is among those granted for the row.
+# custom:
+#   code: ROW_PURPOSE_NOT_PERMITTED
+#   remedy: leave the row out, or ask its owner for this purpose of use
+#   overridable: false
+deny_row[i] contains lib.violation(rego.metadata.rule(), msg) if {
+	some i, row in input.rows
+	not row_purpose_granted(row)
+	msg := sprintf("purposes are %v", [object.get(row, "purposes", null)])
+}
+
+row_purpose_granted(row) if input.purpose in row.purposes
+
+# METADATA
+# title: Secrets do not enter
+# description: A row in which a credential was found is refused.
+# custom:
+#   code: ROW_SECRET_FOUND
+#   remedy: revoke the credential, then export the row without it
+#   overridable: false
+deny_row[i] contains lib.violation(rego.metadata.rule(), found(finding)) if {
+	some i, row in input.rows
+	some finding in row.findings
+	finding.category == "secret"
+	not harmless(finding)
+	not curable(finding)
+}
+
+# METADATA
+# title: Toxic rows do not enter
+# description: A row that the toxicity screen flagged beyond its limit is refused.
+# custom:
+#   code: ROW_TOXIC
+#   remedy: leave the row out; when the screen is wrong, have a person relabel it as human gold
+#   overridable: false
+deny_row[i] contains lib.violation(rego.metadata.rule(), found(finding)) if {
+	some i, row in input.rows
+	some finding in row.findings
+	finding.category == "toxicity"
+	not harmless(finding)
+	not curable(finding)
+}
+
+# METADATA
+# title: Personal data beyond cure
+# description: Personal data of a kind that is not redacted, or more of it than redaction may cure.
+# custom:
+#   code: ROW_PII_REFUSED
+#   remedy: take the personal data out at the source system
+#   overridable: false
+deny_row[i] contains lib.violation(rego.metadata.rule(), found(finding)) if {
+	some i, row in input.rows
+	some finding in row.findings
+	finding.category == "pii"
+	not harmless(finding)
+	not curable(finding)
+}
+
+# METADATA
+# title: Findings that redaction cures
+# description: A row with few findings of a redactable kind enters with the findings replaced.
+# custom:
+#   code: ROW_REDACTED
+#   remedy: nothing to do; the found text is replaced before the row is stored
+#   overridable: false
+redact_row[i] contains lib.violation(rego.metadata.rule(), found(finding)) if {
+	some i, row in input.rows
+	some finding in row.findings
+	curable(finding)
+}
+
+found(finding) := sprintf("%v found %v times", [object.get(finding, "kind", "something"), object.get(finding, "count", "many")])
+
+treatment(finding) := object.get(findings.kinds, finding.kind, findings["default"]) if {
+	findings := data.tunables.findings[finding.category]
+}
+
+harmless(finding) if treatment(finding).action == "accept"
+
+curable(finding) if {
+	cure := treatment(finding)
+	cure.action == "redact"
+	finding.count <= cure.limit
+}

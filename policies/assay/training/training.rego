@@ -1,0 +1,208 @@
+# METADATA
+# title: Training gate
+# description: May this base be trained with these datasets at this cost, before a device is taken.
+package assay.training
+
+import data.assay.lib
+
+# METADATA
+# entrypoint: true
+# title: Decision of the training gate
+# description: allow, violations, warnings.
+decision := lib.decision(deny, set(), set())
+
+# METADATA
+# title: Facts are complete
+# description: Tenant, model, purpose, requester and the chat template's digest are stated.
+# custom:
+#   code: TRAINING_FACTS_MISSING
+#   remedy: state tenant, model, purpose, requester and template
+#   overridable: false
+deny contains lib.violation(rego.metadata.rule(), "tenant, model, purpose, requester or template is not stated") if {
+	not stated
+}
+
+stated if {
+	lib.is_text(input.tenant)
+	lib.is_text(input.model)
+	lib.is_text(input.purpose)
+	lib.is_text(input.requested_by)
+	lib.is_digest(input.template)
+}
+
+# METADATA
+# title: Base model is pinned
+# description: The base model is named by repository, revision and root digest.
+# custom:
+#   code: BASE_NOT_PINNED
+#   remedy: register the base model, and name its revision and digest
+#   overridable: false
+deny contains lib.violation(rego.metadata.rule(), "the base model is not pinned to a digest") if not base_pinned
+
+base_pinned if {
+	lib.is_text(input.base.repository)
+	lib.is_text(input.base.revision)
+	lib.is_digest(input.base.digest)
+}
+
+# METADATA
+# title: Licence of the base permits the use
+# description: The licence of the base model is listed for this purpose.
+# custom:
+#   code: BASE_LICENCE_NOT_PERMITTED
+#   remedy: choose a base model under a listed licence
+#   overridable: false
+deny contains lib.violation(rego.metadata.rule(), msg) if {
+	not base_licence_permits
+	msg := sprintf("base licence %v does not permit %v", [lib.field(["base", "licence"]), lib.field(["purpose"])])
+}
+
+base_licence_permits if lib.licence_permitted(input.base.licence, input.purpose, "bases")
+
+# METADATA
+# title: There is data
+# description: A run names at least one dataset.
+# custom:
+#   code: DATASETS_MISSING
+#   remedy: name at least one sealed dataset
+#   overridable: false
+deny contains lib.violation(rego.metadata.rule(), "no dataset is named") if not datasets_named
+
+datasets_named if {
+	is_array(input.datasets)
+	count(input.datasets) > 0
+	every dataset in input.datasets {
+		lib.is_digest(dataset.id)
+	}
+}
+
+# METADATA
+# title: Datasets are accepted and sealed
+# description: Intake accepted rows of each dataset, and its manifest is sealed.
+# custom:
+#   code: DATASET_NOT_ACCEPTED
+#   remedy: take the dataset through intake first
+#   overridable: false
+deny contains lib.violation(rego.metadata.rule(), msg) if {
+	some dataset in input.datasets
+	not accepted(dataset)
+	msg := sprintf("dataset %v has not passed intake", [named(dataset)])
+}
+
+accepted(dataset) if {
+	dataset.accepted == true
+	dataset.sealed == true
+}
+
+# METADATA
+# title: Datasets are not quarantined
+# description: Nothing is trained on a dataset from which rows were erased, or that is under question.
+# custom:
+#   code: DATASET_QUARANTINED
+#   remedy: seal a new dataset without the rows in question
+#   overridable: false
+deny contains lib.violation(rego.metadata.rule(), msg) if {
+	some dataset in input.datasets
+	not dataset.quarantined == false
+	msg := sprintf("dataset %v is quarantined", [named(dataset)])
+}
+
+# METADATA
+# title: Datasets belong to the tenant
+# description: A tenant's model is trained on that tenant's datasets only.
+# custom:
+#   code: DATASET_OF_ANOTHER_TENANT
+#   remedy: use datasets of this tenant
+#   overridable: false
+deny contains lib.violation(rego.metadata.rule(), msg) if {
+	some dataset in input.datasets
+	not dataset.tenant == input.tenant
+	msg := sprintf("dataset %v belongs to another tenant", [named(dataset)])
+}
+
+# METADATA
+# title: Datasets were accepted for this purpose
+# description: The purpose that intake decided on is the purpose of this run.
+# custom:
+#   code: DATASET_PURPOSE_DIFFERS
+#   remedy: take the sources through intake for this purpose
+#   overridable: false
+deny contains lib.violation(rego.metadata.rule(), msg) if {
+	some dataset in input.datasets
+	not dataset.purpose == input.purpose
+	msg := sprintf("dataset %v was accepted for %v", [named(dataset), object.get(dataset, "purpose", null)])
+}
+
+# METADATA
+# title: Licences of the datasets permit the purpose
+# description: The matrix may have changed since intake, so each licence is asked again.
+# custom:
+#   code: DATASET_LICENCE_NOT_PERMITTED
+#   remedy: seal a dataset without the rows under these licences
+#   overridable: false
+deny contains lib.violation(rego.metadata.rule(), msg) if {
+	some dataset in input.datasets
+	not dataset_licences_permit(dataset)
+	msg := sprintf("dataset %v has licences %v", [named(dataset), object.get(dataset, "licences", null)])
+}
+
+dataset_licences_permit(dataset) if lib.licences_permitted(dataset.licences, input.purpose, "rows")
+
+# METADATA
+# title: Enough is written by people
+# description: The synthetic share of each dataset stays under its cap.
+# custom:
+#   code: SYNTHETIC_SHARE_EXCEEDED
+#   remedy: add rows written by people
+#   overridable: false
+deny contains lib.violation(rego.metadata.rule(), msg) if {
+	some dataset in input.datasets
+	not human_enough(dataset)
+	msg := sprintf("dataset %v is synthetic by a share of %v", [named(dataset), object.get(dataset, "synthetic_share", null)])
+}
+
+human_enough(dataset) if {
+	lib.is_share(dataset.synthetic_share)
+	lib.is_share(data.tunables.training.max_synthetic_share)
+	dataset.synthetic_share <= data.tunables.training.max_synthetic_share
+}
+
+# METADATA
+# title: Run stays within the budget
+# description: The device minutes that a run may cost are within the tenant's allowance.
+# custom:
+#   code: BUDGET_EXCEEDED
+#   remedy: lower budget.max_device_minutes, or have the tenant's allowance raised
+#   overridable: false
+deny contains lib.violation(rego.metadata.rule(), msg) if {
+	not affordable
+	msg := sprintf("%v device minutes are asked for, more than the allowance", [lib.field(["budget", "max_device_minutes"])])
+}
+
+affordable if {
+	allowance := object.get(data.tunables.training.budget.tenants, input.tenant, data.tunables.training.budget["default"])
+	is_number(allowance)
+	is_number(input.budget.max_device_minutes)
+	input.budget.max_device_minutes > 0
+	input.budget.max_device_minutes <= allowance
+}
+
+# METADATA
+# title: Rank is capped
+# description: A higher rank forgets more and serves slower.
+# custom:
+#   code: RANK_EXCEEDED
+#   remedy: lower recipe.lora.rank
+#   overridable: false
+deny contains lib.violation(rego.metadata.rule(), msg) if {
+	not rank_within
+	msg := sprintf("rank %v is over the cap", [lib.field(["recipe", "lora", "rank"])])
+}
+
+rank_within if {
+	is_number(input.recipe.lora.rank)
+	is_number(data.tunables.training.max_rank)
+	input.recipe.lora.rank <= data.tunables.training.max_rank
+}
+
+named(dataset) := object.get(dataset, "id", null)
