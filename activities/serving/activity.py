@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from temporalio import activity
 from activities.policy.client import PolicyClient
 from activities.serving.facts import route_facts
 from activities.signing.version import verify_version
-from assay.contracts.errors import InputRefused, NotFound, PolicyRefused
+from assay.contracts.errors import Conflict, InputRefused, NotFound, PolicyRefused
 from assay.contracts.names import adapter_name
 from assay.contracts.rollout import (
     Analysis,
@@ -68,12 +69,8 @@ class ServingActivities:
     async def publish_routes(self, change: RouteChange) -> RoutesPublished:
         """See `assay.contracts.rollout.publish_routes`."""
         begun = time.perf_counter()
-        current = self._registry.routes.current()
-        table = compile_table(current, change)
-        decision_id = self._permitted(current, table, change)
-        published = self._registry.routes.publish(
-            table, key=change.key, actor=change.actor, reason=change.reason, decision_id=decision_id
-        )
+        published = await asyncio.to_thread(self._publish, change)
+        decision_id = self._registry.routes.decision_id(published.revision)
         gateways = await self._gateways.refresh(published.revision)
         flip = (time.perf_counter() - begun) * 1000
         return RoutesPublished(
@@ -91,6 +88,21 @@ class ServingActivities:
     def reconciler(self) -> Reconciler:
         """The loop that a serving worker runs beside its activities."""
         return Reconciler(self._engines, self._registry.routes.current, self._load_by_name)
+
+    def _publish(self, change: RouteChange) -> RouteTable:
+        """Compile, decide, store; compiled anew when another table came first."""
+        if (known := self._registry.routes.by_key(change.key)) is not None:
+            return known
+        while True:
+            current = self._registry.routes.current()
+            table = compile_table(current, change)
+            decision_id = self._permitted(current, table, change)
+            try:
+                return self._registry.routes.publish(
+                    table, key=change.key, actor=change.actor, reason=change.reason, decision_id=decision_id
+                )
+            except Conflict:
+                activity.logger.info("another route table came first; compiling again")
 
     def _permitted(self, current: RouteTable, table: RouteTable, change: RouteChange) -> str:
         if only_withdraws(current, table, change):

@@ -1,0 +1,48 @@
+"""The record of truth. `Registry.open(settings)` is the door; one small repository a concern stands behind it."""
+
+from __future__ import annotations
+
+from assay.settings import Settings
+from registry.bases import BaseRecord, Bases
+from registry.blobs import BlobStore
+from registry.database import Database, migrate
+from registry.datasets import DatasetRecord, Datasets, LedgerEntry
+from registry.decisions import Decisions
+from registry.incidents import Incidents
+from registry.keys import Keys, hash_key
+from registry.lineage import Lineage, Node
+from registry.pointers import Pointers
+from registry.routes import Routes
+from registry.runs import Evaluations, Runs
+from registry.versions import VersionRecord, Versions
+
+__all__ = ["BaseRecord", "BlobStore", "DatasetRecord", "LedgerEntry", "Node", "Registry", "VersionRecord", "hash_key"]
+
+
+class Registry:
+    """Blobs and tables of one installation."""
+
+    def __init__(self, database: Database, blobs: BlobStore) -> None:
+        self._database = database
+        self.blobs = blobs
+        self.bases = Bases(database)
+        self.datasets = Datasets(database)
+        self.runs = Runs(database)
+        self.evaluations = Evaluations(database)
+        self.versions = Versions(database)
+        self.decisions = Decisions(database)
+        self.pointers = Pointers(database)
+        self.incidents = Incidents(database)
+        self.routes = Routes(database)
+        self.keys = Keys(database)
+        self.lineage = Lineage(database)
+
+    @classmethod
+    def open(cls, settings: Settings) -> Registry:
+        """Open what the settings name, bringing the schema up to date. Raises Unavailable."""
+        migrate(settings.database)
+        return cls(Database(settings.database), BlobStore.open(settings.blobs))
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._database.close()

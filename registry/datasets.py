@@ -1,0 +1,96 @@
+"""Sealed datasets and the row ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+from sqlalchemy import func, select
+
+from assay.contracts.base import Digest, Message, Reference
+from assay.contracts.data import Dataset, IntakeRequest
+from assay.contracts.errors import NotFound
+from registry.database import Database
+from registry.tables import DatasetRow, LedgerRow
+
+_BATCH = 500
+
+
+class LedgerEntry(Message):
+    """What became of one row. `ordinal` tells repeated rows of one dataset apart; `subject` is a keyed hash."""
+
+    row_id: Digest
+    ordinal: int
+    source: str
+    outcome: str
+    codes: tuple[str, ...] = ()
+    licence: str
+    consent: str
+    tier: str
+    subject: str = ""
+
+
+class DatasetRecord(Message):
+    """A dataset as the registry holds it."""
+
+    dataset: Dataset
+    request: IntakeRequest
+    ledger: Reference
+    quarantined: bool
+
+    @property
+    def licences(self) -> tuple[str, ...]:
+        """Licence expressions of its sources, sorted."""
+        return tuple(sorted({source.licence for source in self.request.sources}))
+
+
+class Datasets:
+    """Repository of datasets."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, dataset: Dataset, request: IntakeRequest, ledger: Reference, entries: Iterable[LedgerEntry]) -> None:
+        """Enter a dataset with one ledger entry for every row, in one transaction; again adds nothing."""
+        row = DatasetRow(
+            id=dataset.id,
+            tenant=request.tenant,
+            name=request.dataset,
+            purpose=request.purpose,
+            dataset=dataset.model_dump(mode="json"),
+            request=request.model_dump(mode="json"),
+            ledger=ledger.model_dump(mode="json"),
+        )
+        with self._database.writing() as session:
+            if not self._database.add_once(session, row):
+                return
+            for batch in _batches(entries):
+                session.execute(
+                    LedgerRow.__table__.insert(),  # type: ignore[attr-defined]  # a Table, declared as FromClause
+                    [{**e.model_dump(), "codes": ",".join(e.codes), "dataset": dataset.id} for e in batch],
+                )
+
+    def get(self, id_: str) -> DatasetRecord:
+        """Raises NotFound (`DATASET_UNKNOWN`)."""
+        with self._database.reading() as session:
+            row = session.get(DatasetRow, id_)
+        if row is None:
+            raise NotFound("DATASET_UNKNOWN", f"no dataset {id_}", "run an Intake; its status has the id")
+        return DatasetRecord(
+            dataset=Dataset.model_validate(row.dataset),
+            request=IntakeRequest.model_validate(row.request),
+            ledger=Reference.model_validate(row.ledger),
+            quarantined=row.quarantined,
+        )
+
+    def outcomes(self, id_: str) -> dict[str, int]:
+        """How many ledger entries of a dataset ended how."""
+        query = select(LedgerRow.outcome, func.count()).where(LedgerRow.dataset == id_).group_by(LedgerRow.outcome)
+        with self._database.reading() as session:
+            return {outcome: int(count) for outcome, count in session.execute(query)}
+
+
+def _batches(entries: Iterable[LedgerEntry]) -> Iterator[list[LedgerEntry]]:
+    waiting = iter(entries)
+    while batch := list(islice(waiting, _BATCH)):
+        yield batch

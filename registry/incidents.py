@@ -1,0 +1,54 @@
+"""Rollbacks that wait for a root cause; an open one blocks promotion of its model."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+
+from assay.contracts.errors import Conflict, NotFound
+from assay.contracts.rollout import Incident, RootCause
+from registry.database import Database
+from registry.tables import IncidentRow, now
+
+
+class Incidents:
+    """Repository of incidents."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def open(self, incident: Incident) -> None:
+        """Record a rollback; again adds nothing."""
+        row = IncidentRow(
+            id=incident.id,
+            tenant=incident.tenant,
+            model=incident.model,
+            incident=incident.model_dump(mode="json"),
+            root_cause=None,
+        )
+        with self._database.writing() as session:
+            self._database.add_once(session, row)
+
+    def close(self, incident: Incident, cause: RootCause) -> None:
+        """Record the root cause; the same one again changes nothing.
+
+        Raises NotFound (`INCIDENT_UNKNOWN`), Conflict (`INCIDENT_CLOSED`) when another cause stands already.
+        """
+        with self._database.writing() as session:
+            row = session.get(IncidentRow, incident.id, with_for_update=True)
+            if row is None:
+                raise NotFound("INCIDENT_UNKNOWN", f"no incident {incident.id}", "see `assay incidents`")
+            recorded = cause.model_dump(mode="json")
+            if row.root_cause not in (None, recorded):
+                raise Conflict("INCIDENT_CLOSED", f"{incident.id} has another root cause", "open a new incident")
+            row.root_cause = recorded
+            row.closed_at = row.closed_at or now()
+
+    def open_for(self, tenant: str, model: str) -> tuple[Incident, ...]:
+        """Incidents of one model that wait for their root cause, oldest first."""
+        query = (
+            select(IncidentRow)
+            .where(IncidentRow.tenant == tenant, IncidentRow.model == model, IncidentRow.closed_at.is_(None))
+            .order_by(IncidentRow.opened_at)
+        )
+        with self._database.reading() as session:
+            return tuple(Incident.model_validate(row.incident) for row in session.scalars(query))

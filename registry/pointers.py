@@ -1,0 +1,95 @@
+"""Stages as pointers: moved by compare-and-set, each move with an event row in the same transaction."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from assay.contracts.base import Message
+from assay.contracts.errors import Conflict
+from assay.contracts.promotion import PointerMove, PointerMoved, PointerQuery
+from registry.database import Database
+from registry.tables import PointerEventRow, PointerRow
+
+
+class PointerEvent(Message):
+    """One move, as it is kept for ever."""
+
+    stage: str
+    revision: int
+    target: str | None
+    previous: str | None
+    actor: str
+    reason: str
+    decision_id: str | None
+    created_at: datetime
+
+
+class Pointers:
+    """Repository of stage pointers."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def move(self, move: PointerMove) -> PointerMoved:
+        """Compare and set. The same `key` again answers what it did the first time.
+
+        Raises Conflict (`POINTER_MOVED`) when the pointer holds something else than `expected`.
+        """
+        with self._database.writing() as session:
+            done = session.get(PointerEventRow, move.key)
+            if done is not None:
+                return PointerMoved(target=done.target, previous=done.previous, revision=done.revision)
+            where = (move.tenant, move.model, move.stage)
+            # PostgreSQL: the row lock; SQLite: the whole transaction is a write transaction already.
+            pointer = session.get(PointerRow, where, with_for_update=True)
+            held = pointer.target if pointer else None
+            if held != move.expected:
+                raise Conflict(
+                    "POINTER_MOVED",
+                    f"{'/'.join(where)} points at {held}, not at {move.expected}",
+                    "read the pointer again and decide anew",
+                )
+            return self._set(session, pointer, move, held)
+
+    def read(self, query: PointerQuery) -> PointerMoved:
+        """What the pointer holds; revision 0 when it never was moved."""
+        with self._database.reading() as session:
+            row = session.get(PointerRow, (query.tenant, query.model, query.stage))
+        if row is None:
+            return PointerMoved(target=None, previous=None, revision=0)
+        return PointerMoved(target=row.target, previous=row.previous, revision=row.revision)
+
+    def events(self, tenant: str, model: str) -> tuple[PointerEvent, ...]:
+        """All moves of one model's pointers, oldest first."""
+        query = (
+            select(PointerEventRow)
+            .where(PointerEventRow.tenant == tenant, PointerEventRow.model == model)
+            .order_by(PointerEventRow.created_at, PointerEventRow.revision)
+        )
+        fields = PointerEvent.model_fields
+        with self._database.reading() as session:
+            return tuple(PointerEvent(**{f: getattr(row, f) for f in fields}) for row in session.scalars(query))
+
+    def _set(self, session: Session, pointer: PointerRow | None, move: PointerMove, held: str | None) -> PointerMoved:
+        if pointer is None:
+            pointer = PointerRow(tenant=move.tenant, model=move.model, stage=move.stage, revision=0)
+            session.add(pointer)
+        pointer.target, pointer.previous, pointer.revision = move.target, held, pointer.revision + 1
+        session.add(
+            PointerEventRow(
+                key=move.key,
+                tenant=move.tenant,
+                model=move.model,
+                stage=move.stage,
+                revision=pointer.revision,
+                target=move.target,
+                previous=held,
+                actor=move.actor,
+                reason=move.reason,
+                decision_id=move.decision_id,
+            )
+        )
+        return PointerMoved(target=move.target, previous=held, revision=pointer.revision)

@@ -1,0 +1,101 @@
+"""Training runs and evaluation reports."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+
+from assay.contracts.base import Message
+from assay.contracts.errors import NotFound
+from assay.contracts.evaluation import EvaluationRequest, EvaluationResult
+from assay.contracts.training import TrainingRequest, TrainingResult
+from registry.database import Database
+from registry.tables import EvaluationRow, RunRow
+
+
+class RunRecord(Message):
+    """A run as it was asked for and as it went."""
+
+    request: TrainingRequest
+    result: TrainingResult
+
+
+class Runs:
+    """Repository of training runs."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, result: TrainingResult, request: TrainingRequest) -> None:
+        """Enter a finished run; again adds nothing."""
+        row = RunRow(
+            run_id=result.run_id,
+            tenant=request.tenant,
+            model=request.model,
+            version=request.version,
+            config_hash=result.config_hash,
+            result=result.model_dump(mode="json"),
+            request=request.model_dump(mode="json"),
+        )
+        with self._database.writing() as session:
+            self._database.add_once(session, row)
+
+    def get(self, run_id: str) -> RunRecord:
+        """Raises NotFound (`RUN_UNKNOWN`)."""
+        with self._database.reading() as session:
+            row = session.get(RunRow, run_id)
+        if row is None:
+            raise NotFound("RUN_UNKNOWN", f"no finished run {run_id}", "see `assay runs`")
+        return _run(row)
+
+    def list(self, *, tenant: str | None = None, model: str | None = None) -> tuple[RunRecord, ...]:
+        """Finished runs, newest first."""
+        query = select(RunRow).order_by(RunRow.created_at.desc())
+        if tenant:
+            query = query.where(RunRow.tenant == tenant)
+        if model:
+            query = query.where(RunRow.model == model)
+        with self._database.reading() as session:
+            return tuple(_run(row) for row in session.scalars(query))
+
+
+class EvaluationRecord(Message):
+    """An evaluation as it was asked for and what came out."""
+
+    request: EvaluationRequest
+    result: EvaluationResult
+
+
+class Evaluations:
+    """Repository of evaluation reports."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, result: EvaluationResult, request: EvaluationRequest) -> None:
+        """Enter a report; again adds nothing."""
+        row = EvaluationRow(
+            report=result.report.sha256,
+            tenant=request.tenant,
+            model=request.model,
+            adapter=result.chosen.adapter,
+            result=result.model_dump(mode="json"),
+            request=request.model_dump(mode="json"),
+        )
+        with self._database.writing() as session:
+            self._database.add_once(session, row)
+
+    def get(self, report: str) -> EvaluationRecord:
+        """Raises NotFound (`REPORT_UNKNOWN`)."""
+        with self._database.reading() as session:
+            row = session.get(EvaluationRow, report)
+        if row is None:
+            raise NotFound("REPORT_UNKNOWN", f"no evaluation report {report}", "run an Evaluation")
+        return EvaluationRecord(
+            request=EvaluationRequest.model_validate(row.request), result=EvaluationResult.model_validate(row.result)
+        )
+
+
+def _run(row: RunRow) -> RunRecord:
+    return RunRecord(
+        request=TrainingRequest.model_validate(row.request), result=TrainingResult.model_validate(row.result)
+    )

@@ -1,0 +1,203 @@
+"""The record of truth as tables. Messages are stored as their canonical JSON beside the columns that are searched."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, DateTime, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+DIGEST = String(71)
+SLUG = String(63)
+KEY = String(512)
+
+
+def now() -> datetime:
+    """The time of an entry, UTC."""
+    return datetime.now(UTC)
+
+
+class Base(DeclarativeBase):
+    """Metadata of the registry."""
+
+    type_annotation_map = {dict[str, Any]: JSON, datetime: DateTime(timezone=True)}  # noqa: RUF012  # SQLAlchemy's form
+
+
+class BaseModelRow(Base):
+    """A base model that adapters may be trained on."""
+
+    __tablename__ = "base_models"
+    digest: Mapped[str] = mapped_column(DIGEST, primary_key=True)
+    repository: Mapped[str] = mapped_column(String(255), index=True)
+    revision: Mapped[str] = mapped_column(String(255))
+    licence: Mapped[str] = mapped_column(String(255))
+    path: Mapped[str] = mapped_column(String(4096))
+    template: Mapped[str] = mapped_column(DIGEST)
+    max_context: Mapped[int]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class DatasetRow(Base):
+    """A sealed dataset; `manifest` is the digest of its manifest blob, which is also its id."""
+
+    __tablename__ = "datasets"
+    id: Mapped[str] = mapped_column(DIGEST, primary_key=True)
+    tenant: Mapped[str] = mapped_column(SLUG, index=True)
+    name: Mapped[str] = mapped_column(SLUG)
+    purpose: Mapped[str] = mapped_column(String(63))
+    dataset: Mapped[dict[str, Any]]
+    request: Mapped[dict[str, Any]]
+    ledger: Mapped[dict[str, Any]]
+    quarantined: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class LedgerRow(Base):
+    """What became of one row of one source; no personal data, only keyed hashes of subjects."""
+
+    __tablename__ = "ledger"
+    dataset: Mapped[str] = mapped_column(ForeignKey("datasets.id"), primary_key=True)
+    row_id: Mapped[str] = mapped_column(DIGEST, primary_key=True)
+    ordinal: Mapped[int] = mapped_column(primary_key=True)
+    source: Mapped[str] = mapped_column(SLUG)
+    outcome: Mapped[str] = mapped_column(String(16))
+    codes: Mapped[str] = mapped_column(String(1024), default="")
+    licence: Mapped[str] = mapped_column(String(255))
+    consent: Mapped[str] = mapped_column(String(32))
+    tier: Mapped[str] = mapped_column(String(32))
+    subject: Mapped[str] = mapped_column(String(64), default="")
+    __table_args__ = (Index("ledger_subject", "subject"),)
+
+
+class RunRow(Base):
+    """A training run."""
+
+    __tablename__ = "runs"
+    run_id: Mapped[str] = mapped_column(String(255), primary_key=True)
+    tenant: Mapped[str] = mapped_column(SLUG, index=True)
+    model: Mapped[str] = mapped_column(SLUG)
+    version: Mapped[int]
+    config_hash: Mapped[str] = mapped_column(DIGEST, index=True)
+    result: Mapped[dict[str, Any]]
+    request: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class EvaluationRow(Base):
+    """An evaluation report."""
+
+    __tablename__ = "evaluations"
+    report: Mapped[str] = mapped_column(DIGEST, primary_key=True)
+    tenant: Mapped[str] = mapped_column(SLUG, index=True)
+    model: Mapped[str] = mapped_column(SLUG)
+    adapter: Mapped[str] = mapped_column(DIGEST, index=True)
+    result: Mapped[dict[str, Any]]
+    request: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class VersionRow(Base):
+    """A registered model version. The digest is the identity; registering the same weights again adds nothing."""
+
+    __tablename__ = "versions"
+    digest: Mapped[str] = mapped_column(DIGEST, primary_key=True)
+    tenant: Mapped[str] = mapped_column(SLUG, primary_key=True)
+    model: Mapped[str] = mapped_column(SLUG, primary_key=True)
+    version: Mapped[int]
+    signed: Mapped[dict[str, Any]]
+    card: Mapped[dict[str, Any]]
+    request: Mapped[dict[str, Any]]
+    quarantined: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class DecisionRow(Base):
+    """A gate's decision."""
+
+    __tablename__ = "decisions"
+    decision_id: Mapped[str] = mapped_column(String(63), primary_key=True)
+    gate: Mapped[str] = mapped_column(String(31))
+    subject: Mapped[str | None] = mapped_column(DIGEST, index=True)
+    allow: Mapped[bool]
+    decision: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class PointerRow(Base):
+    """What (tenant, model, stage) points at now; moved by compare-and-set on `revision`."""
+
+    __tablename__ = "pointers"
+    tenant: Mapped[str] = mapped_column(SLUG, primary_key=True)
+    model: Mapped[str] = mapped_column(SLUG, primary_key=True)
+    stage: Mapped[str] = mapped_column(String(31), primary_key=True)
+    target: Mapped[str | None] = mapped_column(DIGEST)
+    previous: Mapped[str | None] = mapped_column(DIGEST)
+    revision: Mapped[int]
+
+
+class PointerEventRow(Base):
+    """One move of a pointer; append-only. `key` makes a move idempotent."""
+
+    __tablename__ = "pointer_events"
+    key: Mapped[str] = mapped_column(KEY, primary_key=True)
+    tenant: Mapped[str] = mapped_column(SLUG)
+    model: Mapped[str] = mapped_column(SLUG)
+    stage: Mapped[str] = mapped_column(String(31))
+    revision: Mapped[int]
+    target: Mapped[str | None] = mapped_column(DIGEST)
+    previous: Mapped[str | None] = mapped_column(DIGEST)
+    actor: Mapped[str] = mapped_column(String(128))
+    reason: Mapped[str] = mapped_column(String(2000))
+    decision_id: Mapped[str | None] = mapped_column(String(63))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    __table_args__ = (UniqueConstraint("tenant", "model", "stage", "revision"),)
+
+
+class IncidentRow(Base):
+    """A rollback and, once recorded, its root cause."""
+
+    __tablename__ = "incidents"
+    id: Mapped[str] = mapped_column(KEY, primary_key=True)
+    tenant: Mapped[str] = mapped_column(SLUG)
+    model: Mapped[str] = mapped_column(SLUG)
+    incident: Mapped[dict[str, Any]]
+    root_cause: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    opened_at: Mapped[datetime] = mapped_column(default=now)
+    closed_at: Mapped[datetime | None]
+    __table_args__ = (Index("incidents_model", "tenant", "model"),)
+
+
+class RouteRevisionRow(Base):
+    """A published route table; append-only, the highest revision is in force."""
+
+    __tablename__ = "route_revisions"
+    revision: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    key: Mapped[str] = mapped_column(KEY, unique=True)
+    table: Mapped[dict[str, Any]]
+    actor: Mapped[str] = mapped_column(String(128))
+    reason: Mapped[str] = mapped_column(String(2000))
+    decision_id: Mapped[str] = mapped_column(String(63))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class ApiKeyRow(Base):
+    """A tenant's API key, hashed."""
+
+    __tablename__ = "api_keys"
+    hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    tenant: Mapped[str] = mapped_column(SLUG, index=True)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    revoked_at: Mapped[datetime | None]
+
+
+class LineageRow(Base):
+    """`child` was made from `parent`."""
+
+    __tablename__ = "lineage"
+    parent: Mapped[str] = mapped_column(String(255), primary_key=True)
+    child: Mapped[str] = mapped_column(String(255), primary_key=True)
+    relation: Mapped[str] = mapped_column(String(31), primary_key=True)
+    parent_kind: Mapped[str] = mapped_column(String(31))
+    child_kind: Mapped[str] = mapped_column(String(31))
+    __table_args__ = (Index("lineage_child", "child"),)
