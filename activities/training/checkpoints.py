@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from assay.contracts.base import canonical_digest
+from assay.contracts.errors import IntegrityRefused
 
 MANIFEST = "manifest.json"
 
@@ -81,6 +83,26 @@ def newest(folder: Path) -> Checkpoint | None:
 def valid(folder: Path) -> list[Checkpoint]:
     """Every whole checkpoint, oldest first."""
     return [checkpoint for path in sorted(folder.glob("step-*")) if (checkpoint := read(path)) is not None]
+
+
+def adopt(fetched: Path, folder: Path) -> None:
+    """Move a checkpoint that came from elsewhere, read-only as the store writes it, to its place."""
+    found = read(fetched)
+    if found is None:
+        raise IntegrityRefused(
+            "CHECKPOINT_TORN", "a stored checkpoint does not fit its manifest", "start the run again from its beginning"
+        )
+    for path in (fetched, *fetched.iterdir()):
+        path.chmod(path.stat().st_mode | stat.S_IWUSR)
+    target = _path(folder, found.step)
+    shutil.rmtree(target, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    os.rename(fetched, target)
+
+
+def steps(folder: Path) -> list[int]:
+    """Steps that have a folder, whole or not, oldest first: cheap enough to ask every second."""
+    return [int(path.name.removeprefix("step-")) for path in sorted(folder.glob("step-*"))]
 
 
 def keep_last(folder: Path, count: int) -> None:

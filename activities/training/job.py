@@ -1,21 +1,21 @@
 """What the trainer is told (`run.json`) and where everything of one run lies.
 
-    WORKDIR/run.json          the job: recipe, base, rows, template
-            metrics.jsonl     one line a step
-            checkpoints/      step-000010/ …, each sealed by its manifest
-            failure.json      written when the run ends with a typed cause
-            trainer.log       stdout and stderr of the subprocess
+WORKDIR/run.json          the job: recipe, base, rows, template
+        metrics.jsonl     one line a step
+        checkpoints/      step-000010/ …, each sealed by its manifest
+        loaded.json       what the trainer found: rows, device, dtype
+        failure.json      written when the run ends with a typed cause
+        trainer.log       stdout and stderr of the subprocess
 """
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
 from pydantic import Field
 
-from assay.contracts.base import BasePin, Message
+from assay.contracts.base import BasePin, Digest, Message
 from assay.contracts.errors import TrainingFailed
 from assay.contracts.training import Recipe
 
@@ -24,7 +24,7 @@ HELD_OUT_PER_KIND = 4
 
 
 class RowSource(Message):
-    """Rows of one dataset, as Parquet or JSONL files on this machine, and their share of the rows drawn."""
+    """Rows of one dataset, as Parquet shards on this machine, and their share of the rows drawn."""
 
     paths: tuple[Path, ...] = Field(min_length=1)
     ratio: float = Field(default=1.0, gt=0, le=1)
@@ -38,9 +38,20 @@ class RunFile(Message):
     base: BasePin
     base_dir: Path
     rows: tuple[RowSource, ...] = Field(min_length=1)
-    template: Path
+    template: Digest
     threads: int = Field(default=2, ge=1)
     held_out_per_kind: int = Field(default=HELD_OUT_PER_KIND, ge=0)
+
+
+class Loaded(Message):
+    """What the trainer read and runs on; part of the run record."""
+
+    rows: dict[str, int]
+    rows_too_long: int
+    rows_held_out: int
+    device: str
+    dtype: str
+    threads: int
 
 
 class Failure(Message):
@@ -63,6 +74,7 @@ class RunFolder:
         self.run = workdir / "run.json"
         self.metrics = workdir / "metrics.jsonl"
         self.checkpoints = workdir / "checkpoints"
+        self.loaded = workdir / "loaded.json"
         self.failure = workdir / "failure.json"
         self.log = workdir / "trainer.log"
 
@@ -75,6 +87,14 @@ class RunFolder:
         """The job. Raises pydantic.ValidationError when it is malformed."""
         return RunFile.model_validate_json(self.run.read_bytes())
 
+    def write_loaded(self, loaded: Loaded) -> None:
+        """Say what was read."""
+        _write_whole(self.loaded, loaded.model_dump_json())
+
+    def read_loaded(self) -> Loaded:
+        """What the trainer read. Raises FileNotFoundError before it has."""
+        return Loaded.model_validate_json(self.loaded.read_bytes())
+
     def write_failure(self, failure: Failure) -> None:
         """Leave the cause for the parent."""
         _write_whole(self.failure, failure.model_dump_json())
@@ -83,7 +103,7 @@ class RunFolder:
         """The cause, if the trainer left one."""
         if not self.failure.exists():
             return None
-        return Failure.model_validate(json.loads(self.failure.read_bytes()))
+        return Failure.model_validate_json(self.failure.read_bytes())
 
 
 def _write_whole(path: Path, text: str) -> None:

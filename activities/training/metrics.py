@@ -39,3 +39,9 @@ def read(path: Path) -> list[StepMetrics]:
                 continue
             steps[found.step] = found
     return [steps[step] for step in sorted(steps)]
+
+
+def tokens_per_second(steps: list[StepMetrics]) -> float:
+    """Tokens over the time spent in steps: a pause between two attempts does not count."""
+    seconds = sum(step.tokens / step.tokens_per_second for step in steps if step.tokens_per_second)
+    return sum(step.tokens for step in steps) / seconds if seconds else 0.0

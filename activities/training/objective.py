@@ -7,16 +7,18 @@ row, which is the varlen attention of GPU kernels written for any device (measur
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import AttentionInterface
+from transformers.modeling_outputs import CausalLMOutputWithPast
 
 from activities.training.rows import Example
+from assay.contracts.data import RowKind
 from assay.contracts.training import MixShare
 
 ROWWISE = "assay_rowwise"
@@ -24,11 +26,11 @@ ROWWISE = "assay_rowwise"
 
 
 def rowwise_attention(
-    module: nn.Module,
+    module: nn.Module,  # noqa: ARG001  # the library's signature
     query: Tensor,
     key: Tensor,
     value: Tensor,
-    attention_mask: Tensor | None,
+    attention_mask: Tensor | None,  # noqa: ARG001  # the bounds say it all
     *,
     scaling: float | None = None,
     dropout: float = 0.0,
@@ -42,7 +44,7 @@ def rowwise_attention(
             query[:, :, a:b], key[:, :, a:b], value[:, :, a:b], is_causal=True, scale=scaling, dropout_p=dropout,
             enable_gqa=True,
         )
-        for a, b in zip(bounds[:-1], bounds[1:], strict=True)
+        for a, b in itertools.pairwise(bounds)
     ]  # fmt: skip
     return torch.cat(done, dim=2).transpose(1, 2).contiguous(), None
 
@@ -63,7 +65,7 @@ class Line:
     scales: Tensor  # (P,) of the row's kind: multiplies its loss, does not share in the mean
 
     @staticmethod
-    def of(examples: Sequence[Example], shares: Mapping[str, MixShare]) -> Line:
+    def of(examples: Sequence[Example], shares: Mapping[RowKind, MixShare]) -> Line:
         """Lay out `examples`."""
         ids, positions, bounds, scored, targets = list[int](), list[int](), [0], list[int](), list[int]()
         weights, scales = list[float](), list[float]()
@@ -93,27 +95,30 @@ class Line:
 
     def first(self, count: int) -> Line:
         """The same line with only its first `count` answer positions scored."""
-        return replace(self, **{name: getattr(self, name)[:count] for name in ("scored", "targets", "weights", "scales")})
+        return replace(
+            self, **{name: getattr(self, name)[:count] for name in ("scored", "targets", "weights", "scales")}
+        )
 
     def logits(self, model: nn.Module) -> Tensor:
         """(P, vocabulary) in fp32. Goes through `forward`, so that wrappers for several devices see it."""
-        output: Any = model(
+        output: CausalLMOutputWithPast = model(
             input_ids=self.input_ids,
             position_ids=self.position_ids,
             cu_seq_lens_q=self.bounds,
             logits_to_keep=self.scored,
             use_cache=False,
         )
+        assert output.logits is not None
         return output.logits[0].float()
 
 
 def cross_entropy(logits: Tensor, line: Line) -> Tensor:
-    """Weighted mean over answer tokens of −log p(target). Shapes: (P, vocabulary) -> ()."""
+    """Weighted mean over answer tokens of -log p(target). Shapes: (P, vocabulary) -> ()."""
     return _mean(functional.cross_entropy(logits, line.targets, reduction="none"), line)
 
 
 def kl_to_base(logits: Tensor, base_logits: Tensor, line: Line) -> Tensor:
-    """Weighted mean over answer positions of KL(base ‖ adapter) = Σ p_base (log p_base − log p_adapter).
+    """Weighted mean over answer positions of KL(base || adapter) = Σ p_base (log p_base - log p_adapter).
 
     Shapes: (P, vocabulary) twice -> ().
     """

@@ -8,15 +8,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow
+from pyarrow import parquet
 
 from activities.training.job import RowSource
 from assay.contracts.data import RowKind
 from assay.contracts.errors import InputRefused, TrainingFailed
 from assay.contracts.training import MixShare
+from serving import template
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -34,93 +36,44 @@ class Example:
 
 
 def read_rows(source: RowSource) -> Iterator[dict[str, Any]]:
-    """Rows of a source in file order: `id`, `kind`, `messages`, `tools`.
+    """Rows of a source in shard order: `row_id`, `kind`, `messages`, `tools` (both parsed).
 
     Raises InputRefused (`ROWS_UNREADABLE`).
     """
     for path in source.paths:
         try:
-            yield from _parquet(path) if path.suffix == ".parquet" else _jsonl(path)
-        except (OSError, ValueError, KeyError) as error:
+            # Batches, not the whole shard: as Python objects it may be larger than memory.
+            for batch in parquet.ParquetFile(path).iter_batches(256, columns=["row_id", "kind", "messages", "tools"]):
+                for row in batch.to_pylist():
+                    # Nested columns travel as JSON text: Arrow would merge the schemas of all tools into one.
+                    yield {**row, "messages": json.loads(row["messages"]), "tools": json.loads(row["tools"])}
+        except (OSError, ValueError, pyarrow.ArrowException) as error:
             raise InputRefused(
-                "ROWS_UNREADABLE", f"{path.name} cannot be read as rows: {error}", "seal the dataset again with `assay`"
+                "ROWS_UNREADABLE",
+                f"{path.name} is no shard of a sealed dataset: {error}",
+                "seal the dataset again; its id names the bytes it must have",
             ) from error
 
 
-def _parquet(path: Path) -> Iterator[dict[str, Any]]:
-    import pyarrow.parquet as parquet
-
-    wanted = ("id", "kind", "messages", "tools")
-    # Batches, not the whole table: a shard may be larger than memory once it is Python objects.
-    for batch in parquet.ParquetFile(path).iter_batches(256):
-        for row in batch.to_pylist():
-            yield _plain({name: row[name] for name in wanted if name in row})
-
-
-def _jsonl(path: Path) -> Iterator[dict[str, Any]]:
-    with path.open(encoding="utf-8") as file:
-        for line in file:
-            yield _plain(json.loads(line))
-
-
-def _plain(row: dict[str, Any]) -> dict[str, Any]:
-    """Nested columns are stored as JSON text: Arrow would merge the schemas of all tools into one."""
-    for name in ("messages", "tools"):
-        if isinstance(row.get(name), str):
-            row[name] = json.loads(row[name])
-    return row
-
-
-def render(
-    tokenizer: PreTrainedTokenizerBase, template: str, row: Mapping[str, Any], *, answered: bool = True
-) -> str:
-    """Text of a row as the engine would see it: the whole chat, or (`answered=False`) the prompt of its last answer.
-
-    Absent content is empty and call arguments are data, as SGLang hands them to the template.
-    """
-    messages = [_normalised(message) for message in row["messages"]]
-    text = tokenizer.apply_chat_template(
-        messages if answered else messages[:-1],
-        tools=row.get("tools") or None,
-        chat_template=template,
-        tokenize=False,
-        add_generation_prompt=not answered,
-    )
-    return str(text)
-
-
-def _normalised(message: Mapping[str, Any]) -> dict[str, Any]:
-    plain = {name: value for name, value in message.items() if value is not None}
-    plain.setdefault("content", "")
-    if "tool_calls" in plain:
-        plain["tool_calls"] = [{**call, "function": _function(call["function"])} for call in plain["tool_calls"]]
-    return plain
-
-
-def _function(function: Mapping[str, Any]) -> dict[str, Any]:
-    arguments = function["arguments"]
-    return {**function, "arguments": json.loads(arguments or "{}") if isinstance(arguments, str) else arguments}
-
-
-def tokenise(
-    tokenizer: PreTrainedTokenizerBase, template: str, row: Mapping[str, Any], source: int
-) -> Example:
+def tokenise(tokenizer: PreTrainedTokenizerBase, row: Mapping[str, Any], source: int) -> Example:
     """One example. Prompt and answer are tokenised apart, so that the prompt is the engine's token for token.
 
     Raises InputRefused (`TEMPLATE_NOT_PREFIX`) when the template shows the same prompt differently with and without
     the answer: the model would learn to answer a prompt that it never gets.
     """
-    prompt, whole = (render(tokenizer, template, row, answered=answered) for answered in (False, True))
+    messages, tools = row["messages"], row["tools"]
+    prompt = template.render(messages[:-1], tools, add_generation_prompt=True)
+    whole = template.render(messages, tools, add_generation_prompt=False)
     if not whole.startswith(prompt):
         raise InputRefused(
             "TEMPLATE_NOT_PREFIX",
-            f"the prompt of row {row['id']} is not the beginning of its full text",
+            f"the prompt of row {row['row_id']} is not the beginning of its full text",
             "let the template end a generation prompt with exactly what opens an assistant turn",
         )
     head = tokenizer(prompt, add_special_tokens=False)["input_ids"]
     # The line break that closes a turn is never generated: the engine stops at the end-of-turn marker.
     tail = tokenizer(whole[len(prompt) :].rstrip("\n"), add_special_tokens=False)["input_ids"]
-    return Example(str(row["id"]), row["kind"], source, (*head, *tail), len(head))
+    return Example(str(row["row_id"]), row["kind"], source, (*head, *tail), len(head))
 
 
 def hold_out(examples: Sequence[Example], kinds: Sequence[RowKind], count: int) -> tuple[list[Example], list[Example]]:

@@ -13,12 +13,14 @@ import logging
 import os
 import sys
 import threading
+from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from activities.training import checkpoints
-from activities.training.job import Failure, RunFile, RunFolder
-from assay.contracts.errors import AssayError
+from activities.training.job import Failure, Loaded, RunFile, RunFolder
+from assay.contracts.errors import AssayError, IntegrityRefused
+from serving.template import template_digest
 
 if TYPE_CHECKING:
     from torch import dtype
@@ -57,10 +59,11 @@ def train(folder: RunFolder) -> int:
     from activities.training.watch import Watch
 
     run = folder.read_run()
+    check_template(run)
     recipe = run.recipe
     torch.set_num_threads(run.threads)
     tokenizer = AutoTokenizer.from_pretrained(run.base_dir, local_files_only=True)
-    examples = load_examples(run, tokenizer)
+    examples, too_long = load_examples(run, tokenizer)
     kinds = [s.kind for s in recipe.mix if s.rows_per_batch and s.objective == "cross-entropy"]
     training, held_out = rows.hold_out(examples, kinds, run.held_out_per_kind)
     ratios = [source.ratio for source in run.rows]
@@ -72,30 +75,49 @@ def train(folder: RunFolder) -> int:
     watch = Watch(folder.metrics)
     trainer = MixTrainer(model, tokenizer, recipe, training, held_out, plan, folder.checkpoints, watch)
     watch.stop_on_sigterm()
+    folder.write_loaded(
+        Loaded(
+            rows=dict(Counter(example.kind for example in training)),
+            rows_too_long=too_long,
+            rows_held_out=len(held_out),
+            device=str(trainer.args.device),
+            dtype=str(model.dtype).removeprefix("torch."),
+            threads=run.threads,
+        )
+    )
     found = checkpoints.newest(folder.checkpoints)
-    if found is None or found.step < recipe.max_steps:
-        trainer.train(resume_from_checkpoint=str(found.path) if found else None)
-    return 0 if trainer.state.global_step >= recipe.max_steps or not watch.stop_wanted else STOPPED
+    if found and found.step >= recipe.max_steps:
+        return 0
+    trainer.train(resume_from_checkpoint=str(found.path) if found else None)
+    return 0 if trainer.state.global_step >= recipe.max_steps else STOPPED
 
 
-def load_examples(run: RunFile, tokenizer: PreTrainedTokenizerBase) -> list[Example]:
-    """Every row of the kinds in the mix that fits into `max_tokens`.
+def check_template(run: RunFile) -> None:
+    """Refuse to train on another chat template than the spec pins. Raises IntegrityRefused (`TEMPLATE_MISMATCH`)."""
+    if run.template != template_digest():
+        raise IntegrityRefused(
+            "TEMPLATE_MISMATCH",
+            f"the run pins chat template {run.template}, this house serves {template_digest()}",
+            "ask for the run again with the template in force",
+        )
+
+
+def load_examples(run: RunFile, tokenizer: PreTrainedTokenizerBase) -> tuple[list[Example], int]:
+    """Every row of the kinds in the mix that fits into `max_tokens`, and how many did not.
 
     Raises InputRefused.
     """
     from activities.training import rows
 
-    template = run.template.read_text(encoding="utf-8")
     kinds = {share.kind for share in run.recipe.mix if share.rows_per_batch}
     found = [
-        rows.tokenise(tokenizer, template, row, number)
+        rows.tokenise(tokenizer, row, number)
         for number, source in enumerate(run.rows)
         for row in rows.read_rows(source)
         if row["kind"] in kinds
     ]
     short = [example for example in found if len(example.tokens) <= run.recipe.max_tokens]
-    logging.getLogger(__name__).info("%d rows, %d longer than the limit", len(found), len(found) - len(short))
-    return short
+    return short, len(found) - len(short)
 
 
 def base_dtype() -> dtype:

@@ -1,5 +1,7 @@
 """TRL's SFT trainer with our batches, our loss and checkpoints that are whole or absent."""
 
+# ruff: noqa: ARG002  # the overridden methods have the library's signatures
+
 from __future__ import annotations
 
 import os
@@ -13,13 +15,14 @@ from peft import LoraConfig, PeftModel
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer
-from trl import SFTConfig, SFTTrainer
+from trl.trainer.sft_config import SFTConfig
+from trl.trainer.sft_trainer import SFTTrainer
 
 from activities.training import checkpoints
 from activities.training.objective import Line, cross_entropy, kl_to_base
 from activities.training.rows import Example
 from activities.training.watch import Watch
-from assay.contracts.training import MixShare, Recipe
+from assay.contracts.training import Recipe
 
 CHECKPOINT_FILES = (
     "adapter_config.json",
@@ -60,7 +63,7 @@ def arguments(recipe: Recipe, output: Path) -> SFTConfig:
     )
 
 
-class MixTrainer(SFTTrainer):  # type: ignore[misc]  # trl has no annotations
+class MixTrainer(SFTTrainer):
     """SFT on planned batches: cross-entropy on some kinds of rows, KL to the base on others."""
 
     def __init__(
@@ -101,7 +104,8 @@ class MixTrainer(SFTTrainer):  # type: ignore[misc]  # trl has no annotations
     def get_train_dataloader(self) -> DataLoader[Any]:
         """One pass over the plan is the whole run: a resume skips the batches before its step."""
         batches = [list(batch) for batch in self._plan]
-        loader = DataLoader(self.train_dataset, batch_sampler=batches, collate_fn=self.data_collator)
+        assert isinstance(self.train_dataset, datasets.Dataset)
+        loader: DataLoader[Any] = DataLoader(self.train_dataset, batch_sampler=batches, collate_fn=self.data_collator)
         return self.accelerator.prepare(loader)  # type: ignore[no-any-return]
 
     def get_eval_dataloader(self, eval_dataset: object = None) -> DataLoader[Any]:
@@ -109,9 +113,9 @@ class MixTrainer(SFTTrainer):  # type: ignore[misc]  # trl has no annotations
         return DataLoader([self._collate(self._held_out)], batch_size=None)  # type: ignore[arg-type]
 
     def compute_loss(
-        self, model: nn.Module, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+        self, model: nn.Module, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: object = None
     ) -> Tensor:
-        """Weighted cross-entropy over answers, plus KL(base ‖ adapter) over replayed answers. Scalar."""
+        """Weighted cross-entropy over answers, plus KL(base || adapter) over replayed answers. Scalar."""
         replayed = Line(**kept) if (kept := inputs.pop("replayed", None)) else None
         line = Line(**inputs)
         self._watch.tokens += line.input_ids.numel()

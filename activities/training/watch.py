@@ -1,5 +1,7 @@
 """Watches a run step by step: metrics, a loss that is no number, a wish to stop."""
 
+# ruff: noqa: ANN401, ARG002  # the overridden methods have the library's signatures
+
 from __future__ import annotations
 
 import math
@@ -42,10 +44,9 @@ class Watch(TrainerCallback):
         if self.stop_wanted:
             control.should_save = control.should_training_stop = True
 
-    def on_log(
-        self, args: object, state: TrainerState, control: TrainerControl, logs: dict[str, Any], **_: object
-    ) -> None:
+    def on_log(self, args: object, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Write the line of a step, and again with the held-out loss when there is one."""
+        logs: dict[str, Any] = kwargs["logs"]
         if "eval_loss" in logs and self._last is not None:
             self._write(self._last.model_copy(update={"heldout_loss": logs["eval_loss"]}))
         if "loss" not in logs or "grad_norm" not in logs:

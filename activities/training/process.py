@@ -1,0 +1,96 @@
+"""The trainer as a subprocess: started, watched, stopped, and never left behind.
+
+Training runs apart from the worker so that a crash of its device takes the run and not the worker. The other way
+round, a worker that is killed takes its trainer with it: the trainer's stdin is a pipe that only this process holds.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from activities.training import checkpoints, metrics
+from activities.training.job import RunFolder
+from assay.contracts.errors import TrainingFailed
+from assay.contracts.training import TrainingProgress
+
+GRACE_SECONDS = 20.0
+"""Time for the step in progress and a checkpoint, below the worker's own grace of 30 seconds."""
+
+ENVIRONMENT = {
+    # Spinning threads starve each other as soon as anything else runs: measured on two shared cores, a step takes
+    # 40 s with OpenMP's default and 7 s when waiting threads sleep.
+    "OMP_WAIT_POLICY": "PASSIVE",
+    "TOKENIZERS_PARALLELISM": "false",
+    "HF_HUB_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "PYTHONUNBUFFERED": "1",
+}
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+def start(folder: RunFolder) -> subprocess.Popen[bytes]:
+    """Start the trainer on a folder whose `run.json` is written. It is the leader of its own process group."""
+    with folder.log.open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "activities.training.sft", "--workdir", str(folder.workdir), "--with-parent"],
+            cwd=CHECKOUT,
+            env={**os.environ, **ENVIRONMENT},
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+def stop(trainer: subprocess.Popen[bytes], grace: float = GRACE_SECONDS) -> None:
+    """End the trainer: ask, so that it saves; after `grace` seconds kill its whole process group."""
+    if trainer.poll() is None:
+        trainer.terminate()
+        try:
+            trainer.wait(grace)
+        except subprocess.TimeoutExpired:
+            os.killpg(trainer.pid, signal.SIGKILL)
+            trainer.wait()
+    if trainer.stdin:
+        trainer.stdin.close()
+
+
+def check_ended_well(folder: RunFolder, status: int) -> None:
+    """Raises TrainingFailed with the trainer's own cause, or `TRAINER_CRASHED` with how it ended."""
+    if status == 0:
+        return
+    if failure := folder.read_failure():
+        raise failure.error()
+    how = f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
+    raise TrainingFailed(
+        "TRAINER_CRASHED",
+        f"the trainer ended with {how}; its last words: {last_words(folder.log)}",
+        f"read {folder.log.name} of the run; out of memory shows as SIGKILL",
+    )
+
+
+def last_words(log: Path, lines: int = 3) -> str:
+    """The end of a log as one line, for an error message."""
+    text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+    return " | ".join(text.strip().splitlines()[-lines:])[-500:] or "none"
+
+
+def progress(folder: RunFolder, max_steps: int, resumed_from: int) -> TrainingProgress:
+    """Where the run stands, from the files it writes. `checkpoint` is left to whoever stores it."""
+    steps = metrics.read(folder.metrics)
+    last = steps[-1] if steps else None
+    return TrainingProgress(
+        step=last.step if last else resumed_from,
+        max_steps=max_steps,
+        loss=last.loss if last else None,
+        tokens_per_second=last.tokens_per_second if last else None,
+        eta_seconds=last.eta_seconds if last else None,
+        checkpoint_step=max(checkpoints.steps(folder.checkpoints), default=None),
+        resumed_from_step=resumed_from,
+    )

@@ -1,0 +1,161 @@
+"""One run from a pinned spec to exported candidates, in plain functions: prepare, watch, collect."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from subprocess import Popen
+
+from activities.training import checkpoints, metrics, process
+from activities.training.export import export_adapter
+from activities.training.job import RowSource, RunFile, RunFolder
+from assay.contracts.base import Digest, Reference
+from assay.contracts.errors import IntegrityRefused, NotFound
+from assay.contracts.training import Candidate, DatasetShare, RunSpec, TrainingProgress, TrainingResult, TrainJob
+from registry import BlobStore, Registry
+from registry.root_digest import root_digest
+
+PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "tokenizers", "numpy", "pyarrow")
+"""Whose versions decide the bits of a run."""
+
+
+def prepare(job: TrainJob, registry: Registry, workdir: Path) -> RunFolder:
+    """Check the base, bring the rows, write `run.json`. Done again it changes nothing.
+
+    Raises IntegrityRefused (`BASE_TAMPERED`, `BLOB_TAMPERED`, `DATASET_QUARANTINED`), NotFound, Unavailable.
+    """
+    spec, folder = job.request.spec, RunFolder(workdir)
+    run = RunFile(
+        run_id=job.run_id,
+        recipe=spec.recipe,
+        base=spec.base,
+        base_dir=_base_dir(spec, registry),
+        rows=tuple(_rows(share, registry, workdir / "rows") for share in spec.datasets),
+        template=spec.template,
+        threads=os.cpu_count() or 1,
+    )
+    folder.write_run(run)
+    return folder
+
+
+def _base_dir(spec: RunSpec, registry: Registry) -> Path:
+    path = Path(registry.bases.by_digest(spec.base.digest).path)
+    if not path.is_dir():
+        raise NotFound(
+            "BASE_ABSENT", f"the files of base {spec.base.repository} are not on this worker", "start `assay up` there"
+        )
+    if root_digest(path) != spec.base.digest:
+        raise IntegrityRefused(
+            "BASE_TAMPERED",
+            f"the files of base {spec.base.repository} are not those the run spec pins",
+            "prepare the base again with `assay up`, and find out who changed it",
+        )
+    return path.resolve()
+
+
+def _rows(share: DatasetShare, registry: Registry, target: Path) -> RowSource:
+    record = registry.datasets.get(share.dataset)
+    if record.quarantined:
+        raise IntegrityRefused(
+            "DATASET_QUARANTINED",
+            f"dataset {share.dataset} may not be used any more",
+            "seal a new one without its rows",
+        )
+    shards = json.loads(registry.blobs.get(record.dataset.manifest))["shards"]
+    paths = [target / f"{shard['sha256'].removeprefix('sha256:')}.parquet" for shard in shards]
+    for shard, path in zip(shards, paths, strict=True):
+        registry.blobs.fetch_file(shard["sha256"], path)
+    return RowSource(paths=tuple(path.resolve() for path in paths), ratio=share.ratio)
+
+
+def restore(folder: RunFolder, blobs: BlobStore, known: TrainingProgress | None) -> int:
+    """The step to go on from: the newest whole checkpoint here, or the one the last heartbeat named if it is newer."""
+    here = checkpoints.newest(folder.checkpoints)
+    step = here.step if here else 0
+    if known and known.checkpoint and known.checkpoint_step and known.checkpoint_step > step:
+        fetched = blobs.fetch_tree(known.checkpoint, folder.workdir / f"fetched-{known.checkpoint_step}")
+        checkpoints.adopt(fetched, folder.checkpoints)
+        step = known.checkpoint_step
+    return step
+
+
+def watch(
+    folder: RunFolder,
+    trainer: Popen[bytes],
+    blobs: BlobStore,
+    report: Callable[[TrainingProgress], None],
+    resumed_from: int,
+    pause: float = 1.0,
+) -> None:
+    """Report progress until the trainer ends; each new checkpoint is stored as a blob before it is reported.
+
+    Raises TrainingFailed with the cause the trainer left.
+    """
+    max_steps = folder.read_run().recipe.max_steps
+    stored: tuple[int, Digest] | None = None
+    while trainer.poll() is None:
+        now = process.progress(folder, max_steps, resumed_from)
+        if now.checkpoint_step and (stored is None or now.checkpoint_step > stored[0]):
+            stored = _store(folder, blobs) or stored
+        at, digest = stored or (None, None)
+        report(now.model_copy(update={"checkpoint_step": at, "checkpoint": digest}))
+        time.sleep(pause)
+    process.check_ended_well(folder, trainer.returncode)
+
+
+def _store(folder: RunFolder, blobs: BlobStore) -> tuple[int, Digest] | None:
+    newest = checkpoints.newest(folder.checkpoints)
+    return (newest.step, blobs.put_tree(newest.path).sha256) if newest else None
+
+
+def collect(job: TrainJob, folder: RunFolder, blobs: BlobStore, resumed_from: int, attempts: int) -> TrainingResult:
+    """Export the last checkpoints as candidates, store them and the run record. Raises Unavailable."""
+    spec, steps = job.request.spec, metrics.read(folder.metrics)
+    found = checkpoints.valid(folder.checkpoints)[-spec.recipe.candidates :]
+    return TrainingResult(
+        run_id=job.run_id,
+        config_hash=spec.content_digest(),
+        record=_record(job, folder, blobs, resumed_from, attempts),
+        candidates=tuple(_candidate(checkpoint, spec, folder, blobs) for checkpoint in found),
+        steps=steps[-1].step,
+        resumed_from_step=resumed_from,
+        attempts=attempts,
+        loss_first=steps[0].loss,
+        loss_last=steps[-1].loss,
+        tokens_per_second=round(metrics.tokens_per_second(steps), 1),
+        rows_too_long=folder.read_loaded().rows_too_long,
+    )
+
+
+def _candidate(checkpoint: checkpoints.Checkpoint, spec: RunSpec, folder: RunFolder, blobs: BlobStore) -> Candidate:
+    adapter = export_adapter(checkpoint, spec.base, folder.workdir / "adapters" / checkpoint.path.name)
+    return Candidate(
+        step=checkpoint.step,
+        adapter=root_digest(adapter),
+        files=blobs.put_tree(adapter),
+        train_loss=checkpoint.facts["loss"],
+        heldout_loss=checkpoint.facts["heldout_loss"],
+    )
+
+
+def _record(job: TrainJob, folder: RunFolder, blobs: BlobStore, resumed_from: int, attempts: int) -> Reference:
+    """What ran, exactly: the request, package versions, machine, every step, every checkpoint."""
+    record = {
+        "run_id": job.run_id,
+        "config_hash": job.request.spec.content_digest(),
+        "request": job.request.model_dump(mode="json"),
+        "packages": {name: version(name) for name in PACKAGES},
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "loaded": folder.read_loaded().model_dump(mode="json"),
+        "resumed_from_step": resumed_from,
+        "attempts": attempts,
+        "metrics": [line.model_dump(mode="json") for line in metrics.read(folder.metrics)],
+        "checkpoints": {str(c.step): c.digest for c in checkpoints.valid(folder.checkpoints)},
+    }
+    return blobs.put(json.dumps(record, sort_keys=True, indent=1).encode())
