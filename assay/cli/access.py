@@ -1,0 +1,40 @@
+"""`assay keys`."""
+
+from __future__ import annotations
+
+import click
+from pydantic import TypeAdapter, ValidationError
+
+from assay.cli.main import as_json, json_option
+from assay.contracts.base import Slug
+from assay.settings import Settings
+from registry import Registry
+
+
+@click.group()
+def keys() -> None:
+    """API keys of tenants. They are stored hashed; gateways take a new key within a second."""
+
+
+@keys.command()
+@click.argument("tenant")
+@json_option
+def create(tenant: str, *, as_json_: bool) -> None:
+    """Make a key for TENANT and print it: it is shown this once."""
+    try:
+        TypeAdapter(Slug).validate_python(tenant)
+    except ValidationError as error:
+        raise click.BadParameter("a tenant is lower-case letters, digits and dashes", param_hint="TENANT") from error
+    key = Registry.open(Settings()).keys.create(tenant)
+    if as_json_:
+        as_json({"tenant": tenant, "key": key})
+    else:
+        click.echo(key)
+
+
+@keys.command()
+@click.argument("key")
+def revoke(key: str) -> None:
+    """Take KEY out of force."""
+    Registry.open(Settings()).keys.revoke(key)
+    click.echo("revoked")

@@ -1,0 +1,63 @@
+"""`assay settings`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import click
+from pydantic import BaseModel, SecretStr
+from rich.console import Console
+from rich.table import Table
+
+from assay.cli.main import as_json, json_option
+from assay.settings import Settings
+
+
+@click.command()
+@json_option
+def settings(*, as_json_: bool) -> None:
+    """Print every setting, its value and where that comes from; secrets are masked."""
+    in_force = Settings()
+    rows = [(name, _shown(value), _source(name)) for name, value in flatten(in_force, "ASSAY_")]
+    if as_json_:
+        as_json([{"name": name, "value": value, "source": source} for name, value, source in rows])
+        return
+    table = Table("setting", "value", "source")
+    for row in rows:
+        table.add_row(*(str(cell) for cell in row))
+    Console().print(table)
+
+
+def flatten(model: BaseModel, prefix: str) -> Iterator[tuple[str, Any]]:
+    """Every setting by the name of its environment variable."""
+    for field in type(model).model_fields:
+        value, name = getattr(model, field), f"{prefix}{field.upper()}"
+        if isinstance(value, BaseModel):
+            yield from flatten(value, f"{name}__")
+        else:
+            yield name, value
+
+
+def _shown(value: object) -> object:
+    if isinstance(value, SecretStr):
+        return "********"
+    return value if isinstance(value, (int, bool, type(None))) else str(value)
+
+
+def _source(name: str) -> str:
+    """Where pydantic-settings took it from, in its own order: environment, `.env`, default."""
+    # A nested model may also be given whole, as JSON in the variable of its first part.
+    names = (name, name.split("__", maxsplit=1)[0])
+    if any(n in (key.upper() for key in os.environ) for n in names):
+        return "environment"
+    return ".env" if any(n in _dotenv() for n in names) else "default"
+
+
+def _dotenv() -> set[str]:
+    try:
+        with open(".env", encoding="utf-8") as file:
+            return {line.split("=", 1)[0].strip().upper() for line in file if "=" in line and line.strip()[0] != "#"}
+    except FileNotFoundError:
+        return set()

@@ -1,0 +1,105 @@
+"""The local stack: up, down, status, logs, doctor."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import asdict
+
+import click
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from assay.cli.main import as_json, json_option
+from assay.contracts.errors import NotFound
+from assay.settings import Settings
+from stack.doctor import examine
+from stack.supervise import Supervisor
+from stack.up import Line, endpoints, look
+from stack.up import up as bring_up
+
+_COLOURS = {"healthy": "green", "starting": "yellow", "unhealthy": "red", "stopped": "dim"}
+
+
+@click.command()
+def up() -> None:
+    """Start the local stack; what runs already is left alone."""
+    settings, console = Settings(), Console()
+    with Live(console=console, refresh_per_second=4) as live:
+
+        def show(lines: Mapping[str, Line]) -> None:
+            live.update(_table(lines))
+
+        lines = asyncio.run(bring_up(settings, lambda sentence: console.print(sentence, highlight=False), show))
+        show(lines)
+    for name, address in endpoints(settings).items():
+        console.print(f"{name:12} {address}", highlight=False)
+
+
+@click.command()
+def down() -> None:
+    """Stop the local stack; its state stays."""
+    supervisor = Supervisor(Settings())
+    was_running = supervisor.running()
+    supervisor.stop()
+    click.echo("stopped" if was_running else "nothing was running")
+
+
+@click.command()
+@json_option
+def status(*, as_json_: bool) -> None:
+    """Show every process and where to find it; exit code 1 unless all are healthy."""
+    settings = Settings()
+    lines = asyncio.run(look(settings))
+    if as_json_:
+        as_json({"processes": [asdict(line) for line in lines.values()], "endpoints": endpoints(settings)})
+    else:
+        console = Console()
+        console.print(_table(lines))
+        for name, address in endpoints(settings).items():
+            console.print(f"{name:12} {address}", highlight=False)
+    if any(line.health != "healthy" for line in lines.values()):
+        raise SystemExit(1)
+
+
+@click.command()
+@click.argument("name")
+@click.option("-n", "--lines", "count", default=50, show_default=True, help="How many lines from the end.")
+@click.option("-f", "--follow", is_flag=True, help="Go on as the log grows.")
+def logs(name: str, count: int, *, follow: bool) -> None:
+    """Show the log of the process NAME (see `assay status`)."""
+    path = Supervisor(Settings()).log(name)
+    if not path.exists():
+        raise NotFound("LOG_UNKNOWN", f"no log of a process {name}", "`assay status` lists the names")
+    if follow:
+        raise SystemExit(subprocess.run(["tail", "-n", str(count), "-F", str(path)], check=False).returncode)  # noqa: S607
+    with path.open(encoding="utf-8", errors="replace") as file:
+        click.echo("".join(deque(file, maxlen=count)), nl=False)
+
+
+@click.command()
+@json_option
+def doctor(*, as_json_: bool) -> None:
+    """Look at this machine: versions, ports, disk, memory, device, clock. Exit code 1 when something is wrong."""
+    findings = asyncio.run(examine(Settings()))
+    if as_json_:
+        as_json([asdict(finding) for finding in findings])
+    else:
+        table = Table("", "what", "finding", "remedy")
+        for one in findings:
+            mark = {"ok": "[green]ok[/]", "warning": "[yellow]warning[/]", "error": "[red]error[/]"}[one.level]
+            table.add_row(mark, one.what, one.finding, one.remedy)
+        Console().print(table)
+    if any(one.level == "error" for one in findings):
+        raise SystemExit(1)
+
+
+def _table(lines: Mapping[str, Line]) -> Table:
+    table = Table("process", "health", "state", "pid", "up for")
+    for line in lines.values():
+        health = f"[{_COLOURS[line.health]}]{line.health}[/]"
+        table.add_row(line.name, health, line.state, str(line.pid or ""), f"{line.uptime_seconds} s")
+    return table

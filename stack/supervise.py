@@ -1,0 +1,169 @@
+"""supervisord: one daemon per home, spoken to over its Unix socket.
+
+It restarts what crashes, rotates logs and needs no root. Its configuration file is 0600: it holds the engine's keys.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import xmlrpc.client
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from supervisor.xmlrpc import SupervisorTransport
+
+from assay.contracts.errors import Unavailable
+from assay.settings import Settings
+from stack.processes import ROOT, Process
+
+RUNNING: Final = "RUNNING"
+_SOCKET_PATH_LIMIT: Final = 100
+"""Unix socket paths end at 107 bytes on Linux."""
+
+
+@dataclass(frozen=True)
+class State:
+    """What supervisord says of one process."""
+
+    name: str
+    state: str
+    pid: int
+    uptime_seconds: int
+    log: str
+
+
+class Supervisor:
+    """The supervisor of one home."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._home = settings.home.resolve()
+        self._folder = self._home / "supervisor"
+
+    @property
+    def socket(self) -> Path:
+        """Its socket; in the temporary folder when the home's path is too long for one."""
+        path = self._folder / "supervisor.sock"
+        if len(str(path)) < _SOCKET_PATH_LIMIT:
+            return path
+        name = hashlib.sha256(str(path).encode()).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"assay-{os.getuid()}-{name}.sock"
+
+    def running(self) -> bool:
+        """Whether the daemon answers."""
+        try:
+            return bool(self._call("getState")["statecode"] == 1)
+        except (OSError, xmlrpc.client.Error):
+            return False
+
+    def start(self, table: Iterable[Process]) -> None:
+        """Start the daemon with this table when it does not run. Raises Unavailable (`SUPERVISOR_FAILED`)."""
+        if self.running():
+            return
+        config = self._write(tuple(table))
+        program = Path(sys.executable).with_name("supervisord")
+        done = subprocess.run([program, "-c", config], cwd=ROOT, capture_output=True, text=True, check=False)
+        deadline = time.monotonic() + 20
+        while not self.running():
+            if done.returncode or time.monotonic() > deadline:
+                said = (done.stderr or done.stdout).strip()
+                raise Unavailable("SUPERVISOR_FAILED", f"supervisord does not start: {said}", f"see {self._folder}")
+            time.sleep(0.1)
+
+    def start_process(self, name: str) -> None:
+        """Start one process unless it runs."""
+        if self.states()[name].state not in (RUNNING, "STARTING"):
+            self._call("startProcess", name, False)
+
+    def stop(self) -> None:
+        """Stop every process, then the daemon; returns when it is gone."""
+        if not self.running():
+            return
+        pid = int(self._call("getPID"))
+        self._call("stopAllProcesses", True)
+        self._call("shutdown")
+        while _alive(pid):
+            time.sleep(0.1)
+
+    def states(self) -> dict[str, State]:
+        """Every process by name; empty when the daemon does not run."""
+        if not self.running():
+            return {}
+        return {
+            info["name"]: State(
+                name=info["name"],
+                state=info["statename"],
+                pid=info["pid"],
+                uptime_seconds=info["now"] - info["start"] if info["statename"] == RUNNING else 0,
+                log=info["stdout_logfile"],
+            )
+            for info in self._call("getAllProcessInfo")
+        }
+
+    def log(self, name: str) -> Path:
+        """The log file of a process."""
+        return self._home / "logs" / f"{name}.log"
+
+    def _call(self, method: str, *arguments: object) -> Any:  # noqa: ANN401  # XML-RPC
+        transport: Any = SupervisorTransport(None, None, serverurl=f"unix://{self.socket}")
+        proxy = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport)
+        return getattr(proxy.supervisor, method)(*arguments)
+
+    def _write(self, table: tuple[Process, ...]) -> Path:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        (self._home / "logs").mkdir(parents=True, exist_ok=True)
+        self.socket.unlink(missing_ok=True)
+        path = self._folder / "supervisord.conf"
+        path.unlink(missing_ok=True)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write("\n".join([self._daemon_section(), *(self._program_section(p) for p in table)]))
+        return path
+
+    def _daemon_section(self) -> str:
+        user = "user=root\n" if os.getuid() == 0 else ""
+        return (
+            f"[unix_http_server]\nfile={self.socket}\nchmod=0600\n\n"
+            f"[supervisord]\nlogfile={self._home}/logs/supervisord.log\nlogfile_maxbytes=5MB\nlogfile_backups=2\n"
+            f"pidfile={self._folder}/supervisord.pid\nchildlogdir={self._home}/logs\ndirectory={ROOT}\n{user}\n"
+            "[rpcinterface:supervisor]\n"
+            "supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface\n"
+        )
+
+    def _program_section(self, process: Process) -> str:
+        environment = {
+            "ASSAY_HOME": str(self._home),
+            "PYTHONPATH": str(ROOT),
+            "PYTHONUNBUFFERED": "1",
+            "OMP_WAIT_POLICY": "PASSIVE",  # waiting threads that spin starve the other processes of a small machine
+            **process.environment,
+        }
+        pairs = ",".join(f'{name}="{_escaped(value)}"' for name, value in environment.items())
+        return (
+            f"[program:{process.name}]\ncommand={_escaped(' '.join(_quoted(c) for c in process.command))}\n"
+            f"directory={ROOT}\nenvironment={pairs}\nautostart=false\nautorestart=true\nstartsecs=1\nstartretries=20\n"
+            f"stopwaitsecs={process.stop_seconds}\nstopasgroup=true\nkillasgroup=true\nredirect_stderr=true\n"
+            f"stdout_logfile={self.log(process.name)}\nstdout_logfile_maxbytes=10MB\nstdout_logfile_backups=3\n"
+        )
+
+
+def _escaped(text: str) -> str:
+    """supervisord expands `%(name)s`."""
+    return text.replace("%", "%%")
+
+
+def _quoted(word: str) -> str:
+    return f'"{word}"' if " " in word else word
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return False
+    return True
