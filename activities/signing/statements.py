@@ -1,0 +1,129 @@
+"""What is said about a version: in-toto v1 statements over its root digest, read with other people's tools.
+
+provenance  SLSA provenance v1: which run, on which base and datasets, made these bytes
+evaluation  our typed predicate: every rate of every arm, and the digest of the report
+summary     SLSA verification summary v1: which gate said what, under which policy
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, Literal
+
+import rfc8785
+from pydantic import BaseModel, ConfigDict, Field
+
+from assay.contracts.base import Digest
+from assay.contracts.evaluation import EvaluationResult
+from assay.contracts.names import training_id
+from assay.contracts.policy import Decision
+from assay.contracts.promotion import PromotionRequest
+
+STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
+PROVENANCE: Final = "https://slsa.dev/provenance/v1"
+SUMMARY: Final = "https://slsa.dev/verification_summary/v1"
+EVALUATION: Final = "urn:assay:predicate:evaluation:v1"
+BUILD_TYPE: Final = "urn:assay:build:lora-sft:v1"
+BUILDER: Final = "urn:assay:worker:training"
+VERIFIER: Final = "urn:assay:gate"
+
+
+class Subject(BaseModel):
+    """What a statement is about, by digest."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    digest: dict[str, str]
+
+
+class Statement(BaseModel):
+    """An in-toto v1 statement with one subject."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    type: Literal["https://in-toto.io/Statement/v1"] = Field(default=STATEMENT_TYPE, alias="_type")
+    subject: tuple[Subject, ...] = Field(min_length=1, max_length=1)
+    predicate_type: str = Field(alias="predicateType")
+    predicate: dict[str, Any]
+
+    @property
+    def subject_digest(self) -> Digest:
+        """Root digest of the subject. Raises KeyError when it is named by another algorithm only."""
+        return f"sha256:{self.subject[0].digest['sha256']}"
+
+    def payload(self) -> bytes:
+        """Canonical JSON (RFC 8785): the same facts are the same bytes."""
+        return rfc8785.dumps(self.model_dump(mode="json", by_alias=True))
+
+    @classmethod
+    def parse(cls, payload: bytes) -> Statement:
+        """Read verified bytes. Raises ValueError (pydantic.ValidationError)."""
+        return cls.model_validate_json(payload)
+
+
+def provenance(request: PromotionRequest, parameters: dict[str, Any]) -> Statement:
+    """How the chosen adapter came to be. `parameters` is the run spec as it was asked for."""
+    training = request.training
+    base = {
+        "name": request.base.repository,
+        "uri": f"urn:assay:base:{request.base.repository}@{request.base.revision}",
+        "digest": _bare(request.base.digest),
+    }
+    datasets = [{"name": "dataset", "digest": _bare(digest)} for digest in sorted(request.datasets)]
+    predicate = {
+        "buildDefinition": {
+            "buildType": BUILD_TYPE,
+            "externalParameters": parameters,
+            "internalParameters": {"configHash": training.config_hash, "step": request.evaluation.chosen.step},
+            "resolvedDependencies": [base, *datasets],
+        },
+        "runDetails": {
+            "builder": {"id": BUILDER},
+            "metadata": {
+                "invocationId": f"{training_id(request.tenant, request.model, request.version)}/{training.run_id}"
+            },
+            "byproducts": [{"name": "run record", "digest": _bare(training.record.sha256)}],
+        },
+    }
+    return _about(request, PROVENANCE, predicate)
+
+
+def evaluation(request: PromotionRequest) -> Statement:
+    """What was measured, so that a reader needs no access to the report."""
+    return _about(request, EVALUATION, _measured(request.evaluation))
+
+
+def summary(request: PromotionRequest, decision: Decision) -> Statement:
+    """What a gate decided about this version, and under which policy revision."""
+    predicate = {
+        "verifier": {"id": f"{VERIFIER}:{decision.gate}"},
+        "resourceUri": f"urn:assay:version:{request.tenant}/{request.model}/{request.version}",
+        "policy": {"uri": f"urn:assay:policy:{decision.gate}", "digest": _bare(decision.policy_revision)},
+        "inputAttestations": [{"uri": decision.input.uri, "digest": _bare(decision.input.sha256)}],
+        "verificationResult": "PASSED" if decision.allow else "FAILED",
+        "verifiedLevels": [f"ASSAY_{decision.gate.upper()}"] if decision.allow else [],
+        "slsaVersion": "1.0",
+        "assay_decision": decision.model_dump(mode="json", exclude={"input"}),
+    }
+    return _about(request, SUMMARY, predicate)
+
+
+def _about(request: PromotionRequest, predicate_type: str, predicate: dict[str, Any]) -> Statement:
+    subject = Subject(
+        name=f"{request.tenant}/{request.model}/{request.version}", digest=_bare(request.evaluation.chosen.adapter)
+    )
+    return Statement(subject=(subject,), predicate_type=predicate_type, predicate=predicate)
+
+
+def _measured(result: EvaluationResult) -> dict[str, Any]:
+    return {
+        "report": _bare(result.report.sha256),
+        "template": _bare(result.template),
+        "chosenStep": result.chosen.step,
+        "arms": [arm.model_dump(mode="json", exclude={"seconds"}) for arm in result.arms],
+        "paired": [test.model_dump(mode="json") for test in result.paired],
+    }
+
+
+def _bare(digest: str) -> dict[str, str]:
+    return {"sha256": digest.removeprefix("sha256:")}
