@@ -1,0 +1,79 @@
+"""The doors that are not for tenants: health, metrics, refresh, observations."""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+from ipaddress import ip_address
+from urllib.parse import parse_qs
+
+import orjson
+
+from assay.contracts.errors import Unavailable
+from serving.gateway import cohort
+from serving.gateway.errors import Refusal, invalid, wrong_key
+from serving.gateway.http import Request
+from serving.gateway.metrics import Metrics
+from serving.gateway.observations import Observations
+from serving.gateway.pool import Pool
+from serving.gateway.source import Routes
+
+
+@dataclass(frozen=True, slots=True)
+class Admin:
+    """Handlers of one gateway process."""
+
+    routes: Routes
+    pool: Pool
+    observations: Observations
+    metrics: Metrics
+    key: str
+
+    def authorise(self, request: Request) -> None:
+        """Only the admin key, compared in constant time. Raises Refusal `invalid_api_key`."""
+        if not self.key or not hmac.compare_digest(request.bearer().encode(), self.key.encode()):
+            raise wrong_key()
+
+    async def refresh(self, request: Request) -> None:
+        """POST /admin/refresh: returns after the newest table is in force; no request that begins later misses it."""
+        self.authorise(request)
+        try:
+            revision = await self.routes.refresh()
+        except Unavailable as error:
+            raise Refusal(503, error.code.lower(), error.message, error.remedy) from error
+        await request.answer(200, orjson.dumps({"revision": revision}))
+
+    async def seen(self, request: Request) -> None:
+        """GET /admin/observations?tenant=&model=&since_revision=: what was counted, by arm and by version."""
+        self.authorise(request)
+        query = parse_qs(request.query.decode("latin-1"))
+        tenant, model = query.get("tenant", [""])[0], query.get("model", [""])[0]
+        since = query.get("since_revision", ["0"])[0]
+        if not tenant or not model or not since.isdecimal():
+            raise invalid("tenant", "Give `tenant`, `model` and a whole number `since_revision`.")
+        await request.answer(200, orjson.dumps(self.observations.report(tenant, model, int(since))))
+
+    async def health(self, request: Request) -> None:
+        """GET /healthz: 200 when this gateway can answer, with or without its control plane."""
+        ready = self.routes.snapshot.ready
+        state = {
+            "status": "ok" if ready else "no routes yet",
+            "revision": self.routes.snapshot.revision if ready else None,
+            "engines": {"reachable": sum(up.reachable for up in self.pool.upstreams), "all": len(self.pool.upstreams)},
+            "cohorts": cohort.ALGORITHM,
+        }
+        await request.answer(200 if ready else 503, orjson.dumps(state))
+
+    async def scrape(self, request: Request) -> None:
+        """GET /metrics: from this machine, or with the admin key, because the labels name tenants."""
+        if not _is_local(request.client):
+            self.authorise(request)
+        self.metrics.revision.set(self.routes.snapshot.revision)
+        await request.answer(200, self.metrics.render(), (b"content-type", b"text/plain; version=0.0.4; charset=utf-8"))
+
+
+def _is_local(client: str) -> bool:
+    try:
+        return ip_address(client).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,139 @@
+"""The ASGI application: lifespan, and a table of routes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from serving.gateway.admin import Admin
+from serving.gateway.admission import Admission
+from serving.gateway.chat import Chat
+from serving.gateway.engine import EngineClient, open_session
+from serving.gateway.errors import Refusal
+from serving.gateway.http import ClientGone, Receive, Request, Scope, Send
+from serving.gateway.metrics import Metrics
+from serving.gateway.observations import Observations
+from serving.gateway.openapi import DESCRIPTION
+from serving.gateway.pool import Pool
+from serving.gateway.shadow import Shadows
+from serving.gateway.snapshot import NO_ADAPTER, stamp
+from serving.gateway.source import Routes, RouteSource
+
+logger = logging.getLogger("assay.gateway")
+Handler = Callable[[Request], Awaitable[None]]
+
+
+class GatewayConfig(BaseModel):
+    """What one gateway process needs to know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    engines: tuple[str, ...] = Field(min_length=1)
+    engine_key: SecretStr = SecretStr("")
+    admin_key: SecretStr = SecretStr("")
+    state_file: Path = Field(description="last good route table")
+    max_body: int = Field(default=1 << 20, ge=1, description="bytes")
+    max_in_flight: int = Field(default=1024, ge=1)
+    max_in_flight_per_tenant: int = Field(default=256, ge=1)
+
+
+class Gateway:
+    """One process's application. Everything that needs the event loop is made in the lifespan."""
+
+    def __init__(self, source: RouteSource, config: GatewayConfig) -> None:
+        self._config = config
+        self.routes = Routes(source, config.state_file)
+        self._handlers: Mapping[str, Mapping[str, Handler]] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI 3."""
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        elif scope["type"] == "http":
+            await self._http(Request(scope, receive, send, stamp("none", NO_ADAPTER, "none", self._revision)))
+        else:
+            await send({"type": "websocket.close"})
+
+    @property
+    def _revision(self) -> int:
+        return max(self.routes.snapshot.revision, 0)
+
+    async def _http(self, request: Request) -> None:
+        try:
+            await self._handler(request)(request)
+        except Refusal as refusal:
+            self._metrics.refused.labels(refusal.code).inc()
+            await request.refuse(refusal)
+        except ClientGone:
+            logger.debug("client gone: %s", request.id)
+        except Exception:
+            logger.exception("request %s failed in the gateway", request.id)
+            if not request.answered:
+                await request.refuse(
+                    Refusal(500, "internal_error", "The gateway failed.", "Tell the operator the request id.")
+                )
+
+    def _handler(self, request: Request) -> Handler:
+        methods = self._handlers.get(request.path)
+        if methods is None:
+            raise Refusal(404, "not_found", "There is no such resource.", "See /openapi.json.")
+        handler = methods.get(request.method)
+        if handler is None:
+            raise Refusal(405, "method_not_allowed", "This resource has another method.", "See /openapi.json.")
+        return handler
+
+    async def _models(self, request: Request) -> None:
+        """GET /v1/models: the caller's own, nobody else's."""
+        snapshot = self.routes.snapshot
+        tenant, _ = snapshot.tenant(request.bearer())
+        names = snapshot.models.get(tenant, ())
+        cards = [{"id": name, "object": "model", "created": 0, "owned_by": tenant} for name in names]
+        await request.answer(200, orjson.dumps({"object": "list", "data": cards}))
+
+    async def _describe(self, request: Request) -> None:
+        await request.answer(200, orjson.dumps(DESCRIPTION))
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        await self.start()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self.stop()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def start(self) -> None:
+        """Open the session, take the last good table, then keep up with the control plane and the engines."""
+        config = self._config
+        self._session = open_session()
+        pool = Pool(config.engines, self._session)
+        self._metrics, observations = Metrics(), Observations()
+        engine = EngineClient(pool, self._session, config.engine_key.get_secret_value())
+        self._shadows = Shadows(engine, observations, self._metrics)
+        admin = Admin(self.routes, pool, observations, self._metrics, config.admin_key.get_secret_value())
+        admission = Admission(config.max_in_flight, config.max_in_flight_per_tenant)
+        chat = Chat(self.routes, engine, admission, self._shadows, observations, self._metrics, config.max_body)
+        self._handlers = {
+            "/v1/chat/completions": {"POST": chat},
+            "/v1/models": {"GET": self._models},
+            "/healthz": {"GET": admin.health},
+            "/metrics": {"GET": admin.scrape},
+            "/openapi.json": {"GET": self._describe},
+            "/admin/refresh": {"POST": admin.refresh},
+            "/admin/observations": {"GET": admin.seen},
+        }
+        self.routes.restore()
+        self._tasks = [asyncio.create_task(self.routes.poll()), asyncio.create_task(pool.poll())]
+
+    async def stop(self) -> None:
+        """After the last request: give everything back."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._shadows.close()
+        await self._session.close()

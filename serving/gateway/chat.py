@@ -1,0 +1,160 @@
+"""POST /v1/chat/completions: who asks, which arm answers, what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass
+
+from opentelemetry import propagate, trace
+
+from serving.gateway.admission import Admission
+from serving.gateway.body import ChatRequest, parse
+from serving.gateway.cohort import bucket
+from serving.gateway.engine import EngineClient
+from serving.gateway.errors import Refusal
+from serving.gateway.http import ClientGone, Request
+from serving.gateway.judge import Sign, signs
+from serving.gateway.metrics import Metrics
+from serving.gateway.observations import Observations
+from serving.gateway.relay import Relay
+from serving.gateway.shadow import Shadows
+from serving.gateway.snapshot import NO_ADAPTER, Target
+from serving.gateway.source import Routes
+
+access = logging.getLogger("assay.gateway.access")
+tracer = trace.get_tracer("assay.gateway")
+CLIENT_GONE = 499
+"""In logs and metrics only; nginx's number for a client that hung up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    """The data path."""
+
+    routes: Routes
+    engine: EngineClient
+    admission: Admission
+    shadows: Shadows
+    observations: Observations
+    metrics: Metrics
+    max_body: int
+
+    async def __call__(self, request: Request) -> None:
+        """Answer one request. Raises Refusal when no arm was asked, ClientGone."""
+        tenant, key = self.routes.snapshot.tenant(request.bearer())
+        body = parse(await request.body(self.max_body))
+        # From here to the engine nothing waits: a table that came into force while the body came in is the one used.
+        route = self.routes.snapshot.route(tenant, body.model)
+        session = request.header(b"x-assay-session") or body.user or key
+        target = route.pick(bucket(tenant, body.model, session))
+        request.stamp = target.headers
+        with (
+            self.admission.enter(tenant),
+            tracer.start_as_current_span(
+                "chat",
+                context=propagate.extract(request.trace_context()),
+                kind=trace.SpanKind.SERVER,
+                attributes=_attributes(request, target),
+            ) as span,
+        ):
+            self.shadows.offer(route, body)
+            await self._exchange(request, target, body, span)
+
+    async def _exchange(self, request: Request, target: Target, body: ChatRequest, span: trace.Span) -> None:
+        relay, refusal, status = Relay(target, body, request), None, 200
+        watch = _Watch(request)
+        try:
+            async with self.engine.post(target, body.encode(target)) as response:
+                await relay.carry(response)
+        except Refusal as error:
+            refusal, status = error, error.status
+            await (relay.break_off(error) if request.answered else request.refuse(error))
+        except asyncio.CancelledError:
+            status = CLIENT_GONE
+            if watch.fired():
+                raise ClientGone from None
+            raise
+        finally:
+            watch.stop()
+            self._account(request, target, body, relay, status, refusal, span)
+
+    def _account(
+        self,
+        request: Request,
+        target: Target,
+        body: ChatRequest,
+        relay: Relay,
+        status: int,
+        refusal: Refusal | None,
+        span: trace.Span,
+    ) -> None:
+        """Judge, count and log, after the client has its answer. Clients' own faults are not the arm's."""
+        found: frozenset[Sign] = frozenset()
+        if status == 200:
+            found = signs(body.fields, relay.choices)
+        elif status >= 500:
+            found = frozenset({"ERROR"})
+        first_byte = relay.first_byte - request.started if relay.first_byte else None
+        if status == 200 or status >= 500:
+            self.observations.record(target, found, first_byte)
+        self.metrics.answered(target, status, found, first_byte)
+        self.metrics.metered(target, relay.usage)
+        span.set_attribute("http.response.status_code", status)
+        if refusal:
+            span.set_attribute("error.type", refusal.code)
+        access.info(
+            "chat",
+            extra={
+                **_attributes(request, target),
+                "status": status,
+                "code": refusal.code if refusal else None,
+                "signs": sorted(found),
+                "stream": body.stream,
+                "first_byte_ms": round(first_byte * 1000, 2) if first_byte else None,
+                "total_ms": round((time.perf_counter() - request.started) * 1000, 2),
+                **{name: relay.usage.get(name) for name in ("prompt_tokens", "completion_tokens")},
+            },
+        )
+
+
+def _attributes(request: Request, target: Target) -> dict[str, str | int]:
+    """What every trace and log line of an answer says about what answered."""
+    return {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.request.model": target.model,
+        "assay.tenant": target.tenant,
+        "assay.arm": target.arm,
+        "assay.base_revision": target.base_revision,
+        "assay.adapter": target.version or NO_ADAPTER,
+        "assay.route_revision": target.revision,
+        "assay.request_id": request.id,
+    }
+
+
+class _Watch:
+    """Cancels the request when its client hangs up, so that the engine stops generating for nobody."""
+
+    def __init__(self, request: Request) -> None:
+        task = asyncio.current_task()
+        assert task
+        self._work, self._fired = task, False
+        self._watch = asyncio.create_task(request.gone())
+        self._watch.add_done_callback(self._fire)
+
+    def _fire(self, watch: asyncio.Task[None]) -> None:
+        if not watch.cancelled():
+            self._fired = True
+            self._work.cancel()
+
+    def fired(self) -> bool:
+        """Whether the cancellation being handled was ours; then it is taken back."""
+        if self._fired:
+            self._work.uncancel()
+        return self._fired
+
+    def stop(self) -> None:
+        """The request is through."""
+        self._watch.remove_done_callback(self._fire)
+        self._watch.cancel()

@@ -1,0 +1,63 @@
+"""Prometheus metrics. Labels name tenants: /metrics is for operators, see `serving.gateway.admin`."""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from serving.gateway.judge import Sign
+from serving.gateway.snapshot import NO_ADAPTER, Target
+
+_LABELS: Final = ("tenant", "model", "arm", "base_revision", "adapter")
+_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
+
+
+def labels(target: Target) -> tuple[str, ...]:
+    """Base revision and adapter are on every series, as on every answer."""
+    return target.tenant, target.model, target.arm, target.base_revision, target.version or NO_ADAPTER
+
+
+class Metrics:
+    """All metrics of one gateway process, in a registry of their own."""
+
+    def __init__(self) -> None:
+        registry = self._registry = CollectorRegistry()
+        self.answers = Counter("assay_gateway_answers", "Answers", (*_LABELS, "status"), registry=registry)
+        self.refused = Counter("assay_gateway_refused", "Refused before routing", ("code",), registry=registry)
+        self.bad = Counter("assay_gateway_bad_answers", "Answers with this sign", (*_LABELS, "sign"), registry=registry)
+        self.first_byte = Histogram(
+            "assay_gateway_first_byte_seconds", "Time to first byte", _LABELS, buckets=_SECONDS, registry=registry
+        )
+        self.tokens = Counter("assay_gateway_tokens", "Tokens metered", (*_LABELS, "kind"), registry=registry)
+        self.shadow_dropped = Counter(
+            "assay_gateway_shadow_dropped", "Shadow copies not sent: busy", ("tenant", "model"), registry=registry
+        )
+        self.revision = Gauge(
+            "assay_gateway_route_revision", "Route revision in force", registry=registry, multiprocess_mode="livemin"
+        )
+
+    def answered(self, target: Target, status: int, signs: frozenset[Sign], first_byte: float | None) -> None:
+        """Count one answer of an arm."""
+        of = labels(target)
+        self.answers.labels(*of, str(status)).inc()
+        for sign in signs:
+            self.bad.labels(*of, sign).inc()
+        if first_byte is not None:
+            self.first_byte.labels(*of).observe(first_byte)
+
+    def metered(self, target: Target, usage: dict[str, int]) -> None:
+        """Count tokens, as the engine reports them."""
+        of = labels(target)
+        for kind in ("prompt_tokens", "completion_tokens"):
+            self.tokens.labels(*of, kind.removesuffix("_tokens")).inc(usage.get(kind) or 0)
+
+    def render(self) -> bytes:
+        """Prometheus text; of all processes of this gateway when there are several."""
+        if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+            return generate_latest(self._registry)
+        whole = CollectorRegistry()
+        MultiProcessCollector(whole)  # type: ignore[no-untyped-call]
+        return generate_latest(whole)
