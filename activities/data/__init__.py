@@ -1,0 +1,15 @@
+"""Governed data: rows come in, are scanned and judged one by one, and leave as an immutable dataset.
+
+rows        what a row may look like, and its identity
+reader      JSONL sources as a stream, with every fault named by its line
+licences    SPDX expressions, normalised
+personal    personal data in one text: kinds, rules, checksums, cue words
+credentials keys and tokens in one text
+findings    both, over every string of a row
+redaction   a row with what was found replaced by typed placeholders
+facts       what the intake gate is asked about a row
+screening   read, scan, ask, keep or refuse: one source
+ledger      the entry that every row gets, and the shard that accepted rows go to
+sealing     screened sources become a dataset: manifest, lineage, registry
+activity    the Temporal activities
+"""
