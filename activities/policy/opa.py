@@ -21,7 +21,9 @@ REMEDY: Final = "run `make setup`, or set ASSAY_OPA to an opa binary of version 
 def find_opa() -> Path:
     """The binary to use: `ASSAY_OPA`, else the project's own, else the one on PATH.
 
-    A named binary that does not fit is an error, never passed over. Raises NotFound (`OPA_MISSING`, `OPA_VERSION_UNFIT`).
+    A named binary that does not fit is an error, never passed over.
+
+    Raises NotFound (`OPA_MISSING`, `OPA_VERSION_UNFIT`).
     """
     if named := os.environ.get("ASSAY_OPA"):
         return _fit(Path(named))

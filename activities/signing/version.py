@@ -67,10 +67,18 @@ def sign_chosen(registry: Registry, request: PromotionRequest, home: Path, priva
 
     What is signed already, by this version's registration, is kept; the same facts are never attested twice.
 
-    Raises IntegrityRefused (`ADAPTER_TAMPERED`, `ADAPTER_PICKLE`, `SIGNING_FAILED`), NotFound (`RUN_UNKNOWN`).
+    Raises IntegrityRefused (`ADAPTER_TAMPERED`, `ADAPTER_PICKLE`, `EVALUATION_DIFFERS`, `SIGNING_FAILED`),
+    NotFound (`RUN_UNKNOWN`, `REPORT_UNKNOWN`), Unavailable.
     """
     chosen = request.evaluation.chosen
     run = registry.runs.get(request.training.run_id)
+    if registry.evaluations.get(request.evaluation.report.sha256).result != request.evaluation:
+        # What is signed is what was measured, not what somebody who starts a promotion says was measured.
+        raise IntegrityRefused(
+            "EVALUATION_DIFFERS",
+            "the evaluation in the request is not the one on record under its report",
+            "promote with the result that the Evaluation workflow returned",
+        )
     directory = AdapterStore(home, registry.blobs).materialise(chosen.adapter, chosen.files)
     refuse_pickles(directory)
     known = _registered(registry, request)

@@ -67,16 +67,18 @@ card_complete if {
 
 # METADATA
 # title: Run is on record
-# description: The version names the run that made it, and the run its configuration.
+# description: The version names the tenant's run that made it, and this adapter is among what the run exported.
 # custom:
 #   code: RUN_UNKNOWN
 #   remedy: promote a version whose training run is in the registry
 #   overridable: false
-deny contains lib.violation(rego.metadata.rule(), "the training run is not on record") if not run_known
+deny contains lib.violation(rego.metadata.rule(), "no training run on record made this adapter") if not run_known
 
 run_known if {
 	lib.is_text(input.run.id)
 	lib.is_digest(input.run.config_hash)
+	input.run.tenant == input.tenant
+	input.adapter in input.run.adapters
 }
 
 # METADATA

@@ -1,0 +1,82 @@
+"""Policy activities: gather facts, ask, keep the decision."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from temporalio import activity
+
+from activities.policy.client import PolicyClient
+from activities.policy.evidence import release_facts, review_facts
+from activities.policy.facts import training_facts
+from assay.contracts.policy import Decision
+from assay.contracts.promotion import PromotionCase
+from assay.contracts.training import TrainingRequest
+from assay.settings import Settings
+from registry import Registry
+from serving.engines.sglang import SGLangEngine
+
+
+class PolicyActivities:
+    """Shell over `activities.policy`; opens its connections at first use."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def all(self) -> list[Callable[..., Any]]:
+        """The activities a worker registers."""
+        return [self.decide_training, self.decide_review, self.decide_release]
+
+    @activity.defn(name="decide_training")
+    def decide_training(self, request: TrainingRequest) -> Decision:
+        """See `assay.contracts.training.decide_training`. The decision is about the run spec, by its config hash."""
+        answer = self._client.decide("training", training_facts(self._registry, request))
+        return self._kept(answer.decision, request.spec.content_digest())
+
+    @activity.defn(name="decide_review")
+    def decide_review(self, case: PromotionCase) -> Decision:
+        """See `assay.contracts.promotion.decide_review`."""
+        facts = review_facts(self._registry, case, self._public_key, self._served_template())
+        return self._kept(self._client.decide("review", facts).decision, case.version.digest)
+
+    @activity.defn(name="decide_release")
+    def decide_release(self, case: PromotionCase) -> Decision:
+        """See `assay.contracts.promotion.decide_release`."""
+        facts = release_facts(self._registry, case, self._public_key, self._served_template())
+        return self._kept(self._client.decide("release", facts).decision, case.version.digest)
+
+    def _kept(self, decision: Decision, subject: str) -> Decision:
+        self._registry.decisions.add(decision, subject)
+        return decision
+
+    def _served_template(self) -> str | None:
+        """Digest of the chat template that every engine renders with; None when they differ. Raises Unavailable."""
+        served = asyncio.run(_templates(self._settings.engines, self._secret("engine.key"), self._secret("admin.key")))
+        return served.pop() if len(served) == 1 else None
+
+    def _secret(self, name: str) -> str:
+        return (self._settings.home / "keys" / name).read_text("utf-8").strip()
+
+    @property
+    def _public_key(self) -> Path:
+        return self._settings.home / "keys" / "signing.pub.pem"
+
+    @cached_property
+    def _registry(self) -> Registry:
+        return Registry.open(self._settings)
+
+    @cached_property
+    def _client(self) -> PolicyClient:
+        return PolicyClient(self._settings.opa, self._registry.blobs)
+
+
+async def _templates(urls: tuple[str, ...], key: str, admin_key: str) -> set[str]:
+    found = set()
+    for url in urls:
+        async with SGLangEngine(url, key, admin_key) as engine:
+            found.add((await engine.info()).template)
+    return found
