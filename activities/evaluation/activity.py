@@ -1,0 +1,142 @@
+"""Evaluation activities: arms answer on the engine, the best checkpoint is chosen, report and card are written."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import rfc8785
+from temporalio import activity
+
+from activities.evaluation.facts import dataset_facts, production_card
+from activities.evaluation.samples import dump_samples, load_samples
+from assay.contracts.base import Digest
+from assay.contracts.evaluation import ArmJob, ArmScores, EvaluationResult, ReportJob
+from assay.contracts.names import adapter_name
+from assay.contracts.promotion import CardDraft, PromotionRequest
+from assay.settings import Settings
+from evals import card as cards
+from evals.diff import diff
+from evals.report import document, paired_tests
+from evals.run import Sample, answer_all, rates
+from evals.selection import choose
+from evals.suite import SuiteRow, read_suite
+from evals.tasks import asks_schema
+from registry import Registry
+from serving.adapters import AdapterStore
+from serving.engines.protocol import Engine, require_pairing
+from serving.engines.sglang import SGLangEngine
+from serving.loading import Loader
+from serving.routes import adapters_needed
+
+
+class EvaluationActivities:
+    """Shell over `evals`; opens its connections at first use."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def all(self) -> list[Callable[..., Any]]:
+        """The activities a worker registers."""
+        return [self.evaluate_arm, self.choose_candidate, self.write_report, self.draft_card]
+
+    @activity.defn(name="evaluate_arm")
+    async def evaluate_arm(self, job: ArmJob) -> ArmScores:
+        """See `assay.contracts.evaluation.evaluate_arm`."""
+        begun = time.monotonic()
+        rows = self._rows(job)
+        async with self._open_engine() as engine:
+            require_pairing(await engine.info(), job.base, job.template)
+            samples = await self._answer(engine, job, rows)
+        return ArmScores(
+            name=_arm_name(job),
+            split=job.split,
+            adapter=job.candidate.adapter if job.candidate else None,
+            schema_decoding=job.schema_decoding,
+            rates=rates(samples),
+            samples=self._registry.blobs.put(dump_samples(samples)),
+            seconds=round(time.monotonic() - begun, 1),
+        )
+
+    @activity.defn(name="choose_candidate")
+    def choose_candidate(self, arms: tuple[ArmScores, ...]) -> Digest:
+        """See `assay.contracts.evaluation.choose_candidate`."""
+        adapter = choose(arms).adapter
+        assert adapter is not None
+        return adapter
+
+    @activity.defn(name="write_report")
+    def write_report(self, job: ReportJob) -> EvaluationResult:
+        """See `assay.contracts.evaluation.write_report`."""
+        reported = [arm for arm in job.arms if arm.split == "report"]
+        samples = {arm.name: load_samples(self._registry.blobs.get(arm.samples)) for arm in reported}
+        paired = paired_tests(job, samples)
+        report = self._registry.blobs.put(rfc8785.dumps(document(job, paired)))
+        result = EvaluationResult(
+            report=report, chosen=job.chosen, arms=job.arms, paired=paired, template=job.request.template
+        )
+        self._registry.evaluations.add(result, job.request)
+        return result
+
+    @activity.defn(name="draft_card")
+    def draft_card(self, request: PromotionRequest) -> CardDraft:
+        """See `assay.contracts.promotion.draft_card`."""
+        registry = self._registry
+        base = registry.bases.by_digest(request.base.digest)
+        recipe = registry.runs.get(request.training.run_id).request.spec.recipe.model_dump(mode="json")
+        drafted = cards.card(request, base.licence, recipe, dataset_facts(registry, request.datasets))
+        difference = diff(production_card(registry, request.tenant, request.model), drafted)
+        put = registry.blobs.put
+        return CardDraft(card=put(rfc8785.dumps(drafted)), diff=put(rfc8785.dumps(difference)))
+
+    def _rows(self, job: ArmJob) -> tuple[SuiteRow, ...]:
+        rows = [row for row in read_suite(self._registry.blobs.get(job.suite)) if row.split == job.split]
+        return tuple(row for row in rows if asks_schema(row) or not job.schema_decoding)
+
+    async def _answer(self, engine: Engine, job: ArmJob, rows: tuple[SuiteRow, ...]) -> tuple[Sample, ...]:
+        name = await self._load(engine, job)
+
+        async def generate(body: Mapping[str, Any]) -> Mapping[str, Any]:
+            return await engine.chat(body, name)
+
+        def progress(done: int) -> None:
+            activity.heartbeat(done, len(rows))
+
+        try:
+            return await answer_all(rows, generate, schema_decoding=job.schema_decoding, progress=progress)
+        finally:
+            if name is not None and name not in self._routed():
+                await engine.unload(name)
+
+    async def _load(self, engine: Engine, job: ArmJob) -> str | None:
+        """A candidate is not signed yet: its digest is checked and it is admitted like any other adapter."""
+        if job.candidate is None:
+            return None
+        base = self._registry.bases.by_digest(job.base.digest)
+        config = json.loads((Path(base.path) / "config.json").read_text("utf-8"))
+        store = AdapterStore(self._settings.home, self._registry.blobs)
+        loader = Loader(store, base.pin, config, self._settings.engine.max_lora_rank)
+        name = adapter_name(job.tenant, job.model, job.candidate.adapter)
+        await loader.ensure(engine, name, job.candidate.adapter, job.candidate.files)
+        return name
+
+    def _routed(self) -> frozenset[str]:
+        return adapters_needed(self._registry.routes.current())
+
+    def _open_engine(self) -> SGLangEngine:
+        keys = self._settings.home / "keys"
+        data, admin = (keys / "engine.key").read_text("utf-8"), (keys / "admin.key").read_text("utf-8")
+        return SGLangEngine(self._settings.engines[0], data.strip(), admin.strip())
+
+    @cached_property
+    def _registry(self) -> Registry:
+        return Registry.open(self._settings)
+
+
+def _arm_name(job: ArmJob) -> str:
+    name = f"step-{job.candidate.step}" if job.candidate else "base"
+    return f"{name}+schema" if job.schema_decoding else name
