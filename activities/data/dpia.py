@@ -1,0 +1,73 @@
+"""Data protection impact assessments: a signed statement that a regulated system was assessed, for what and until when.
+
+An assessment is an in-toto statement in a DSSE envelope, as all evidence of the house is. Its subject is the system of
+record that was assessed (an export of tomorrow is covered too), named by the digest of its name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Final, Protocol
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from activities.signing.envelope import open_envelope, sign_statement
+from activities.signing.statements import Statement, Subject
+from assay.contracts.base import Reference
+from assay.contracts.data import Purpose, Source
+from assay.contracts.errors import IntegrityRefused
+
+PREDICATE: Final = "urn:assay:predicate:dpia:v1"
+REMEDY: Final = "attach the assessment of this system of record, signed with this installation's key"
+
+
+class Assessment(BaseModel):
+    """What an assessment says."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    valid_until: AwareDatetime
+    scope: tuple[Purpose, ...] = Field(min_length=1)
+
+
+class Blobs(Protocol):
+    """Where assessments are kept."""
+
+    def get(self, what: Reference) -> bytes:
+        """Bytes with that digest. Raises NotFound, IntegrityRefused, Unavailable."""
+        ...
+
+
+def sign_assessment(system: str, assessment: Assessment, private_key: Path) -> bytes:
+    """The envelope to put into the blob store and to name in `Source.dpia`."""
+    return sign_statement(
+        Statement(
+            subject=(Subject(name=system, digest={"sha256": _named(system)}),),
+            predicate_type=PREDICATE,
+            predicate=assessment.model_dump(mode="json"),
+        ),
+        private_key,
+    )
+
+
+def read_assessment(source: Source, blobs: Blobs, public_key: Path) -> Assessment | None:
+    """The verified assessment of a source, None when it has none. Whether it is in force and enough, policy says.
+
+    Raises IntegrityRefused (`STATEMENT_INVALID`, `DPIA_OF_ANOTHER_SYSTEM`), NotFound (`BLOB_UNKNOWN`).
+    """
+    if source.dpia is None:
+        return None
+    statement = open_envelope(blobs.get(source.dpia), public_key)
+    if statement.predicate_type != PREDICATE or statement.subject[0].digest != {"sha256": _named(source.system)}:
+        raise IntegrityRefused(
+            "DPIA_OF_ANOTHER_SYSTEM", f"the statement is no assessment of the system of source {source.name}", REMEDY
+        )
+    try:
+        return Assessment.model_validate(statement.predicate)
+    except ValidationError as error:
+        raise IntegrityRefused("STATEMENT_INVALID", "the assessment lacks a date or a scope", REMEDY) from error
+
+
+def _named(system: str) -> str:
+    return hashlib.sha256(system.encode()).hexdigest()
