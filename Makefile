@@ -1,0 +1,41 @@
+# `make demo` and `make test` are all a new user types; each prepares what it needs.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(CURDIR)/.tools/bin:$(PATH)
+CODE := assay workflows activities registry serving evals workers stack examples
+
+.PHONY: help setup demo demo-quick up down status check test lock clean
+
+help: ## list what there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+setup: ## prepare the environment: uv, Python packages, opa (idempotent)
+	@scripts/setup
+
+demo: setup ## the life of a model, once around, on real parts (about 10 minutes)
+	@assay demo
+
+demo-quick: setup ## the same story in fewer steps; its figures are not to be quoted
+	@assay demo --quick
+
+up: setup ## start the local stack
+	@assay up
+
+down: setup ## stop the local stack
+	@assay down
+
+status: setup ## show the local stack
+	@assay status
+
+check: setup ## ruff, mypy --strict, opa fmt/check/coverage, import direction and size
+	@scripts/check $(CODE)
+
+test: setup ## every test, on real Temporal, OPA, SGLang and databases
+	@scripts/test
+
+lock: setup ## pin the newest versions that fit pyproject.toml
+	@scripts/lock
+
+clean: down ## remove the local stack's state (keeps the environment)
+	rm -rf var
