@@ -2,19 +2,22 @@ package assay.intake
 
 import data.assay.lib
 
-default rows := []
-
 rows := [row_decision(i, row) | some i, row in input.rows]
 
 # A refused source refuses every row of it; a row is redacted only when nothing refuses it.
 row_decision(i, row) := {
-	"row_id": object.get(row, "row_id", null),
+	"row_id": id_of(row),
 	"action": action(refused, redacted),
 	"violations": (refused | redacted),
 } if {
 	refused := deny | object.get(deny_row, i, set())
 	redacted := object.get(redact_row, i, set())
 }
+
+# Whatever stands in place of a row gets an answer.
+default id_of(_) := null
+
+id_of(row) := row.row_id
 
 action(refused, _) := "refuse" if count(refused) > 0
 

@@ -1,0 +1,158 @@
+package assay.intake_test
+
+import data.assay.intake
+import data.assay.testing_test as t
+
+row := {
+	"row_id": t.digest("1"),
+	"licences": ["Apache-2.0"],
+	"consent": "granted",
+	"purposes": ["train-tenant-model"],
+	"findings": [],
+}
+
+facts := {
+	"tenant": "acme",
+	"purpose": "train-tenant-model",
+	"now": "2026-11-24T12:00:00Z",
+	"source": {
+		"name": "support",
+		"system": "crm",
+		"owner": "ann@acme.example",
+		"licence": "Apache-2.0",
+		"licences": ["Apache-2.0"],
+		"purposes": ["train-tenant-model"],
+		"consent": "granted",
+		"retention_days": 365,
+		"tier": "curated",
+		"regulated": true,
+		"dpia": {"present": true, "valid_until": "2027-01-01T00:00:00Z", "scope": ["train-tenant-model"]},
+		"synthetic_depth": 0,
+	},
+	"rows": [row],
+}
+
+decided(input_) := decision if decision := intake.decision with input as input_
+
+with_source(name, value) := decided(t.changed(facts, ["source", name], value))
+
+source_refused(name, value) := t.codes(with_source(name, value).violations)
+
+with_row(name, value) := decided(t.changed(facts, ["rows", 0, name], value)).rows[0]
+
+test_accepts_clean_rows_of_a_permitted_source if {
+	decided(facts) == {
+		"allow": true,
+		"violations": set(),
+		"warnings": set(),
+		"rows": [{"row_id": t.digest("1"), "action": "accept", "violations": set()}],
+	}
+}
+
+# The licence expression is only said in messages; its ids decide. With an assessment in force it does not matter
+# whether the source is regulated.
+test_refuses_whatever_is_missing if {
+	every path in t.paths(facts) - {["source", "licence"], ["source", "regulated"]} {
+		fails(decided(t.without(facts, path)))
+	}
+}
+
+fails(decision) if decision.allow == false
+
+fails(decision) if {
+	some decided_row in decision.rows
+	decided_row.action == "refuse"
+}
+
+test_refuses_nothing_at_all if {
+	"INTAKE_FACTS_MISSING" in t.codes(decided({}).violations)
+	not decided("what").allow
+	decided({}).rows == []
+}
+
+test_refuses_without_its_tunables if {
+	not intake.decision.allow with input as facts with data.tunables as {}
+	every name in ["licences", "consent", "sources"] {
+		not intake.decision.allow with input as facts with data.tunables as t.without(data.tunables, [name])
+	}
+}
+
+test_refuses_findings_without_its_tunables if {
+	found := t.changed(facts, ["rows", 0, "findings"], [{"category": "pii", "kind": "EMAIL_ADDRESS", "count": 1}])
+	rows := intake.decision.rows with input as found with data.tunables.findings as {}
+	rows[0].action == "refuse"
+}
+
+test_refused_source_refuses_all_its_rows if {
+	decision := with_source("consent", "withdrawn")
+	decision.rows[0].action == "refuse"
+	t.codes(decision.rows[0].violations) == {"CONSENT_MISSING"}
+}
+
+test_refuses_licence_outside_the_matrix if {
+	source_refused("licences", ["Apache-2.0", "CC-BY-NC-4.0"]) == {"LICENCE_NOT_PERMITTED"}
+	source_refused("licences", []) == {"LICENCE_NOT_PERMITTED"}
+}
+
+test_refuses_purpose_that_was_not_granted if source_refused("purposes", ["evaluate"]) == {"PURPOSE_NOT_PERMITTED"}
+
+test_refuses_without_consent if source_refused("consent", "unknown") == {"CONSENT_MISSING"}
+
+shared := object.union(facts, {
+	"purpose": "train-shared-model",
+	"source": object.union(facts.source, {
+		"licences": ["LicenseRef-tenant-agreement"],
+		"purposes": ["train-shared-model"],
+		"regulated": false,
+		"dpia": null,
+	}),
+	"rows": [],
+})
+
+test_refuses_tenant_data_in_shared_model_without_contract if {
+	t.codes(decided(shared).violations) == {"SHARED_USE_WITHOUT_CONTRACT"}
+}
+
+test_allows_tenant_data_in_shared_model_under_contract if {
+	decided(t.changed(shared, ["source", "consent"], "contract")).allow
+}
+
+test_allows_open_data_in_shared_model if {
+	decided(t.changed(shared, ["source", "licences"], ["CC0-1.0"])).allow
+}
+
+test_refuses_shared_use_when_nobody_says_what_tenants_own if {
+	open := t.changed(shared, ["source", "licences"], ["CC0-1.0"])
+	not intake.decision.allow with input as open with data.tunables.licences.tenant_owned as []
+}
+
+test_refuses_regulated_source_without_assessment_in_force if {
+	source_refused("dpia", null) == {"DPIA_MISSING"}
+	source_refused("dpia", object.union(facts.source.dpia, {"present": false})) == {"DPIA_MISSING"}
+	source_refused("dpia", object.union(facts.source.dpia, {"valid_until": "2026-11-24T11:59:59Z"})) == {"DPIA_MISSING"}
+	source_refused("dpia", object.union(facts.source.dpia, {"scope": ["evaluate"]})) == {"DPIA_MISSING"}
+}
+
+test_source_that_does_not_say_whether_it_is_regulated_needs_an_assessment if {
+	silent := t.without(t.without(facts, ["source", "dpia"]), ["source", "regulated"])
+	t.codes(decided(silent).violations) == {"DPIA_MISSING"}
+}
+
+test_unregulated_source_needs_no_assessment if {
+	decided(json.patch(facts, [
+		{"op": "replace", "path": "/source/regulated", "value": false},
+		{"op": "replace", "path": "/source/dpia", "value": null},
+	])).allow
+}
+
+test_refuses_unbounded_retention if {
+	source_refused("retention_days", 0) == {"RETENTION_UNBOUNDED"}
+	source_refused("retention_days", 36500) == {"RETENTION_UNBOUNDED"}
+}
+
+test_refuses_tier_for_the_purpose if source_refused("tier", "found-somewhere") == {"TIER_NOT_PERMITTED"}
+
+test_refuses_deep_synthetic_lineage if {
+	source_refused("synthetic_depth", 2) == {"SYNTHETIC_TOO_DEEP"}
+	source_refused("synthetic_depth", -1) == {"SYNTHETIC_TOO_DEEP"}
+}

@@ -1,0 +1,61 @@
+package assay.routes_test
+
+import data.assay.routes
+import data.assay.testing_test as t
+
+facts := {"revision": 7, "pairs": [
+	{
+		"tenant": "acme",
+		"model": "helpdesk",
+		"use": "canary",
+		"base_digest": t.digest("b"),
+		"version": {
+			"digest": t.digest("a"),
+			"tenant": "acme",
+			"model": "helpdesk",
+			"base_digest": t.digest("b"),
+			"quarantined": false,
+			"signed": true,
+			"released": true,
+		},
+	},
+	{"tenant": "acme", "model": "helpdesk", "use": "stable", "base_digest": t.digest("b"), "version": null},
+]}
+
+refused(path, value) := codes if {
+	codes := t.codes(routes.decision.violations) with input as t.changed(facts, path, value)
+}
+
+version(name) := ["pairs", 0, "version", name]
+
+test_allows_own_released_version_and_base if {
+	routes.decision == {"allow": true, "violations": set(), "warnings": set()} with input as facts
+}
+
+test_refuses_whatever_is_missing if {
+	every path in t.paths(facts) {
+		not routes.decision.allow with input as t.without(facts, path)
+	}
+}
+
+test_refuses_nothing_at_all if {
+	"ROUTE_FACTS_MISSING" in t.codes(routes.decision.violations) with input as {}
+	not routes.decision.allow with input as "what"
+	not routes.decision.allow with input as {"revision": 7, "pairs": []}
+}
+
+test_refuses_version_of_another_tenant if refused(version("tenant"), "globex") == {"ROUTE_CROSSES_TENANTS"}
+
+test_refuses_version_of_another_model if refused(version("model"), "other") == {"ROUTE_OF_ANOTHER_MODEL"}
+
+test_refuses_version_of_another_base if refused(version("base_digest"), t.digest("c")) == {"ROUTE_BASE_MISMATCH"}
+
+test_refuses_quarantined_version if refused(version("quarantined"), true) == {"ROUTE_QUARANTINED"}
+
+test_refuses_unsigned_version if refused(version("signed"), false) == {"ROUTE_NOT_SIGNED"}
+
+test_refuses_version_that_is_not_released if refused(version("released"), false) == {"ROUTE_NOT_RELEASED"}
+
+test_refuses_unknown_version if {
+	not routes.decision.allow with input as t.changed(facts, ["pairs", 0, "version"], {"digest": t.digest("a"), "known": false})
+}

@@ -1,0 +1,95 @@
+package assay.training_test
+
+import data.assay.testing_test as t
+import data.assay.training
+
+facts := {
+	"tenant": "acme",
+	"model": "helpdesk",
+	"purpose": "train-tenant-model",
+	"requested_by": "ann@acme.example",
+	"base": {"repository": "smol/base", "revision": "r1", "digest": t.digest("b"), "licence": "Apache-2.0"},
+	"datasets": [{
+		"id": t.digest("d"),
+		"tenant": "acme",
+		"purpose": "train-tenant-model",
+		"accepted": true,
+		"sealed": true,
+		"quarantined": false,
+		"licences": ["Apache-2.0", "MIT"],
+		"synthetic_share": 0.2,
+	}],
+	"recipe": {"lora": {"rank": 16}},
+	"budget": {"max_device_minutes": 60},
+	"template": t.digest("e"),
+}
+
+refused(path, value) := codes if {
+	codes := t.codes(training.decision.violations) with input as t.changed(facts, path, value)
+}
+
+dataset(name) := ["datasets", 0, name]
+
+test_allows_own_accepted_dataset_within_budget if {
+	training.decision == {"allow": true, "violations": set(), "warnings": set()} with input as facts
+}
+
+test_refuses_whatever_is_missing if {
+	every path in t.paths(facts) {
+		not training.decision.allow with input as t.without(facts, path)
+	}
+}
+
+test_refuses_nothing_at_all if {
+	"TRAINING_FACTS_MISSING" in t.codes(training.decision.violations) with input as {}
+	not training.decision.allow with input as "what"
+}
+
+test_refuses_without_its_tunables if {
+	not training.decision.allow with input as facts with data.tunables as {}
+	every path in [["training", "budget", "default"], ["training", "max_rank"], ["training", "max_synthetic_share"], ["licences"]] {
+		not training.decision.allow with input as facts with data.tunables as t.without(data.tunables, path)
+	}
+}
+
+test_refuses_tunables_of_the_wrong_kind if {
+	not training.decision.allow with input as facts with data.tunables.training.max_rank as "many"
+	not training.decision.allow with input as facts with data.tunables.training.max_synthetic_share as 60
+	not training.decision.allow with input as facts with data.tunables.training.budget as {"default": "plenty", "tenants": {}}
+}
+
+test_refuses_moving_base if "BASE_NOT_PINNED" in refused(["base", "digest"], "main")
+
+test_refuses_licence_of_the_base if refused(["base", "licence"], "LicenseRef-llama") == {"BASE_LICENCE_NOT_PERMITTED"}
+
+test_refuses_without_dataset if refused(["datasets"], []) == {"DATASETS_MISSING"}
+
+test_refuses_dataset_outside_intake if {
+	refused(dataset("accepted"), false) == {"DATASET_NOT_ACCEPTED"}
+	refused(dataset("sealed"), false) == {"DATASET_NOT_ACCEPTED"}
+}
+
+test_refuses_quarantined_dataset if refused(dataset("quarantined"), true) == {"DATASET_QUARANTINED"}
+
+test_refuses_dataset_of_another_tenant if refused(dataset("tenant"), "globex") == {"DATASET_OF_ANOTHER_TENANT"}
+
+test_refuses_dataset_for_another_purpose if refused(dataset("purpose"), "evaluate") == {"DATASET_PURPOSE_DIFFERS"}
+
+test_refuses_licence_of_a_dataset if {
+	refused(dataset("licences"), ["MIT", "CC-BY-NC-4.0"]) == {"DATASET_LICENCE_NOT_PERMITTED"}
+	refused(dataset("licences"), []) == {"DATASET_LICENCE_NOT_PERMITTED"}
+}
+
+test_refuses_mostly_synthetic_dataset if refused(dataset("synthetic_share"), 0.7) == {"SYNTHETIC_SHARE_EXCEEDED"}
+
+test_refuses_what_costs_more_than_the_allowance if {
+	refused(["budget", "max_device_minutes"], 121) == {"BUDGET_EXCEEDED"}
+	refused(["budget", "max_device_minutes"], 0) == {"BUDGET_EXCEEDED"}
+}
+
+test_allowance_of_a_tenant_goes_before_the_default if {
+	tenants := {"default": 1, "tenants": {"acme": 60}}
+	training.decision.allow with input as facts with data.tunables.training.budget as tenants
+}
+
+test_refuses_high_rank if refused(["recipe", "lora", "rank"], 128) == {"RANK_EXCEEDED"}
