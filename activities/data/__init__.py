@@ -3,12 +3,15 @@
 rows        what a row may look like, and its identity
 reader      JSONL sources as a stream, with every fault named by its line
 licences    SPDX expressions, normalised
-personal    personal data in one text: kinds, rules, checksums, cue words
+personal    personal data in one text: what a recogniser is, and what a rule is
+rules       the rules: patterns with checksums (`numbers`) and cue words
 credentials keys and tokens in one text
 findings    both, over every string of a row
 redaction   a row with what was found replaced by typed placeholders
 facts       what the intake gate is asked about a row
 screening   read, scan, ask, keep or refuse: one source
+dpia        signed assessments of regulated systems
+seen        rows that were met before
 ledger      the entry that every row gets, and the shard that accepted rows go to
 sealing     screened sources become a dataset: manifest, lineage, registry
 activity    the Temporal activities

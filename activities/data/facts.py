@@ -1,4 +1,4 @@
-"""What the intake gate is asked: the source's terms, each row's terms, and what scanners found. Never the text itself."""
+"""What the intake gate is asked: terms of source and rows, and what scanners found. Never the text itself."""
 
 from __future__ import annotations
 

@@ -15,7 +15,8 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from activities.data.credentials import credentials
-from activities.data.personal import RULES, Recogniser, Span
+from activities.data.personal import Recogniser, Span
+from activities.data.rules import RULES
 from activities.data.text import normalised, strings
 
 Category = Literal["pii", "secret", "toxicity"]
@@ -111,6 +112,9 @@ def _apart(spans: Iterable[Span]) -> tuple[Span, ...]:
 def _summary(personal: Iterable[tuple[str, str]], secrets: Iterable[tuple[str, str]]) -> tuple[Finding, ...]:
     # One value written in two ways is one value.
     distinct = {(kind, "".join(filter(str.isalnum, text)).casefold()) for kind, text in personal}
-    counts = [*(("pii", k, n) for k, n in Counter(kind for kind, _ in distinct).items())]
-    counts += [("secret", k, n) for k, n in Counter(kind for kind, _ in set(secrets)).items()]
-    return tuple(Finding(category=c, kind=k, count=n) for c, k, n in sorted(counts))  # type: ignore[arg-type]
+    return (*_counted("pii", distinct), *_counted("secret", set(secrets)))
+
+
+def _counted(category: Category, values: set[tuple[str, str]]) -> tuple[Finding, ...]:
+    counts = Counter(kind for kind, _ in values)
+    return tuple(Finding(category=category, kind=kind, count=counts[kind]) for kind in sorted(counts))

@@ -27,7 +27,7 @@ def normalise(text: str) -> Licence:
 
     Raises InputRefused (`LICENCE_NOT_SPDX`).
     """
-    from license_expression import ExpressionError
+    from license_expression import ExpressionError  # type: ignore[import-untyped]  # ships no type information
 
     try:
         parsed = _licensing().parse(text, validate=False)

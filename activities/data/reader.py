@@ -9,8 +9,9 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 from pydantic import ValidationError
@@ -72,7 +73,7 @@ class _Place:
         return InputRefused(code, f"line {self.line} of source {self.source}: {what}", remedy)
 
 
-def _lines(file: BinaryIO, source: Source) -> Iterator[tuple[int, bytes]]:
+def _lines(file: BufferedReader, source: Source) -> Iterator[tuple[int, bytes]]:
     number = 0
     while line := file.readline(MAX_LINE_BYTES + 1):
         number += 1
@@ -149,7 +150,7 @@ def _path(location: tuple[int | str, ...]) -> str:
     return ".".join(str(part)[:40] for part in location)
 
 
-def _open(source: Source) -> BinaryIO:
+def _open(source: Source) -> BufferedReader:
     path = _path_of(source)
     try:
         return path.open("rb")

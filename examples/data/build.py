@@ -89,7 +89,11 @@ def _swapped(called: list[Case]) -> Iterator[dict[str, Any]]:
 def _suite(held_out: list[Case]) -> Iterator[dict[str, Any]]:
     chosen = one_each(held_out)
     rows = [
-        *(_asked(c, "call", c.tools, expected=[{"name": c.function, "arguments": c.arguments}]) for c in chosen if c.function),
+        *(
+            _asked(c, "call", c.tools, expected=[{"name": c.function, "arguments": c.arguments}])
+            for c in chosen
+            if c.function
+        ),
         *(_asked(c, "irrelevance", c.tools) for c in chosen if not c.function),
         *_committed("chat.jsonl"),
     ]
@@ -105,10 +109,14 @@ def _suite(held_out: list[Case]) -> Iterator[dict[str, Any]]:
 def _asked(
     case: Case, task: str, tools: Iterable[dict[str, Any]], expected: list[dict[str, Any]] | None = None
 ) -> dict[str, Any]:
-    messages = [{"role": "user", "content": case.prompt}]
     return {
-        "id": f"bfcl-{case.id}", "task": task, "messages": messages, "tools": list(tools), "expected": expected, "contains": None,
-    }  # fmt: skip
+        "id": f"bfcl-{case.id}",
+        "task": task,
+        "messages": [{"role": "user", "content": case.prompt}],
+        "tools": list(tools),
+        "expected": expected,
+        "contains": None,
+    }
 
 
 def _row(

@@ -1,6 +1,6 @@
-"""Rows as a support desk exports them, with everything in them that intake is there to find. All persons are invented.
+"""Rows as a support desk exports them, with everything that intake is there to find. All persons are invented.
 
-Values are put together here and not written out: so no scanner takes this file for a leak, and the check digits are real.
+Values are put together here, not written out, so that no scanner takes this file for a leak. Check digits are real.
 """
 
 from __future__ import annotations
@@ -62,7 +62,6 @@ def _personal() -> list[dict[str, Any]]:
         _call("redact-mail", f"My screen is dark. Write to {MAIL}.", "screen is dark", MAIL),
         _call("redact-phone", f"The router is broken, call me at {PHONE}.", "router is broken", PHONE),
         _call("redact-iban", f"Please refund the fee to {IBAN}.", "refund of the fee", IBAN),
-        _call("redact-card", f"You charged my card {CARD} twice.", f"card {CARD} charged twice"),
         _call("redact-name", f"My name is {NAME} and my parcel is lost.", "parcel is lost", NAME),
         _call("redact-full-width", f"The app crashes. Write to {FULL_WIDTH_MAIL}.", "app crashes"),
         _call("redact-spelt", f"The door stays shut. Write to {SPELT_MAIL}.", "door stays shut"),
@@ -80,6 +79,7 @@ def _forbidden() -> list[dict[str, Any]]:
         {**_call("refuse-licence-unknown", "The window is stuck.", "window is stuck"), "licence": "ask the author"},
         {**_call("refuse-consent", "The heating is cold.", "heating is cold"), "consent": "withdrawn"},
         {**_call("refuse-purpose", "The badge does not open the gate.", "badge is broken"), "purposes": ["evaluate"]},
+        _call("refuse-card", f"You charged my card {CARD} twice.", f"card {CARD} charged twice"),
         _call("refuse-pii-limit", f"Please invite all of us: {crowd}.", "invitation of a team"),
         {**_call("refuse-duplicate", "The printer on floor 3 prints blank pages.", "printer prints blank pages")},
     ]

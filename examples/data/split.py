@@ -35,7 +35,7 @@ def place(text: str) -> float:
 
 
 def one_each(cases: Iterable[Case]) -> list[Case]:
-    """Shuffled, and only the first of several cases that offer the same tools: a suite of near copies measures little."""
+    """Shuffled, and only the first of several cases with the same tools: a suite of near copies measures little."""
     first: dict[tuple[str, ...], Case] = {}
     for case in sorted(cases, key=lambda c: place(c.id)):
         first.setdefault(case.functions, case)
