@@ -5,7 +5,6 @@ from __future__ import annotations
 import hmac
 from dataclasses import dataclass
 from ipaddress import ip_address
-from urllib.parse import parse_qs
 
 import orjson
 
@@ -14,7 +13,8 @@ from serving.gateway import cohort
 from serving.gateway.errors import Refusal, invalid, wrong_key
 from serving.gateway.http import Request
 from serving.gateway.metrics import Metrics
-from serving.gateway.observations import Observations
+from serving.gateway.observations import Observations, merged
+from serving.gateway.peers import ALONE, Peers
 from serving.gateway.pool import Pool
 from serving.gateway.source import Routes
 
@@ -25,6 +25,7 @@ class Admin:
 
     routes: Routes
     pool: Pool
+    peers: Peers
     observations: Observations
     metrics: Metrics
     key: str
@@ -38,20 +39,27 @@ class Admin:
         """POST /admin/refresh: returns after the newest table is in force; no request that begins later misses it."""
         self.authorise(request)
         try:
-            revision = await self.routes.refresh()
+            revisions = [await self.routes.refresh()]
+            if request.query_value("scope") != ALONE:
+                revisions += await self.peers.refresh()
         except Unavailable as error:
             raise Refusal(503, error.code.lower(), error.message, error.remedy) from error
-        await request.answer(200, orjson.dumps({"revision": revision}))
+        await request.answer(200, orjson.dumps({"revision": min(revisions)}))
 
     async def seen(self, request: Request) -> None:
         """GET /admin/observations?tenant=&model=&since_revision=: what was counted, by arm and by version."""
         self.authorise(request)
-        query = parse_qs(request.query.decode("latin-1"))
-        tenant, model = query.get("tenant", [""])[0], query.get("model", [""])[0]
-        since = query.get("since_revision", ["0"])[0]
-        if not tenant or not model or not since.isdecimal():
+        query = {name: request.query_value(name) for name in ("tenant", "model", "since_revision")}
+        since = query["since_revision"] or "0"
+        if not query["tenant"] or not query["model"] or not since.isdecimal():
             raise invalid("tenant", "Give `tenant`, `model` and a whole number `since_revision`.")
-        await request.answer(200, orjson.dumps(self.observations.report(tenant, model, int(since))))
+        report = self.observations.report(query["tenant"], query["model"], int(since))
+        if request.query_value("scope") != ALONE:
+            try:
+                report = merged([report, *await self.peers.observations(query)])
+            except Unavailable as error:
+                raise Refusal(503, error.code.lower(), error.message, error.remedy) from error
+        await request.answer(200, orjson.dumps(report))
 
     async def health(self, request: Request) -> None:
         """GET /healthz: 200 when this gateway can answer, with or without its control plane."""
@@ -68,7 +76,6 @@ class Admin:
         """GET /metrics: from this machine, or with the admin key, because the labels name tenants."""
         if not _is_local(request.client):
             self.authorise(request)
-        self.metrics.revision.set(self.routes.snapshot.revision)
         await request.answer(200, self.metrics.render(), (b"content-type", b"text/plain; version=0.0.4; charset=utf-8"))
 
 

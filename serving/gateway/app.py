@@ -6,10 +6,12 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
+from typing import Final
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from assay.contracts.errors import Unavailable
 from serving.gateway.admin import Admin
 from serving.gateway.admission import Admission
 from serving.gateway.chat import Chat
@@ -19,12 +21,14 @@ from serving.gateway.http import ClientGone, Receive, Request, Scope, Send
 from serving.gateway.metrics import Metrics
 from serving.gateway.observations import Observations
 from serving.gateway.openapi import DESCRIPTION
+from serving.gateway.peers import Peers
 from serving.gateway.pool import Pool
 from serving.gateway.shadow import Shadows
 from serving.gateway.snapshot import NO_ADAPTER, stamp
 from serving.gateway.source import Routes, RouteSource
 
 logger = logging.getLogger("assay.gateway")
+_START_PATIENCE: Final = 10.0
 Handler = Callable[[Request], Awaitable[None]]
 
 
@@ -37,6 +41,7 @@ class GatewayConfig(BaseModel):
     engine_key: SecretStr = SecretStr("")
     admin_key: SecretStr = SecretStr("")
     state_file: Path = Field(description="last good route table")
+    peers: Path | None = Field(default=None, description="folder of the processes' control ports; None is one process")
     max_body: int = Field(default=1 << 20, ge=1, description="bytes")
     max_in_flight: int = Field(default=1024, ge=1)
     max_in_flight_per_tenant: int = Field(default=256, ge=1)
@@ -47,7 +52,8 @@ class Gateway:
 
     def __init__(self, source: RouteSource, config: GatewayConfig) -> None:
         self._config = config
-        self.routes = Routes(source, config.state_file)
+        self._metrics = Metrics()
+        self.routes = Routes(source, config.state_file, self._metrics.revision.set)
         self._handlers: Mapping[str, Mapping[str, Handler]] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -112,10 +118,12 @@ class Gateway:
         config = self._config
         self._session = open_session()
         pool = Pool(config.engines, self._session)
-        self._metrics, observations = Metrics(), Observations()
+        observations = Observations()
         engine = EngineClient(pool, self._session, config.engine_key.get_secret_value())
         self._shadows = Shadows(engine, observations, self._metrics)
-        admin = Admin(self.routes, pool, observations, self._metrics, config.admin_key.get_secret_value())
+        admin_key = config.admin_key.get_secret_value()
+        peers = Peers(config.peers, self._session, admin_key)
+        admin = Admin(self.routes, pool, peers, observations, self._metrics, admin_key)
         admission = Admission(config.max_in_flight, config.max_in_flight_per_tenant)
         chat = Chat(self.routes, engine, admission, self._shadows, observations, self._metrics, config.max_body)
         self._handlers = {
@@ -128,7 +136,16 @@ class Gateway:
             "/admin/observations": {"GET": admin.seen},
         }
         self.routes.restore()
+        await self._catch_up()
         self._tasks = [asyncio.create_task(self.routes.poll()), asyncio.create_task(pool.poll())]
+
+    async def _catch_up(self) -> None:
+        """A new process does not begin with an older table than the control plane has, when that can be asked."""
+        try:
+            async with asyncio.timeout(_START_PATIENCE):
+                await self.routes.refresh()
+        except (Unavailable, TimeoutError):
+            logger.warning("starting without the control plane", exc_info=True)
 
     async def stop(self) -> None:
         """After the last request: give everything back."""

@@ -1,7 +1,7 @@
 """The request body: an allow-list of OpenAI fields, checked here because the engine's words may not reach a tenant.
 
-Three kinds of field: FORWARDED after a check; DROPPED, which OpenAI's API has but which change no answer here; and every
-other one, refused by name. So SGLang's own fields (`lora_path`, `lora_id`, `regex`, `custom_logit_processor`,
+Three kinds of field: FORWARDED after a check; DROPPED, which OpenAI's API has but which change no answer here; and
+every other one, refused by name. So SGLang's own fields (`lora_path`, `lora_id`, `regex`, `custom_logit_processor`,
 `input_ids`, `chat_template_kwargs`, `rid`, …) can not be reached, and those of its next release neither.
 """
 

@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
+from urllib.parse import parse_qs
 
 from serving.gateway.errors import Refusal
 
@@ -32,6 +33,7 @@ class Request:
 
     __slots__ = (
         "_headers",
+        "_query",
         "_receive",
         "_send",
         "answered",
@@ -39,7 +41,6 @@ class Request:
         "id",
         "method",
         "path",
-        "query",
         "stamp",
         "started",
     )
@@ -48,7 +49,9 @@ class Request:
         self.started = time.perf_counter()
         self._headers: list[tuple[bytes, bytes]] = scope["headers"]
         self._receive, self._send = receive, send
-        self.method, self.path, self.query = scope["method"], scope["path"], scope["query_string"]
+        self.method: str = scope["method"]
+        self.path: str = scope["path"]
+        self._query: str = scope["query_string"].decode("latin-1")
         self.client: str = (scope.get("client") or ("",))[0]
         given = self.header(b"x-request-id")
         self.id = given if given and _SAFE_ID.fullmatch(given) else uuid.uuid4().hex
@@ -57,6 +60,10 @@ class Request:
     def header(self, name: bytes) -> str | None:
         """First value of a header; `name` in lower case."""
         return next((value.decode("latin-1") for key, value in self._headers if key == name), None)
+
+    def query_value(self, name: str) -> str:
+        """First value of a query parameter, or nothing."""
+        return parse_qs(self._query).get(name, [""])[0]
 
     def bearer(self) -> str:
         """The token of `Authorization: Bearer`, or nothing."""

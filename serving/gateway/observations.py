@@ -109,6 +109,31 @@ class Observations:
         }
 
 
+def merged(reports: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """Reports of several processes as one. Counts add up; of the quantiles the worst stands, since they do not add."""
+    whole: dict[str, dict[tuple[str, str], dict[str, Any]]] = {"arms": {}, "versions": {}}
+    for report in reports:
+        for kind, known in whole.items():
+            for one in report[kind]:
+                key = (one["arm"], one.get("version", ""))
+                known[key] = _added(known[key], one) if key in known else one
+    return {kind: [known[key] for key in sorted(known)] for kind, known in whole.items()}
+
+
+def _added(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    reasons: Counter[str] = Counter()
+    for reason in (*one["bad_by_reason"], *other["bad_by_reason"]):
+        reasons[reason["code"]] += reason["count"]
+    return one | {
+        "requests": one["requests"] + other["requests"],
+        "bad": one["bad"] + other["bad"],
+        "bad_by_reason": [{"code": code, "count": count} for code, count in sorted(reasons.items())],
+        "p95_milliseconds": max(
+            (each["p95_milliseconds"] for each in (one, other) if each["p95_milliseconds"] is not None), default=None
+        ),
+    }
+
+
 def _bucket(seconds: float) -> int:
     milliseconds = max(seconds * 1000, 1.0)
     return min(math.ceil(math.log(milliseconds) / math.log(_STEP)), _BUCKETS)

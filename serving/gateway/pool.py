@@ -67,7 +67,7 @@ class Pool:
                 cards = (await response.json())["data"]
         except (aiohttp.ClientError, TimeoutError, LookupError, TypeError, ValueError) as error:
             if up.reachable:
-                logger.warning("engine %s does not answer: %r", up.url, error)
+                logger.warning("engine %s does not answer: %s", up.url, type(error).__name__)
             up.reachable = False
             return
         up.revision, up.adapters = revision, frozenset(card["id"] for card in cards if card.get("parent"))

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-import logging
+import multiprocessing
+import os
+import shutil
+import signal
 import socket
+import tempfile
+import threading
 from collections.abc import Mapping
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Final
 
 import uvicorn
 from pydantic import SecretStr
 
+from assay.contracts.errors import Unavailable
 from assay.contracts.rollout import RouteTable
 from assay.settings import Settings
 from registry import Registry
 from serving.gateway.app import Gateway, GatewayConfig
+from serving.gateway.peers import announce, withdraw
+from serving.gateway.telemetry import configure_logs, configure_traces
 
 GRACE_SECONDS: Final = 30
 """How long a stopping gateway waits for answers in flight."""
@@ -43,12 +52,13 @@ class RegistrySource:
 
 def configure(settings: Settings) -> GatewayConfig:
     """What a process needs, with the keys of the local stack where the settings name none."""
-    keys = settings.home / "keys"
+    keys, state = settings.home / "keys", settings.home / "gateway" / str(settings.ports.gateway)
     return GatewayConfig(
         engines=settings.engines,
         engine_key=_secret(keys / "engine.key"),
         admin_key=settings.admin_key or _secret(keys / "admin.key"),
-        state_file=settings.home / "gateway" / "routes.json",
+        state_file=state / "routes.json",
+        peers=state / "peers" if settings.gateway_processes > 1 else None,
     )
 
 
@@ -57,20 +67,70 @@ def _secret(path: Path) -> SecretStr:
 
 
 def run(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT."""
-    logging.basicConfig(level=settings.log_level.upper())
-    app = Gateway(RegistrySource(settings), configure(settings))
-    listener = socket.create_server(("127.0.0.1", settings.ports.gateway), reuse_port=True, backlog=2048)
-    config = uvicorn.Config(
-        app,
-        loop="uvloop",
-        http="httptools",
-        ws="none",
-        lifespan="on",
-        access_log=False,
-        server_header=False,
-        date_header=False,
-        log_config=None,
-        timeout_graceful_shutdown=GRACE_SECONDS,
+    """Serve until SIGTERM or SIGINT. Raises Unavailable (`PORT_TAKEN`)."""
+    if settings.gateway_processes == 1:
+        serve(settings)
+    else:
+        _supervise(settings)
+
+
+def serve(settings: Settings) -> None:
+    """One process on the shared port, with a control port of its own when it has siblings."""
+    configure_logs(settings.log_level)
+    configure_traces(settings, "assay-gateway")
+    config = configure(settings)
+    listeners = [_listen(settings.ports.gateway)]
+    if config.peers:
+        listeners.append(_listen(0))
+        announce(config.peers, listeners[1].getsockname()[1])
+    server = uvicorn.Server(
+        uvicorn.Config(
+            Gateway(RegistrySource(settings), config),
+            loop="uvloop",
+            http="httptools",
+            ws="none",
+            lifespan="on",
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            date_header=False,
+            log_config=None,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+        )
     )
-    uvicorn.Server(config).run(sockets=[listener])
+    server.run(sockets=listeners)
+
+
+def _listen(port: int) -> socket.socket:
+    try:
+        # SO_REUSEPORT: the kernel spreads connections over the processes.
+        return socket.create_server(("127.0.0.1", port), reuse_port=True, backlog=2048)
+    except OSError as error:
+        message = f"The gateway can not listen on 127.0.0.1:{port}: {error.strerror}."
+        raise Unavailable("PORT_TAKEN", message, "Set ASSAY_PORTS__GATEWAY to a free port.") from error
+
+
+def _supervise(settings: Settings) -> None:
+    """Keep the processes alive until told to stop; one that ends by itself is replaced after a second."""
+    folder = configure(settings).peers
+    assert folder
+    shutil.rmtree(folder, ignore_errors=True)
+    context = multiprocessing.get_context("spawn")
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    with tempfile.TemporaryDirectory() as metrics:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics  # before the children import prometheus_client
+        children: list[SpawnProcess] = []
+        while not stopping.is_set():
+            for child in [child for child in children if not child.is_alive()]:
+                children.remove(child)
+                withdraw(folder, child.pid or 0)
+            for _ in range(settings.gateway_processes - len(children)):
+                children.append(context.Process(target=serve, args=(settings,)))
+                children[-1].start()
+            stopping.wait(1.0)
+        for child in children:
+            child.terminate()
+        for child in children:
+            child.join(GRACE_SECONDS + 5)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -42,8 +42,9 @@ class LastGood(Message):
 class Routes:
     """Holds the snapshot in force. `snapshot` is replaced by one assignment and never changed in place."""
 
-    def __init__(self, source: RouteSource, file: Path) -> None:
-        self.snapshot = Snapshot()
+    def __init__(self, source: RouteSource, file: Path, report: Callable[[int], None]) -> None:
+        """`report` is told each revision that comes into force."""
+        self.snapshot, self._report = Snapshot(), report
         self._source, self._file, self._lock = source, file, asyncio.Lock()
         self._last: LastGood | None = None
 
@@ -101,6 +102,7 @@ class Routes:
             new = LastGood(table=self._last.table if self._last else new.table, keys=new.keys)
         self.snapshot = build(new.table, new.keys)
         self._last = new
+        self._report(self.snapshot.revision)
         return True
 
     async def _save(self, state: LastGood) -> None:
