@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from assay.contracts.base import Reference
 from assay.contracts.errors import IntegrityRefused, NotFound
 from assay.contracts.evaluation import ArmScores, EvaluationResult
 from assay.contracts.promotion import CardDraft, PointerQuery, PromotionCase, SignedVersion
+from evals.card import REQUIRED, missing
 from registry import Registry
 
 
@@ -135,22 +136,16 @@ def _card_facts(registry: Registry, card: CardDraft) -> dict[str, Any]:
     return {
         "digest": card.card.sha256,
         "diff": card.diff.sha256,
-        "missing": empty_sections(registry.blobs.get(card.card).decode("utf-8", "replace")),
+        "missing": _missing_sections(registry, card),
     }
 
 
-def empty_sections(markdown: str) -> list[str]:
-    """Headings of a Markdown text under which nothing is written, neither text nor a deeper heading."""
-    parts = re.split(r"^(#{1,6}) +(.+)$", markdown, flags=re.MULTILINE)[1:]
-    found = list(zip(map(len, parts[::3]), parts[1::3], parts[2::3], strict=True))
-    if not found:
-        return ["every section"]
-    depths = [depth for depth, _, _ in found[1:]] + [0]
-    return [
-        title.strip()
-        for (depth, title, text), following in zip(found, depths, strict=True)
-        if not text.strip() and following <= depth
-    ]
+def _missing_sections(registry: Registry, card: CardDraft) -> list[str]:
+    try:
+        document = json.loads(registry.blobs.get(card.card))
+    except (ValueError, NotFound, IntegrityRefused):
+        return list(REQUIRED)
+    return missing(document) if isinstance(document, dict) else list(REQUIRED)
 
 
 def _signature_facts(registry: Registry, signed: SignedVersion, public_key: Path) -> dict[str, Any]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from activities.data.licences import normalise
 from assay.contracts.base import BasePin
-from assay.contracts.errors import AssayError, NotFound
+from assay.contracts.errors import IntegrityRefused, NotFound
 from assay.contracts.training import TrainingRequest
 from registry import DatasetRecord, Registry
 
@@ -43,28 +42,28 @@ def base_facts(registry: Registry, pin: BasePin) -> dict[str, Any]:
 def _dataset_facts(registry: Registry, digest: str) -> dict[str, Any]:
     try:
         record = registry.datasets.get(digest)
-    except NotFound:
+        manifest = _manifest(registry, record)
+    except (NotFound, IntegrityRefused):
         return {"id": digest, "accepted": False, "sealed": False}
     return {
         "id": digest,
         "tenant": record.request.tenant,
         "purpose": record.request.purpose,
         "accepted": record.dataset.counts.accepted > 0,
-        "sealed": registry.blobs.has(record.dataset.manifest),
+        "sealed": record.dataset.manifest.sha256 == digest,
         "quarantined": record.quarantined,
-        "licences": sorted({name for source in record.request.sources for name in normalise(source.licence).ids}),
-        "synthetic_share": _synthetic_share(registry, record),
+        "licences": manifest.get("licences"),
+        "synthetic_share": manifest.get("synthetic_share"),
     }
 
 
-def _synthetic_share(registry: Registry, record: DatasetRecord) -> float | None:
-    """Share of accepted rows from sources that a model wrote; None, which the gate refuses, when nobody counted."""
-    synthetic = {source.name for source in record.request.sources if source.synthetic_depth > 0}
-    if not synthetic:
-        return 0.0
+def _manifest(registry: Registry, record: DatasetRecord) -> dict[str, Any]:
+    """What the manifest says; a field that it does not say is absent, which the gate refuses.
+
+    Raises NotFound, IntegrityRefused (`MANIFEST_MALFORMED`, `BLOB_TAMPERED`), Unavailable.
+    """
     try:
-        counted = json.loads(registry.blobs.get(record.dataset.manifest))["sources"]
-        accepted = {source["name"]: int(source["counts"]["accepted"]) for source in counted}
-        return sum(accepted[name] for name in synthetic) / sum(accepted.values())
-    except (AssayError, ValueError, KeyError, TypeError, ZeroDivisionError):
-        return None
+        manifest = json.loads(registry.blobs.get(record.dataset.manifest))
+    except ValueError as error:
+        raise IntegrityRefused("MANIFEST_MALFORMED", "a dataset's manifest is no JSON", "seal it again") from error
+    return manifest if isinstance(manifest, dict) else {}
