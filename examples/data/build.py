@@ -5,7 +5,9 @@
     replay.jsonl     everyday chat, answered by the base model itself (`replay.jsonl` beside this file)
     planted.jsonl    rows that intake must redact or refuse (`planted.py`)
     malformed.jsonl  a file with a broken line
+    regulated.jsonl  the clean planted rows, as if from a regulated system
     suite.jsonl      evaluation rows on functions that no training row offers, in two splits
+    sources.json     the terms of each file of rows: `Source` messages by name, written last
 
 The same packages give the same bytes, wherever and whenever it runs.
 """
@@ -18,7 +20,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from examples.data import bfcl, planted
+from examples.data import bfcl, planted, sources
 from examples.data.bfcl import Case
 from examples.data.split import by_function, one_each, place
 
@@ -55,12 +57,15 @@ def build(folder: Path) -> dict[str, int]:
         "refusals": [*(_refusal(c, c.tools) for c in training if not c.function), *_swapped(called)],
         "replay": _committed("replay.jsonl"),
         "planted": planted.rows(),
+        "regulated": planted.clean(),
         "suite": list(_suite(held_out)),
     }
     folder.mkdir(parents=True, exist_ok=True)
     for name, rows in files.items():
         _write(folder / f"{name}.jsonl", (json.dumps(row, ensure_ascii=False) for row in rows))
     _write(folder / "malformed.jsonl", planted.malformed())
+    terms = {source.name: source.model_dump(mode="json") for source in sources.of(folder)}
+    _write(folder / "sources.json", [json.dumps(terms, indent=2)])
     return {name: len(rows) for name, rows in files.items()}
 
 

@@ -40,21 +40,22 @@ TICKET: Final[dict[str, Any]] = {
 
 def rows() -> list[dict[str, Any]]:
     """The planted rows; ids say what should become of them: `ok-`, `redact-` or `refuse-`."""
-    return [*_clean(), *_personal(), *_forbidden()]
+    return [*clean(), *_personal(), *_forbidden()]
 
 
-def malformed() -> list[str]:
-    """A good line, and one that was cut while it was written."""
-    good = json.dumps(_clean()[0])
-    return [good, good[: len(good) // 2]]
-
-
-def _clean() -> list[dict[str, Any]]:
+def clean() -> list[dict[str, Any]]:
+    """Rows with nothing to find."""
     return [
         _call("ok-printer", "The printer on floor 3 prints blank pages.", "printer prints blank pages"),
         _call("ok-login", "Since the update nobody can log in.", "login fails since the update"),
         _call("ok-invoice", "Please have a look at my invoice: the total is wrong.", "wrong total on an invoice"),
     ]
+
+
+def malformed() -> list[str]:
+    """A good line, and one that was cut while it was written."""
+    good = json.dumps(clean()[0])
+    return [good, good[: len(good) // 2]]
 
 
 def _personal() -> list[dict[str, Any]]:
