@@ -92,7 +92,7 @@ _CPU_OPTIONS: Final[Mapping[str, object]] = {
 
 # Threads that wait must sleep, not spin: beside a training run on the same two cores, spinning made one token take 2.8
 # seconds instead of 0.16.
-_CPU_ENVIRONMENT: Final[Mapping[str, str]] = {"SGLANG_USE_CPU_ENGINE": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+_CPU_ENVIRONMENT: Final[dict[str, str]] = {"SGLANG_USE_CPU_ENGINE": "1", "OMP_WAIT_POLICY": "PASSIVE"}
 
 
 def environment(launch: Launch, inherited: Mapping[str, str]) -> dict[str, str]:
@@ -151,7 +151,8 @@ def main(device: str, dtype: str, **given: object) -> None:
     launch = Launch.model_validate(settled)
     # SGLang's configuration file has no lists, so this one option stays on the command line.
     arguments = ["--config", str(write_configuration(launch)), "--lora-target-modules", *LORA_MODULES]
-    command = [sys.executable, "-m", "sglang.launch_server", *arguments]
+    server = [str(_SHIM / "serve.py")] if launch.device == "cpu" else ["-m", "sglang.launch_server"]
+    command = [sys.executable, *server, *arguments]
     os.execve(sys.executable, command, environment(launch, os.environ))  # noqa: S606  the server takes our place
 
 
