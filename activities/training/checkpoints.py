@@ -22,6 +22,15 @@ from assay.contracts.base import canonical_digest
 from assay.contracts.errors import IntegrityRefused
 
 MANIFEST = "manifest.json"
+RESUMED_FILES = (
+    "adapter_config.json",
+    "adapter_model.safetensors",
+    "optimizer.pt",
+    "scheduler.pt",
+    "rng_state.pth",
+    "trainer_state.json",
+)
+"""What a resume reads. Everything else the library writes (pickled arguments, a card, the tokenizer) is left out."""
 
 
 @dataclass(frozen=True)

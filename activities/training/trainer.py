@@ -24,16 +24,6 @@ from activities.training.rows import Example
 from activities.training.watch import Watch
 from assay.contracts.training import Recipe
 
-CHECKPOINT_FILES = (
-    "adapter_config.json",
-    "adapter_model.safetensors",
-    "optimizer.pt",
-    "scheduler.pt",
-    "rng_state.pth",
-    "trainer_state.json",
-)
-"""What a resume reads. Everything else the library writes (pickled arguments, a card, the tokenizer) is left out."""
-
 
 def arguments(recipe: Recipe, output: Path) -> SFTConfig:
     """The recipe in the library's words."""
@@ -149,7 +139,7 @@ class MixTrainer(SFTTrainer):
         with checkpoints.writing(self._folder) as self._staging, checkpoints.writing(self._staging) as sealed:
             Trainer._save_checkpoint(self, model, trial)  # SFTTrainer's own adds a model card
             written = self._staging / f"checkpoint-{step}"
-            for name in CHECKPOINT_FILES:
+            for name in checkpoints.RESUMED_FILES:
                 os.replace(written / name, sealed / name)
             checkpoints.seal(sealed, self._folder, step, self._facts())
         self._staging = None

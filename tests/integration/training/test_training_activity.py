@@ -1,0 +1,186 @@
+"""The activity over a real registry and a real subprocess: what it reports, what it resumes, what it leaves behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from temporalio.testing import ActivityEnvironment
+
+from activities.training import process
+from activities.training.activity import TrainingActivities
+from activities.training.job import RunFolder
+from assay.contracts.base import BasePin
+from assay.contracts.data import Dataset, IntakeRequest, RowCounts, Source
+from assay.contracts.errors import IntegrityRefused, TrainingFailed
+from assay.contracts.training import DatasetShare, Recipe, RunSpec, TrainingProgress, TrainingRequest, TrainJob
+from assay.settings import Settings
+from registry import BaseRecord, Registry
+from registry.root_digest import root_digest
+from serving.template import template_digest
+
+TRAINER = process.CHECKOUT / "activities" / "training" / "sft.py"
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.chdir(tmp_path)
+    return Settings(home=tmp_path / "home", database_url=f"sqlite:///{tmp_path / 'registry.sqlite'}")
+
+
+@pytest.fixture
+def make_job(settings: Settings, tiny_base: Path, shard: Path) -> Callable[..., TrainJob]:
+    """Register base and dataset; `make_job(max_steps=4)` then asks for a run on them."""
+    registry = Registry.open(settings)
+    pin = BasePin(repository="tests/tiny", revision="r1", digest=root_digest(tiny_base))
+    base = BaseRecord(pin=pin, licence="Apache-2.0", path=str(tiny_base), template=template_digest(), max_context=1024)
+    registry.bases.add(base)
+    rows = registry.blobs.put_file(shard)
+    manifest = registry.blobs.put(json.dumps({"shards": [{**rows.model_dump(), "rows": 24}]}).encode())
+    dataset = Dataset(id=manifest.sha256, manifest=manifest, counts=RowCounts(read=24, accepted=24))
+    source = Source(
+        name="tests",
+        uri="rows.jsonl",
+        system="tests",
+        owner="ann",
+        licence="Apache-2.0",
+        purposes=("train-tenant-model",),
+        consent="not-required",
+        retention_days=1,
+        tier="curated",
+    )
+    intake = IntakeRequest(tenant="acme", dataset="calls", sources=(source,), requested_by="ann")
+    registry.datasets.add(dataset, intake, manifest, ())
+    registry.close()
+
+    def make(**recipe: Any) -> TrainJob:
+        wanted = {"max_tokens": 768, "checkpoint_every": 2, "lora": {"rank": 4, "alpha": 8}, **recipe}
+        spec = RunSpec(
+            base=pin,
+            datasets=(DatasetShare(dataset=dataset.id),),
+            template=template_digest(),
+            recipe=Recipe.model_validate(wanted),
+        )
+        request = TrainingRequest(tenant="acme", model="helpdesk", version=1, spec=spec, requested_by="ann")
+        return TrainJob(run_id="acme.helpdesk.1", request=request)
+
+    return make
+
+
+def test_a_run_reports_itself_and_ends_with_candidates(settings: Settings, make_job: Callable[..., TrainJob]) -> None:
+    environment, heard = ActivityEnvironment(), list[TrainingProgress]()
+    environment.on_heartbeat = heard.append
+    job = make_job(max_steps=6)
+    result = environment.run(TrainingActivities(settings).train, job)
+    assert [candidate.step for candidate in result.candidates] == [4, 6]
+    assert len({candidate.adapter for candidate in result.candidates}) == 2
+    assert (result.steps, result.resumed_from_step, result.attempts) == (6, 0, 1)
+    assert result.tokens_per_second > 0
+    assert heard[0].max_steps == 6
+    registry = Registry.open(settings)
+    assert registry.runs.get(job.run_id).result == result
+    record = json.loads(registry.blobs.get(result.record))
+    assert [line["step"] for line in record["metrics"]] == [1, 2, 3, 4, 5, 6]
+    assert record["loaded"]["rows"] == {"call": 7, "refusal": 7, "replay": 8}
+    registry.close()
+
+
+def test_another_worker_goes_on_from_the_stored_checkpoint(
+    settings: Settings, make_job: Callable[..., TrainJob], tmp_path: Path
+) -> None:
+    environment, heard = ActivityEnvironment(), list[TrainingProgress]()
+    environment.on_heartbeat = heard.append
+    job = make_job(max_steps=400)
+    activities = TrainingActivities(settings)
+
+    def heartbeat(progress: TrainingProgress) -> None:
+        heard.append(progress)
+        if progress.checkpoint:
+            raise KeyboardInterrupt  # as abrupt as a worker's death, in the middle of the watch
+
+    environment.on_heartbeat = heartbeat
+    with pytest.raises(KeyboardInterrupt):
+        environment.run(activities.train, job)
+    known = heard[-1]
+    assert known.checkpoint_step
+    elsewhere = settings.model_copy(update={"home": tmp_path / "elsewhere", "blob_url": settings.blobs})
+    second = ActivityEnvironment()
+    second.info = replace(second.info, heartbeat_details=[known.model_dump()], attempt=2)
+    result = second.run(TrainingActivities(elsewhere).train, job)
+    assert result.resumed_from_step == known.checkpoint_step
+    assert (result.steps, result.attempts) == (400, 2)
+
+
+def test_a_changed_base_is_not_trained_on(settings: Settings, make_job: Callable[..., TrainJob]) -> None:
+    job = make_job(max_steps=2)
+    registry = Registry.open(settings)
+    base = registry.bases.by_digest(job.request.spec.base.digest)
+    (settings.home / "other").mkdir()
+    (settings.home / "other" / "config.json").write_text("{}")
+    registry.bases.add(base.model_copy(update={"path": str(settings.home / "other")}))
+    registry.close()
+    with pytest.raises(IntegrityRefused, match="BASE_TAMPERED"):
+        ActivityEnvironment().run(TrainingActivities(settings).train, job)
+
+
+def test_the_cause_the_trainer_left_reaches_the_caller(settings: Settings, make_job: Callable[..., TrainJob]) -> None:
+    with pytest.raises(TrainingFailed, match="MIX_EMPTY"):
+        ActivityEnvironment().run(TrainingActivities(settings).train, make_job(max_steps=2, max_tokens=16))
+
+
+STARTER = """
+import sys, time
+from pathlib import Path
+from activities.training import process
+from activities.training.job import RunFolder
+print(process.start(RunFolder(Path(sys.argv[1]))).pid, flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_trainer_does_not_outlive_a_killed_worker(make_run: Callable[..., RunFolder]) -> None:
+    folder = make_run("orphan", max_steps=100_000)
+    worker = subprocess.Popen(
+        [sys.executable, "-c", STARTER, str(folder.workdir)], cwd=process.CHECKOUT, stdout=subprocess.PIPE
+    )
+    assert worker.stdout is not None
+    trainer = int(worker.stdout.readline())
+    assert is_running(trainer)
+    worker.kill()
+    worker.wait()
+    worker.stdout.close()
+    deadline = time.monotonic() + 30
+    while is_running(trainer):
+        assert time.monotonic() < deadline, "the trainer trains on without its worker"
+        time.sleep(0.05)
+
+
+def is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return not Path(f"/proc/{pid}/stat").exists() or Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
+
+
+def test_a_stopped_trainer_has_saved(make_run: Callable[..., RunFolder]) -> None:
+    folder = make_run("stopped", max_steps=100_000, checkpoint_every=100_000)
+    trainer = process.start(folder)
+    deadline = time.monotonic() + 120
+    while process.progress(folder, 100_000, 0).step < 3:
+        assert trainer.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.stop(trainer)
+    saved = process.progress(folder, 100_000, 0)
+    assert saved.checkpoint_step == saved.step
+    assert trainer.returncode not in (0, -signal.SIGKILL)
