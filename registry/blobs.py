@@ -6,35 +6,48 @@ On obstore: a local directory by default, S3, GCS or Azure by URL, with the same
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-import shutil
+import re
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import IO
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
-from obstore.store import from_url
+from obstore.store import ObjectStore, from_url
 
 from assay.contracts.base import Reference
 from assay.contracts.errors import InputRefused, IntegrityRefused, NotFound, Unavailable
+from registry import trees
 
 _CHUNK = 8 * 1024 * 1024
+_HEX = re.compile(r"[0-9a-f]{64}")
 
 
 class BlobStore:
     """Bytes by digest. `put*` never overwrites; `get*` never returns bytes of another digest."""
 
-    def __init__(self, store: Any) -> None:  # noqa: ANN401  # obstore's stores share no public base class
+    def __init__(self, store: ObjectStore) -> None:
         self._store = store
 
     @classmethod
     def open(cls, url: str) -> BlobStore:
-        """Open by obstore URL; a local directory (`file://`) is made when absent."""
-        if url.startswith("file://"):
-            Path(url.removeprefix("file://")).mkdir(parents=True, exist_ok=True)
-        return cls(from_url(url))
+        """Open by obstore URL; a local directory (`file://`) is made when absent.
+
+        Raises InputRefused (`BLOB_URL_MALFORMED`), Unavailable (`BLOB_STORE_UNREACHABLE`).
+        """
+        try:
+            if url.startswith("file:"):
+                Path(url2pathname(urlsplit(url).path)).mkdir(parents=True, exist_ok=True)
+            return cls(from_url(url))
+        except OSError as error:
+            raise _away(error) from error
+        except (BaseError, ValueError) as error:
+            raise InputRefused(
+                "BLOB_URL_MALFORMED", f"no blob store can be opened at {url}", "set ASSAY_BLOB_URL to file://, s3:// …"
+            ) from error
 
     def put(self, data: bytes) -> Reference:
         """Store bytes; storing them twice stores them once. Raises Unavailable."""
@@ -43,33 +56,31 @@ class BlobStore:
         return _reference(digest)
 
     def put_file(self, path: Path) -> Reference:
-        """Store a file, streamed. Raises Unavailable."""
+        """Store a file, at most 5 GB where the store is S3 (create-only puts cannot be split into parts).
+
+        Raises InputRefused (`FILE_CHANGED`) when somebody wrote to it meanwhile, Unavailable.
+        """
+        before = _state(path)
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        if not self._exists(digest):
-            self._create(digest, path)
+        # A name that holds other bytes could never be repaired, since nothing is overwritten: take it back.
+        if not self.has(digest) and self._create(digest, path) and _state(path) != before:
+            obstore.delete(self._store, _key(digest))
+            raise InputRefused("FILE_CHANGED", f"{path.name} changed while it was stored", "store it when it is whole")
         return _reference(digest)
 
     def put_tree(self, directory: Path) -> Reference:
-        """Store a directory: its files, and a JSON listing of relative paths, digests and sizes (the reference).
+        """Store a directory: its files, and a listing of them (the reference). Empty folders are not kept.
 
-        Raises InputRefused (`TREE_SYMLINK`, `TREE_EMPTY`), Unavailable.
+        Raises InputRefused (`TREE_SYMLINK`, `TREE_SPECIAL_FILE`, `TREE_EMPTY`, `FILE_CHANGED`), Unavailable.
         """
-        files = []
-        for path in sorted(directory.rglob("*")):
-            if path.is_symlink():
-                raise InputRefused("TREE_SYMLINK", f"{path.name} is a symbolic link", "copy the file in its place")
-            if path.is_file():
-                name = path.relative_to(directory).as_posix()
-                files.append({"path": name, "sha256": self.put_file(path).sha256, "size": path.stat().st_size})
-        if not files:
-            raise InputRefused("TREE_EMPTY", f"{directory.name} holds no files", "give a directory with files")
-        return self.put(json.dumps({"files": files}, sort_keys=True, separators=(",", ":")).encode())
+        return self.put(trees.listing(directory, self.put_file))
 
     def get(self, what: Reference | str) -> bytes:
         """The bytes of a reference or digest.
 
-        Raises NotFound (`BLOB_UNKNOWN`), IntegrityRefused (`BLOB_TAMPERED`), Unavailable.
+        Raises NotFound (`BLOB_UNKNOWN`), IntegrityRefused (`BLOB_TAMPERED`), InputRefused (`DIGEST_MALFORMED`),
+        Unavailable.
         """
         digest = _digest(what)
         try:
@@ -83,9 +94,9 @@ class BlobStore:
         return data
 
     def fetch_file(self, what: Reference | str, target: Path) -> Path:
-        """Write a blob to `target`, streamed and checked before it appears there under its name.
+        """Write a blob to `target`, streamed, and checked before it appears there under its name.
 
-        Raises NotFound, IntegrityRefused, Unavailable.
+        Raises what `get` raises.
         """
         digest = _digest(what)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -105,46 +116,32 @@ class BlobStore:
     def fetch_tree(self, what: Reference | str, target: Path) -> Path:
         """Write a stored tree to `target`, which appears whole or not at all: files 0444, directories 0555.
 
-        Raises IntegrityRefused (`TREE_MALFORMED` for a path that leads outside), NotFound, Unavailable.
+        A target that is there already is compared instead. Raises IntegrityRefused (`TREE_MALFORMED` for a path that
+        leads outside, `TREE_OTHER` when the target holds something else) and what `get` raises.
         """
-        listing = _parse_tree(self.get(what))
-        target.parent.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(dir=target.parent, prefix=".tree-"))
-        try:
-            for name, digest in listing:
-                self.fetch_file(digest, staging / name).chmod(0o444)
-            for folder in (*(p for p in staging.rglob("*") if p.is_dir()), staging):
-                folder.chmod(0o555)
-            staging.rename(target)
-        except OSError:
-            if not target.is_dir():
-                raise
-        finally:
-            _remove(staging)
-        return target
+        return trees.write(trees.parse(self.get(what)), target, self.fetch_file)
 
     def has(self, what: Reference | str) -> bool:
-        """Whether the store holds it. Raises Unavailable."""
-        return self._exists(_digest(what))
-
-    def _create(self, digest: str, data: bytes | Path) -> None:
+        """Whether the store holds it. Raises InputRefused (`DIGEST_MALFORMED`), Unavailable."""
         try:
-            obstore.put(self._store, _key(digest), data, mode="create")
-        except AlreadyExistsError:
-            return
-        except BaseError as error:
-            raise _away(error) from error
-
-    def _exists(self, digest: str) -> bool:
-        try:
-            obstore.head(self._store, _key(digest))
+            obstore.head(self._store, _key(_digest(what)))
         except FileNotFoundError:
             return False
         except BaseError as error:
             raise _away(error) from error
         return True
 
-    def _stream(self, digest: str, file: Any) -> str:  # noqa: ANN401  # any binary file
+    def _create(self, digest: str, data: bytes | Path) -> bool:
+        """True when it was created, False when it was there."""
+        try:
+            obstore.put(self._store, _key(digest), data, mode="create")
+        except AlreadyExistsError:
+            return False
+        except BaseError as error:
+            raise _away(error) from error
+        return True
+
+    def _stream(self, digest: str, file: IO[bytes]) -> str:
         whole = hashlib.sha256()
         try:
             for chunk in obstore.get(self._store, _key(digest)).stream(min_chunk_size=_CHUNK):
@@ -163,36 +160,19 @@ def _reference(digest: str) -> Reference:
 
 def _digest(what: Reference | str) -> str:
     text = what.sha256 if isinstance(what, Reference) else what
-    return text.removeprefix("sha256:").removeprefix("blob:")
+    digest = text.removeprefix("sha256:").removeprefix("blob:")
+    if not _HEX.fullmatch(digest):
+        raise InputRefused("DIGEST_MALFORMED", f"{text!r} is no SHA-256 digest", "give sha256:<64 hex digits>")
+    return digest
 
 
 def _key(digest: str) -> str:
     return f"sha256/{digest[:2]}/{digest}"
 
 
-def _parse_tree(data: bytes) -> list[tuple[str, str]]:
-    try:
-        entries = [(str(entry["path"]), str(entry["sha256"])) for entry in json.loads(data)["files"]]
-    except (ValueError, KeyError, TypeError) as error:
-        raise _malformed("it is not a stored tree") from error
-    for name, _ in entries:
-        parts = Path(name).parts
-        if not parts or name.startswith("/") or ".." in parts or "\\" in name:
-            raise _malformed("a path leads outside")
-    return entries
-
-
-def _remove(folder: Path) -> None:
-    if folder.exists():
-        for path in (folder, *(p for p in folder.rglob("*") if p.is_dir())):
-            path.chmod(0o755)
-        shutil.rmtree(folder)
-
-
-def _malformed(why: str) -> IntegrityRefused:
-    return IntegrityRefused(
-        "TREE_MALFORMED", f"the blob is no tree: {why}", "give the reference that put_tree returned"
-    )
+def _state(path: Path) -> tuple[int, int, int]:
+    stat = path.stat()
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
 def _unknown(digest: str) -> NotFound:
