@@ -119,13 +119,13 @@ class Gateway:
         self._session = open_session()
         pool = Pool(config.engines, self._session)
         observations = Observations()
-        engine = EngineClient(pool, self._session, config.engine_key.get_secret_value())
-        self._shadows = Shadows(engine, observations, self._metrics)
+        self.engine = EngineClient(pool, self._session, config.engine_key.get_secret_value())
+        self._shadows = Shadows(self.engine, observations, self._metrics)
         admin_key = config.admin_key.get_secret_value()
         peers = Peers(config.peers, self._session, admin_key)
         admin = Admin(self.routes, pool, peers, observations, self._metrics, admin_key)
         admission = Admission(config.max_in_flight, config.max_in_flight_per_tenant)
-        chat = Chat(self.routes, engine, admission, self._shadows, observations, self._metrics, config.max_body)
+        chat = Chat(self.routes, self.engine, admission, self._shadows, observations, self._metrics, config.max_body)
         self._handlers = {
             "/v1/chat/completions": {"POST": chat},
             "/v1/models": {"GET": self._models},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,16 +33,17 @@ def digest(letter: str) -> str:
 
 @dataclass
 class StubEngine:
-    """Answers `hello from <model>`; `scripts` overrides by adapter: a callable that makes the response."""
+    """Answers `hello from <model>`; `scripts` answer instead, by upstream model."""
 
     bodies: list[dict[str, Any]] = field(default_factory=list)
     arrivals: list[tuple[float, str]] = field(default_factory=list)
     adapters: set[str] = field(default_factory=set)
-    scripts: dict[str, Callable[[dict[str, Any]], Any]] = field(default_factory=dict)
+    scripts: dict[str, Callable[[web.Request], Awaitable[web.StreamResponse]]] = field(default_factory=dict)
     delay: float = 0.0
     weight_version: str = BASE.revision
     url: str = ""
     aborted: int = 0
+    stop: Callable[[], Awaitable[None]] | None = None
 
     async def chat(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
@@ -51,8 +52,7 @@ class StubEngine:
         if request.headers.get("authorization") != f"Bearer {ENGINE_KEY}":
             return web.json_response({"error": "Unauthorized"}, status=401)
         if script := self.scripts.get(body["model"]):
-            answer = script(body)
-            return await answer(request) if asyncio.iscoroutinefunction(answer) else answer
+            return await script(request)
         try:
             await asyncio.sleep(self.delay)
         except asyncio.CancelledError:
@@ -121,6 +121,11 @@ def route(
     arms = (arm("canary", "c", canary),) if canary else ()
     shade = Shadow(version=digest("d"), adapter=f"{tenant}.{model}.d", percent=shadow) if shadow else None
     return Route(tenant=tenant, model=model, base=BASE, arms=(*arms, arm("stable", stable, 100 - canary)), shadow=shade)
+
+
+@pytest.fixture(name="make_route")
+def make_route_fixture() -> Callable[..., Route]:
+    return route
 
 
 @dataclass
@@ -216,7 +221,7 @@ async def running_engine() -> AsyncIterator[StubEngine]:
     await runner.setup()
     listener = socket.create_server(("127.0.0.1", 0))
     await web.SockSite(runner, listener).start()
-    stub.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    stub.url, stub.stop = f"http://127.0.0.1:{listener.getsockname()[1]}", runner.cleanup
     try:
         yield stub
     finally:
@@ -227,6 +232,28 @@ async def running_engine() -> AsyncIterator[StubEngine]:
 def source() -> StubSource:
     keys = {hash_key(key): tenant for tenant, key in KEYS.items()}
     return StubSource(RouteTable(revision=1, routes=(route(), route("globex", "sales"))), keys)
+
+
+async def eventually(condition: Callable[[], Awaitable[bool]], seconds: float = 3) -> None:
+    """Wait until it holds."""
+    async with asyncio.timeout(seconds):
+        while not await condition():  # noqa: ASYNC110  # what is waited for is in another process, or as good as
+            await asyncio.sleep(0.01)
+
+
+@pytest.fixture(name="eventually")
+def eventually_fixture() -> Callable[..., Any]:
+    return eventually
+
+
+@pytest.fixture(name="serve")
+def serve_fixture() -> Callable[..., Any]:
+    return serve
+
+
+@pytest.fixture(name="running_engine")
+def running_engine_fixture() -> Callable[..., Any]:
+    return running_engine
 
 
 @pytest.fixture
@@ -246,22 +273,17 @@ async def serve(source: StubSource, engines: tuple[str, ...], state_file: Path, 
     )
     app = Gateway(source, config)
     listener = socket.create_server(("127.0.0.1", 0))
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     server = uvicorn.Server(
         uvicorn.Config(app, http="httptools", ws="none", lifespan="on", log_config=None, access_log=False)
     )
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     async with aiohttp.ClientSession() as session:
         running = Running(f"http://127.0.0.1:{listener.getsockname()[1]}", source, session, app)
-        await _started(server)
-        if not source.gone:
-            await running.refresh()
+        while not server.started:  # noqa: ASYNC110  # uvicorn has a flag, no event
+            await asyncio.sleep(0.01)
         try:
             yield running
         finally:
             server.should_exit = True
             await serving
-
-
-async def _started(server: uvicorn.Server) -> None:
-    while not server.started:
-        await asyncio.sleep(0.01)
