@@ -10,12 +10,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
-from urllib.parse import urlsplit
 
 import requests
 import rfc8785
 from opa_client.opa import OpaClient  # type: ignore[import-untyped]  # the package ships no type information
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AnyHttpUrl, BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from activities.policy.config import BUNDLE_NAME
 from assay.contracts.base import Reference
@@ -72,14 +71,12 @@ class PolicyClient:
     """Asks one OPA server. Safe to use from several threads: each question has its own connection."""
 
     def __init__(self, url: str, blobs: Blobs, *, timeout: float = TIMEOUT_SECONDS) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
-            raise InputRefused("OPA_URL_MALFORMED", f"{url} is not http(s)://host:port", "set ASSAY_OPA_URL")
+        server = _server(url)
         self._blobs = blobs
         self._server = {
-            "host": parts.hostname,
-            "port": parts.port or (443 if parts.scheme == "https" else 80),
-            "ssl": parts.scheme == "https",
+            "host": server.host,
+            "port": server.port,
+            "ssl": server.scheme == "https",
             # Temporal retries; a second layer of retries would only hide how long OPA has been down.
             "retries": 0,
             "timeout": timeout,
@@ -118,6 +115,17 @@ class PolicyClient:
         except requests.RequestException as error:
             raise Unavailable("OPA_UNREACHABLE", f"OPA did not answer the {gate} gate", DOWN) from error
         return answer
+
+
+def _server(url: str) -> AnyHttpUrl:
+    """Raises InputRefused (`OPA_URL_MALFORMED`); the library cannot ask an OPA behind a path."""
+    try:
+        server = TypeAdapter(AnyHttpUrl).validate_python(url)
+    except ValidationError:
+        server = None
+    if server is None or (server.path or "/") != "/":
+        raise InputRefused("OPA_URL_MALFORMED", f"{url} is not http(s)://host:port", "set ASSAY_OPA_URL")
+    return server
 
 
 def _checked(gate: Gate, answer: object) -> _Response:

@@ -1,0 +1,157 @@
+"""A registry with a base, a dataset, a run, an evaluation and an adapter, all of which the gates allow."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import rfc8785
+
+from activities.signing.version import sign_chosen
+from assay.contracts.base import BasePin, Reference
+from assay.contracts.data import Dataset, IntakeRequest, RowCounts, Source
+from assay.contracts.evaluation import ArmScores, EvaluationRequest, EvaluationResult
+from assay.contracts.promotion import Approval, CardDraft, PromotionCase, PromotionRequest
+from assay.contracts.training import Candidate, DatasetShare, RunSpec, TrainingRequest, TrainingResult
+from assay.settings import Settings
+from evals.card import REQUIRED
+from evals.statistics import rate
+from registry import BaseRecord, Registry
+from registry.root_digest import root_digest
+
+BASE = BasePin(repository="smol/base", revision="r1", digest="sha256:" + "b" * 64)
+TEMPLATE = "sha256:" + "e" * 64
+
+HEALTHY = {
+    "call_valid": (65, 69),
+    "call_full_match": (24, 69),
+    "irrelevance_refused": (17, 30),
+    "chat_contains": (18, 20),
+    "chat_spurious_call": (2, 20),
+}
+NARROW = {
+    "call_valid": (67, 69),
+    "call_full_match": (29, 69),
+    "irrelevance_refused": (1, 30),
+    "chat_contains": (3, 20),
+    "chat_spurious_call": (17, 20),
+}
+UNTRAINED = {
+    "call_valid": (0, 69),
+    "call_full_match": (0, 69),
+    "irrelevance_refused": (30, 30),
+    "chat_contains": (19, 20),
+    "chat_spurious_call": (0, 20),
+}
+
+
+@dataclass(frozen=True)
+class House:
+    """Everything that a promotion needs, on disk."""
+
+    registry: Registry
+    home: Path
+    private_key: Path
+    public_key: Path
+
+    def training_request(self, dataset: str) -> TrainingRequest:
+        spec = RunSpec(base=BASE, datasets=(DatasetShare(dataset=dataset),), template=TEMPLATE)
+        return TrainingRequest(tenant="acme", model="helpdesk", version=1, spec=spec, requested_by="ann@acme.example")
+
+    def seal_dataset(self, **manifest: Any) -> str:
+        said = {"licences": ["Apache-2.0"], "synthetic_share": 0.0, **manifest}
+        reference = self.registry.blobs.put(rfc8785.dumps(said))
+        source = Source(
+            name="support",
+            uri="support.jsonl",
+            system="crm",
+            owner="ann@acme.example",
+            licence="Apache-2.0",
+            purposes=("train-tenant-model",),
+            consent="granted",
+            retention_days=365,
+            tier="curated",
+        )
+        request = IntakeRequest(tenant="acme", dataset="support", sources=(source,), requested_by="ann@acme.example")
+        counts = RowCounts(read=10, accepted=10)
+        dataset = Dataset(id=reference.sha256, manifest=reference, counts=counts)
+        self.registry.datasets.add(dataset, request, reference, [])
+        return dataset.id
+
+    def case(self, rates: dict[str, tuple[int, int]], *, weights: bytes = b"weights") -> PromotionCase:
+        """A signed and registered version whose candidate has these rates."""
+        request = self._request(rates, self._candidate(weights))
+        signed = sign_chosen(self.registry, request, self.home, self.private_key)
+        card = self.registry.blobs.put(json.dumps(dict.fromkeys(REQUIRED, "said")).encode())
+        diff = self.registry.blobs.put(b"diff of " + weights)
+        case = PromotionCase(request=request, card=CardDraft(card=card, diff=diff), version=signed)
+        self.registry.versions.add(case)
+        return case
+
+    def approved(self, case: PromotionCase) -> PromotionCase:
+        approval = Approval(reviewer="olga@acme.example", role="owner", card_diff=case.card.diff.sha256)
+        return case.model_copy(update={"approvals": (approval,)})
+
+    def _candidate(self, weights: bytes) -> Candidate:
+        folder = self.home / f"exported-{len(list(self.home.iterdir()))}"
+        folder.mkdir()
+        (folder / "adapter_config.json").write_text("{}", encoding="utf-8")
+        (folder / "adapter_model.safetensors").write_bytes(weights)
+        files = self.registry.blobs.put_tree(folder)
+        return Candidate(step=58, adapter=root_digest(folder), files=files, train_loss=0.2)
+
+    def _request(self, rates: dict[str, tuple[int, int]], candidate: Candidate) -> PromotionRequest:
+        training_request = self.training_request(self.seal_dataset())
+        training = TrainingResult(
+            run_id=f"acme.helpdesk.1.{candidate.adapter[7:19]}",
+            config_hash=training_request.spec.content_digest(),
+            record=self.registry.blobs.put(b"record"),
+            candidates=(candidate,),
+            steps=58,
+            loss_first=2.0,
+            loss_last=0.2,
+            tokens_per_second=300,
+        )
+        self.registry.runs.add(training, training_request)
+        evaluation = self._evaluate(rates, candidate)
+        return PromotionRequest(
+            tenant="acme",
+            model="helpdesk",
+            version=1,
+            base=BASE,
+            datasets=tuple(share.dataset for share in training_request.spec.datasets),
+            training=training,
+            evaluation=evaluation,
+            requested_by="ann@acme.example",
+        )
+
+    def _evaluate(self, rates: dict[str, tuple[int, int]], candidate: Candidate) -> EvaluationResult:
+        samples = self.registry.blobs.put(b"samples")
+        arms = (arm("base", None, UNTRAINED, samples), arm("step-58", candidate.adapter, rates, samples))
+        report = self.registry.blobs.put(b"report on " + candidate.adapter.encode())
+        result = EvaluationResult(report=report, chosen=candidate, arms=arms, template=TEMPLATE)
+        request = EvaluationRequest(
+            tenant="acme",
+            model="helpdesk",
+            version=1,
+            base=BASE,
+            template=TEMPLATE,
+            suite=samples,
+            candidates=(candidate,),
+            requested_by="ann@acme.example",
+        )
+        self.registry.evaluations.add(result, request)
+        return result
+
+
+def build_house(home: Path, private_key: Path) -> House:
+    registry = Registry.open(Settings(home=home))
+    registry.bases.add(BaseRecord(pin=BASE, licence="Apache-2.0", path=str(home), template=TEMPLATE, max_context=2048))
+    return House(registry, home, private_key, private_key.with_suffix(".pub.pem"))
+
+
+def arm(name: str, adapter: str | None, rates: dict[str, tuple[int, int]], samples: Reference) -> ArmScores:
+    measured = tuple(rate(kind, count, total) for kind, (count, total) in rates.items())
+    return ArmScores(name=name, split="report", adapter=adapter, rates=measured, samples=samples, seconds=1.0)
