@@ -90,7 +90,7 @@ def provenance(request: PromotionRequest, parameters: dict[str, Any]) -> Stateme
 
 def evaluation(request: PromotionRequest) -> Statement:
     """What was measured, so that a reader needs no access to the report."""
-    return _about(request, EVALUATION, _measured(request.evaluation))
+    return _about(request, EVALUATION, measured(request.evaluation))
 
 
 def summary(request: PromotionRequest, decision: Decision) -> Statement:
@@ -108,14 +108,8 @@ def summary(request: PromotionRequest, decision: Decision) -> Statement:
     return _about(request, SUMMARY, predicate)
 
 
-def _about(request: PromotionRequest, predicate_type: str, predicate: dict[str, Any]) -> Statement:
-    subject = Subject(
-        name=f"{request.tenant}/{request.model}/{request.version}", digest=_bare(request.evaluation.chosen.adapter)
-    )
-    return Statement(subject=(subject,), predicate_type=predicate_type, predicate=predicate)
-
-
-def _measured(result: EvaluationResult) -> dict[str, Any]:
+def measured(result: EvaluationResult) -> dict[str, Any]:
+    """What an evaluation found, without how long it took: the same measurement is the same value."""
     return {
         "report": _bare(result.report.sha256),
         "template": _bare(result.template),
@@ -123,6 +117,13 @@ def _measured(result: EvaluationResult) -> dict[str, Any]:
         "arms": [arm.model_dump(mode="json", exclude={"seconds"}) for arm in result.arms],
         "paired": [test.model_dump(mode="json") for test in result.paired],
     }
+
+
+def _about(request: PromotionRequest, predicate_type: str, predicate: dict[str, Any]) -> Statement:
+    subject = Subject(
+        name=f"{request.tenant}/{request.model}/{request.version}", digest=_bare(request.evaluation.chosen.adapter)
+    )
+    return Statement(subject=(subject,), predicate_type=predicate_type, predicate=predicate)
 
 
 def _bare(digest: str) -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import Final
 
 from activities.signing.envelope import open_envelope, payload_of, sign_statement
 from activities.signing.pickles import refuse_pickles
-from activities.signing.statements import EVALUATION, PROVENANCE, Statement, evaluation, provenance
+from activities.signing.statements import EVALUATION, PROVENANCE, Statement, evaluation, measured, provenance
 from activities.signing.verifier import AllOf, Evidence, Policy, Stated
 from activities.signing.weights import sign_directory, verify_directory
 from assay.contracts.base import Digest, Reference
@@ -72,7 +72,8 @@ def sign_chosen(registry: Registry, request: PromotionRequest, home: Path, priva
     """
     chosen = request.evaluation.chosen
     run = registry.runs.get(request.training.run_id)
-    if registry.evaluations.get(request.evaluation.report.sha256).result != request.evaluation:
+    recorded = registry.evaluations.get(request.evaluation.report.sha256).result
+    if measured(recorded) != measured(request.evaluation):
         # What is signed is what was measured, not what somebody who starts a promotion says was measured.
         raise IntegrityRefused(
             "EVALUATION_DIFFERS",
