@@ -5,7 +5,7 @@ from __future__ import annotations
 from assay.settings import Settings
 from registry.bases import BaseRecord, Bases
 from registry.blobs import BlobStore
-from registry.database import Database, migrate
+from registry.database import Database
 from registry.datasets import DatasetRecord, Datasets, LedgerEntry
 from registry.decisions import Decisions
 from registry.incidents import Incidents
@@ -14,6 +14,7 @@ from registry.lineage import Lineage, Node
 from registry.pointers import Pointers
 from registry.routes import Routes
 from registry.runs import Evaluations, Runs
+from registry.schema import migrate
 from registry.versions import VersionRecord, Versions
 
 __all__ = ["BaseRecord", "BlobStore", "DatasetRecord", "LedgerEntry", "Node", "Registry", "VersionRecord", "hash_key"]
@@ -39,7 +40,10 @@ class Registry:
 
     @classmethod
     def open(cls, settings: Settings) -> Registry:
-        """Open what the settings name, bringing the schema up to date. Raises Unavailable."""
+        """Open what the settings name, bringing the schema up to date.
+
+        Raises Unavailable, InputRefused (malformed URL), IntegrityRefused (damaged file), Conflict (newer schema).
+        """
         migrate(settings.database)
         return cls(Database(settings.database), BlobStore.open(settings.blobs))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, select, update
 
 from assay.contracts.base import BasePin, Digest, Message
 from assay.contracts.errors import NotFound
@@ -27,19 +27,17 @@ class Bases:
         self._database = database
 
     def add(self, base: BaseRecord) -> None:
-        """Register a base; the same digest again updates where its files are and which template goes with it."""
+        """Register a base; the same digest again updates where its files are and how it is used."""
+        used = {
+            "licence": base.licence,
+            "path": base.path,
+            "template": base.template,
+            "max_context": base.max_context,
+        }
+        row = BaseModelRow(**base.pin.model_dump(), **used)
         with self._database.writing() as session:
-            session.merge(
-                BaseModelRow(
-                    digest=base.pin.digest,
-                    repository=base.pin.repository,
-                    revision=base.pin.revision,
-                    licence=base.licence,
-                    path=base.path,
-                    template=base.template,
-                    max_context=base.max_context,
-                )
-            )
+            if not self._database.add_once(session, row):
+                session.execute(update(BaseModelRow).where(BaseModelRow.digest == base.pin.digest).values(**used))
 
     def get(self, repository: str) -> BaseRecord:
         """The newest registered revision of a repository. Raises NotFound (`BASE_UNKNOWN`)."""

@@ -7,64 +7,38 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
-from assay.contracts.errors import Unavailable
+from assay.contracts.errors import InputRefused, IntegrityRefused, Unavailable
 from registry.tables import Base
 
 _BUSY_SECONDS = 30
+_CONNECT_SECONDS = 10
 
 
 def make_engine(url: str) -> Engine:
-    """An engine for a SQLAlchemy URL. SQLite: WAL, foreign keys, and writers queue instead of failing."""
-    if not url.startswith("sqlite"):
-        return create_engine(url, pool_pre_ping=True)
-    engine = create_engine(url, connect_args={"timeout": _BUSY_SECONDS})
+    """An engine for a SQLAlchemy URL, on which writers queue instead of failing.
 
-    @event.listens_for(engine, "connect")
-    def configure(connection: Any, _record: Any) -> None:  # noqa: ANN401  # DBAPI connection
-        connection.isolation_level = None  # we begin transactions ourselves, see `begin` below
-        for pragma in ("journal_mode=WAL", "foreign_keys=ON", "synchronous=NORMAL", f"busy_timeout={_BUSY_SECONDS}000"):
-            connection.execute(f"PRAGMA {pragma}")
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Any) -> None:  # noqa: ANN401
-        # A deferred transaction that reads, then writes, fails with SQLITE_BUSY when another wrote in between.
-        writes = connection.get_execution_options().get("writes")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-    return engine
-
-
-def migrate(url: str, revision: str = "head") -> None:
-    """Bring the schema to `revision`, with Alembic; several processes at once wait for each other.
-
-    Raises Unavailable (`DATABASE_UNREACHABLE`).
+    Raises InputRefused (`DATABASE_URL_MALFORMED`).
     """
-    if url.startswith("sqlite:///"):
-        Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    engine = make_engine(url)
-    try:
-        with engine.connect().execution_options(writes=True) as connection, connection.begin():
-            if engine.dialect.name == "postgresql":
-                connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7140211)")
-            config.attributes["connection"] = connection
-            if revision == "head":
-                command.upgrade(config, revision)
-            else:
-                command.downgrade(config, revision)
-    except OperationalError as error:
-        raise _away(error) from error
-    finally:
-        engine.dispose()
+    parsed = _parse(url)
+    if parsed.get_backend_name() == "sqlite":
+        assert parsed.database is not None
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        engine = create_engine(parsed, connect_args={"timeout": _BUSY_SECONDS})
+        event.listen(engine, "connect", _configure_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    else:
+        connect_args = {"connect_timeout": _CONNECT_SECONDS}
+        engine = create_engine(parsed, pool_pre_ping=True, connect_args=connect_args)
+        event.listen(engine, "begin", _begin_postgresql)
+    return engine
 
 
 class Database:
@@ -76,18 +50,18 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """A session that changes nothing. Raises Unavailable."""
-        with self._session(self._engine) as session:
+        """A session that changes nothing. Raises Unavailable, IntegrityRefused."""
+        with border(), Session(self._engine, expire_on_commit=False) as session:
             yield session
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
-        """A session that commits when its block ends, or not at all. Raises Unavailable."""
-        with self._session(self._writer) as session, session.begin():
+        """A session that commits when its block ends, or not at all. Raises Unavailable, IntegrityRefused."""
+        with border(), Session(self._writer, expire_on_commit=False) as session, session.begin():
             yield session
 
     def add_once(self, session: Session, row: Base) -> bool:
-        """Insert unless the primary key (or a unique key) is there already; True when it was inserted."""
+        """Insert unless a row with the same primary or unique key is there; True when it was inserted."""
         table = type(row).__table__
         insert = postgresql_insert if self._engine.dialect.name == "postgresql" else sqlite_insert
         values = {c.key: getattr(row, c.key) for c in table.columns if getattr(row, c.key) is not None}
@@ -98,18 +72,61 @@ class Database:
         """Give the connections back."""
         self._engine.dispose()
 
-    @contextmanager
-    def _session(self, engine: Engine) -> Iterator[Session]:
-        try:
-            with Session(engine, expire_on_commit=False) as session:
-                yield session
-        except OperationalError as error:
-            raise _away(error) from error
+
+@contextmanager
+def border() -> Iterator[None]:
+    """Database errors as ours: Unavailable (`DATABASE_UNREACHABLE`), IntegrityRefused (`DATABASE_DAMAGED`)."""
+    try:
+        yield
+    except (OperationalError, InterfaceError, PoolTimeout) as error:
+        raise Unavailable(
+            "DATABASE_UNREACHABLE", f"the registry's database failed: {_first_line(error)}", "check ASSAY_DATABASE_URL"
+        ) from error
+    except DatabaseError as error:
+        if type(error) is not DatabaseError:
+            raise  # a constraint: its repository knows what it means
+        raise IntegrityRefused(
+            "DATABASE_DAMAGED", f"the registry's database is damaged: {_first_line(error)}", "restore it from a backup"
+        ) from error
 
 
-def _away(error: OperationalError) -> Unavailable:
-    return Unavailable(
-        "DATABASE_UNREACHABLE",
-        f"the registry's database failed: {type(error.orig).__name__}",
-        "check ASSAY_DATABASE_URL",
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise _refused("it is no SQLAlchemy URL") from error
+    if parsed.get_backend_name() == "postgresql":
+        return parsed
+    if parsed.get_backend_name() != "sqlite":
+        raise _refused(f"{parsed.get_backend_name()} is not supported")
+    if parsed.database in (None, "", ":memory:"):
+        raise _refused("a SQLite database needs a file, since several processes share it")
+    return parsed
+
+
+def _configure_sqlite(connection: Any, _record: Any) -> None:  # noqa: ANN401  # DBAPI connection
+    connection.isolation_level = None  # we begin transactions ourselves, see `_begin_sqlite`
+    # FULL: a promotion that was answered must survive a power cut; NORMAL would only survive a crash of ours.
+    for pragma in (f"busy_timeout={_BUSY_SECONDS}000", "journal_mode=WAL", "foreign_keys=ON", "synchronous=FULL"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A deferred transaction that reads, then writes, fails with SQLITE_BUSY when another wrote in between.
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN")
+
+
+def _begin_postgresql(connection: Connection) -> None:
+    if connection.get_execution_options().get("writes"):
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_BUSY_SECONDS}s'")
+
+
+def _first_line(error: Exception) -> str:
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
+    return str(cause).partition("\n")[0]
+
+
+def _refused(why: str) -> InputRefused:
+    return InputRefused(
+        "DATABASE_URL_MALFORMED", f"ASSAY_DATABASE_URL: {why}", "sqlite:////path/to/file or postgresql://user@host/name"
     )

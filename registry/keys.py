@@ -42,7 +42,9 @@ class Keys:
 
     def tenant_of(self, key: str) -> str | None:
         """The tenant of a key in force."""
-        return self.hashes().get(hash_key(key))
+        with self._database.reading() as session:
+            row = session.get(ApiKeyRow, hash_key(key))
+        return row.tenant if row and row.revoked_at is None else None
 
     def revoke(self, key: str) -> None:
         """Take a key out of force. Raises NotFound (`KEY_UNKNOWN`)."""

@@ -1,20 +1,40 @@
-"""What was made from what: rows -> dataset -> run -> adapter -> report, routes; walked both ways."""
+"""What was made from what, walked both ways.
+
+    source -> dataset -> run -> adapter -> version:<tenant>/<model>/<n> -> route:<revision>
+    base   ->            run    adapter -> report, card, statement
+
+A row of the ledger belongs to its dataset by the ledger itself and needs no edge. Repositories write the edges of what
+they enter in the same transaction, so that there is no record without its origin.
+"""
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable
 from typing import Literal
 
-from sqlalchemy import literal, select
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
 
 from assay.contracts.base import Message
 from registry.database import Database
-from registry.tables import LineageRow
+from registry.tables import LedgerRow, LineageRow
 
 Direction = Literal["ancestor", "descendant"]
 
 
+class Edge(Message):
+    """`child` was made from `parent`. Names are digests, run ids, `version:…` and `route:…`."""
+
+    parent: str
+    child: str
+    relation: str
+    parent_kind: str
+    child_kind: str
+
+
 class Node(Message):
-    """Something that a walk met: `name` is a digest, a run id or `route:<revision>`; `depth` counts steps."""
+    """Something that a walk met, reached by `relation` from `via`; `depth` counts steps."""
 
     name: str
     kind: str
@@ -22,6 +42,17 @@ class Node(Message):
     via: str
     depth: int
     direction: Direction
+
+
+def version_name(tenant: str, model: str, version: int) -> str:
+    """`version:acme/helpdesk/1`"""
+    return f"version:{tenant}/{model}/{version}"
+
+
+def record(database: Database, session: Session, edges: Iterable[Edge]) -> None:
+    """Write edges in an open transaction; those that are there stay."""
+    for edge in edges:
+        database.add_once(session, LineageRow(**edge.model_dump()))
 
 
 class Lineage:
@@ -32,39 +63,63 @@ class Lineage:
 
     def link(self, parent: str, child: str, relation: str, *, parent_kind: str, child_kind: str) -> None:
         """Record that `child` was made from `parent`; again adds nothing."""
-        row = LineageRow(parent=parent, child=child, relation=relation, parent_kind=parent_kind, child_kind=child_kind)
+        edge = Edge(parent=parent, child=child, relation=relation, parent_kind=parent_kind, child_kind=child_kind)
         with self._database.writing() as session:
-            self._database.add_once(session, row)
+            record(self._database, session, (edge,))
 
     def ancestors(self, name: str) -> tuple[Node, ...]:
         """Everything it was made from, nearest first."""
-        return self._walk(name, "ancestor")
+        with self._database.reading() as session:
+            return _walk(session, name, "ancestor")
 
     def descendants(self, name: str) -> tuple[Node, ...]:
-        """Everything that was made from it, nearest first."""
-        return self._walk(name, "descendant")
+        """Everything that was made from it, nearest first. A ledger row leads to the datasets that accepted it."""
+        with self._database.reading() as session:
+            return (*_walk(session, name, "descendant"), *_from_row(session, name))
 
     def tree(self, name: str) -> tuple[Node, ...]:
         """Both ways: ancestors, then descendants."""
         return (*self.ancestors(name), *self.descendants(name))
 
-    def _walk(self, name: str, direction: Direction) -> tuple[Node, ...]:
-        """A recursive CTE over edges; UNION (not ALL) and the graph's acyclicity end it."""
-        up = direction == "ancestor"
-        near, far = (LineageRow.child, LineageRow.parent) if up else (LineageRow.parent, LineageRow.child)
-        kind = LineageRow.parent_kind if up else LineageRow.child_kind
-        seed = select(
-            near.label("via"), far.label("name"), kind.label("kind"), LineageRow.relation, literal(1).label("depth")
-        ).where(near == name)
-        walk = seed.cte("walk", recursive=True)
-        step = select(near, far, kind, LineageRow.relation, walk.c.depth + 1).where(near == walk.c.name)
-        walk = walk.union(step)
-        with self._database.reading() as session:
-            rows = session.execute(select(walk).order_by(walk.c.depth, walk.c.name)).all()
-        nearest: dict[tuple[str, str], Node] = {}
-        for row in rows:
-            node = Node(
-                name=row.name, kind=row.kind, relation=row.relation, via=row.via, depth=row.depth, direction=direction
-            )
-            nearest.setdefault((node.name, node.via), node)
-        return tuple(nearest.values())
+
+def _walk(session: Session, name: str, direction: Direction, depth: int = 0) -> tuple[Node, ...]:
+    """Edges reached by a recursive CTE (UNION of names: it ends even where edges form a ring), sorted by distance."""
+    up = direction == "ancestor"
+    near, far = (LineageRow.child, LineageRow.parent) if up else (LineageRow.parent, LineageRow.child)
+    reached = select(far.label("name")).where(near == name).cte("reached", recursive=True)
+    reached = reached.union(select(far).where(near == reached.c.name))
+    query = select(LineageRow).where(or_(near == name, near.in_(select(reached.c.name))))
+    edges: dict[str, list[LineageRow]] = defaultdict(list)
+    for row in session.scalars(query.order_by(far, LineageRow.relation)):
+        edges[row.child if up else row.parent].append(row)
+    nodes, front, seen = [], [name], {name}
+    while front:
+        depth += 1
+        found = [_node(row, direction, depth) for via in front for row in edges[via]]
+        nodes += found
+        front = list(dict.fromkeys(node.name for node in found if node.name not in seen))
+        seen.update(front)
+    return tuple(nodes)
+
+
+def _node(row: LineageRow, direction: Direction, depth: int) -> Node:
+    up = direction == "ancestor"
+    return Node(
+        name=row.parent if up else row.child,
+        kind=row.parent_kind if up else row.child_kind,
+        relation=row.relation,
+        via=row.child if up else row.parent,
+        depth=depth,
+        direction=direction,
+    )
+
+
+def _from_row(session: Session, row_id: str) -> tuple[Node, ...]:
+    """A row that was refused went into nothing: its dataset is named, what was made from it is not."""
+    query = select(LedgerRow.dataset, LedgerRow.outcome).where(LedgerRow.row_id == row_id).distinct()
+    nodes: list[Node] = []
+    for dataset, outcome in session.execute(query.order_by(LedgerRow.dataset, LedgerRow.outcome)).all():
+        nodes.append(Node(name=dataset, kind="dataset", relation=outcome, via=row_id, depth=1, direction="descendant"))
+        if outcome != "refused":
+            nodes += _walk(session, dataset, "descendant", depth=1)
+    return tuple(dict.fromkeys(nodes))

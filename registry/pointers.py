@@ -36,23 +36,21 @@ class Pointers:
     def move(self, move: PointerMove) -> PointerMoved:
         """Compare and set. The same `key` again answers what it did the first time.
 
-        Raises Conflict (`POINTER_MOVED`) when the pointer holds something else than `expected`.
+        Raises Conflict: `POINTER_MOVED` when the pointer holds something else than `expected`, `KEY_REUSED` when
+        another move was made under the key.
         """
         with self._database.writing() as session:
+            pointer = self._lock(session, move)
             done = session.get(PointerEventRow, move.key)
             if done is not None:
-                return PointerMoved(target=done.target, previous=done.previous, revision=done.revision)
-            where = (move.tenant, move.model, move.stage)
-            # PostgreSQL: the row lock; SQLite: the whole transaction is a write transaction already.
-            pointer = session.get(PointerRow, where, with_for_update=True)
-            held = pointer.target if pointer else None
-            if held != move.expected:
+                return _repeated(done, move)
+            if pointer.target != move.expected:
                 raise Conflict(
                     "POINTER_MOVED",
-                    f"{'/'.join(where)} points at {held}, not at {move.expected}",
+                    f"{move.tenant}/{move.model}/{move.stage} points at {pointer.target}, not at {move.expected}",
                     "read the pointer again and decide anew",
                 )
-            return self._set(session, pointer, move, held)
+            return self._set(session, pointer, move)
 
     def read(self, query: PointerQuery) -> PointerMoved:
         """What the pointer holds; revision 0 when it never was moved."""
@@ -73,10 +71,19 @@ class Pointers:
         with self._database.reading() as session:
             return tuple(PointerEvent(**{f: getattr(row, f) for f in fields}) for row in session.scalars(query))
 
-    def _set(self, session: Session, pointer: PointerRow | None, move: PointerMove, held: str | None) -> PointerMoved:
-        if pointer is None:
-            pointer = PointerRow(tenant=move.tenant, model=move.model, stage=move.stage, revision=0)
-            session.add(pointer)
+    def _lock(self, session: Session, move: PointerMove) -> PointerRow:
+        """The pointer's row, made when absent, so that even two first moves wait for each other on PostgreSQL.
+
+        (On SQLite the whole transaction is a write transaction already.) A refused move rolls the new row back.
+        """
+        where = {"tenant": move.tenant, "model": move.model, "stage": move.stage}
+        self._database.add_once(session, PointerRow(**where, revision=0))
+        pointer = session.get(PointerRow, tuple(where.values()), with_for_update=True)
+        assert pointer is not None
+        return pointer
+
+    def _set(self, session: Session, pointer: PointerRow, move: PointerMove) -> PointerMoved:
+        held = pointer.target
         pointer.target, pointer.previous, pointer.revision = move.target, held, pointer.revision + 1
         session.add(
             PointerEventRow(
@@ -93,3 +100,9 @@ class Pointers:
             )
         )
         return PointerMoved(target=move.target, previous=held, revision=pointer.revision)
+
+
+def _repeated(done: PointerEventRow, move: PointerMove) -> PointerMoved:
+    if (done.tenant, done.model, done.stage, done.target) != (move.tenant, move.model, move.stage, move.target):
+        raise Conflict("KEY_REUSED", f"{move.key} names another move", "give every move its own key")
+    return PointerMoved(target=done.target, previous=done.previous, revision=done.revision)

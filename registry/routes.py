@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from assay.contracts.errors import Conflict, NotFound
 from assay.contracts.rollout import RouteTable
 from registry.database import Database
-from registry.tables import RouteRevisionRow
+from registry.lineage import Edge, record, version_name
+from registry.tables import RouteRevisionRow, VersionRow
+
+_NEWEST = select(RouteRevisionRow).order_by(RouteRevisionRow.revision.desc()).limit(1)
+
+
+class Use(NamedTuple):
+    """A version in an arm of a route."""
+
+    tenant: str
+    model: str
+    arm: str
+    digest: str
 
 
 class Routes:
@@ -19,9 +34,8 @@ class Routes:
 
     def current(self) -> RouteTable:
         """The table in force; an empty one of revision 0 before the first."""
-        query = select(RouteRevisionRow).order_by(RouteRevisionRow.revision.desc()).limit(1)
         with self._database.reading() as session:
-            row = session.scalars(query).first()
+            row = session.scalars(_NEWEST).first()
         return RouteTable.model_validate(row.table) if row else RouteTable(revision=0)
 
     def at(self, revision: int) -> RouteTable:
@@ -41,6 +55,8 @@ class Routes:
     def publish(self, table: RouteTable, *, key: str, actor: str, reason: str, decision_id: str) -> RouteTable:
         """Put a table in force. `table.revision` must follow the one in force; the same key again changes nothing.
 
+        Lineage leads from each version to the revision with which it entered an arm, not to every one that kept it.
+
         Raises Conflict (`ROUTES_MOVED`) when another table came first: compile again from the one in force.
         """
         row = RouteRevisionRow(
@@ -53,12 +69,15 @@ class Routes:
         )
         if (known := self.by_key(key)) is not None:
             return known
-        newest = select(RouteRevisionRow.revision).order_by(RouteRevisionRow.revision.desc()).limit(1)
         try:
             with self._database.writing() as session:
-                if (session.scalar(newest) or 0) != table.revision - 1:
+                newest = session.scalars(_NEWEST).first()
+                if (newest.revision if newest else 0) != table.revision - 1:
                     raise _moved(table.revision)
                 session.add(row)
+                known_uses = _uses(RouteTable.model_validate(newest.table)) if newest else frozenset()
+                entered = sorted(_uses(table) - known_uses)
+                record(self._database, session, (_edge(session, use, table.revision) for use in entered))
         except IntegrityError as error:
             if (known := self.by_key(key)) is not None:
                 return known
@@ -71,6 +90,23 @@ class Routes:
         if row is None:
             raise NotFound("ROUTE_REVISION_UNKNOWN", f"no route table of revision {revision}", "see `assay routes`")
         return row
+
+
+def _uses(table: RouteTable) -> frozenset[Use]:
+    arms = [Use(r.tenant, r.model, arm.name, arm.version) for r in table.routes for arm in r.arms if arm.version]
+    shadows = [Use(r.tenant, r.model, "shadow", r.shadow.version) for r in table.routes if r.shadow]
+    return frozenset(arms + shadows)
+
+
+def _edge(session: Session, use: Use, revision: int) -> Edge:
+    version = session.get(VersionRow, (use.digest, use.tenant, use.model))
+    return Edge(
+        parent=version_name(use.tenant, use.model, version.version) if version else use.digest,
+        child=f"route:{revision}",
+        relation=f"became {use.arm}",
+        parent_kind="version" if version else "adapter",
+        child_kind="route",
+    )
 
 
 def _moved(revision: int) -> Conflict:

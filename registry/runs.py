@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from sqlalchemy import select
 
 from assay.contracts.base import Message
@@ -9,6 +11,7 @@ from assay.contracts.errors import NotFound
 from assay.contracts.evaluation import EvaluationRequest, EvaluationResult
 from assay.contracts.training import TrainingRequest, TrainingResult
 from registry.database import Database
+from registry.lineage import Edge, record
 from registry.tables import EvaluationRow, RunRow
 
 
@@ -26,7 +29,7 @@ class Runs:
         self._database = database
 
     def add(self, result: TrainingResult, request: TrainingRequest) -> None:
-        """Enter a finished run; again adds nothing."""
+        """Enter a finished run with its lineage (base, datasets -> run -> checkpoints); again adds nothing."""
         row = RunRow(
             run_id=result.run_id,
             tenant=request.tenant,
@@ -38,6 +41,7 @@ class Runs:
         )
         with self._database.writing() as session:
             self._database.add_once(session, row)
+            record(self._database, session, _run_edges(result, request))
 
     def get(self, run_id: str) -> RunRecord:
         """Raises NotFound (`RUN_UNKNOWN`)."""
@@ -72,7 +76,7 @@ class Evaluations:
         self._database = database
 
     def add(self, result: EvaluationResult, request: EvaluationRequest) -> None:
-        """Enter a report; again adds nothing."""
+        """Enter a report with its lineage (suite, adapters -> report); again adds nothing."""
         row = EvaluationRow(
             report=result.report.sha256,
             tenant=request.tenant,
@@ -83,6 +87,7 @@ class Evaluations:
         )
         with self._database.writing() as session:
             self._database.add_once(session, row)
+            record(self._database, session, _report_edges(result, request))
 
     def get(self, report: str) -> EvaluationRecord:
         """Raises NotFound (`REPORT_UNKNOWN`)."""
@@ -93,6 +98,26 @@ class Evaluations:
         return EvaluationRecord(
             request=EvaluationRequest.model_validate(row.request), result=EvaluationResult.model_validate(row.result)
         )
+
+
+def _run_edges(result: TrainingResult, request: TrainingRequest) -> Iterator[Edge]:
+    run, spec = result.run_id, request.spec
+    yield Edge(parent=spec.base.digest, child=run, relation="trained on", parent_kind="base", child_kind="run")
+    for share in spec.datasets:
+        yield Edge(parent=share.dataset, child=run, relation="trained with", parent_kind="dataset", child_kind="run")
+    for candidate in result.candidates:
+        at = f"checkpoint at step {candidate.step}"
+        yield Edge(parent=run, child=candidate.adapter, relation=at, parent_kind="run", child_kind="adapter")
+
+
+def _report_edges(result: EvaluationResult, request: EvaluationRequest) -> Iterator[Edge]:
+    report, chosen = result.report.sha256, result.chosen.adapter
+    yield Edge(
+        parent=request.suite.sha256, child=report, relation="asked from", parent_kind="suite", child_kind="report"
+    )
+    for adapter in sorted({arm.adapter for arm in result.arms if arm.adapter} | {chosen}):
+        relation = "chosen in" if adapter == chosen else "compared in"
+        yield Edge(parent=adapter, child=report, relation=relation, parent_kind="adapter", child_kind="report")
 
 
 def _run(row: RunRow) -> RunRecord:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, String, Text, TypeDecorator, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 DIGEST = String(71)
 SLUG = String(63)
-KEY = String(512)
+KEY = String(1200)  # a workflow id (1000 at most in Temporal), a run id, a step
 
 
 def now() -> datetime:
@@ -18,10 +18,21 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+class Moment(TypeDecorator[datetime]):
+    """A point in time, UTC. SQLite forgets the zone; it is said again when read."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Both databases give the same, aware."""
+        return value.replace(tzinfo=UTC) if value and dialect.name == "sqlite" else value
+
+
 class Base(DeclarativeBase):
     """Metadata of the registry."""
 
-    type_annotation_map = {dict[str, Any]: JSON, datetime: DateTime(timezone=True)}  # noqa: RUF012  # SQLAlchemy's form
+    type_annotation_map = {dict[str, Any]: JSON, datetime: Moment}  # noqa: RUF012  # SQLAlchemy's form
 
 
 class BaseModelRow(Base):
@@ -62,12 +73,12 @@ class LedgerRow(Base):
     ordinal: Mapped[int] = mapped_column(primary_key=True)
     source: Mapped[str] = mapped_column(SLUG)
     outcome: Mapped[str] = mapped_column(String(16))
-    codes: Mapped[str] = mapped_column(String(1024), default="")
-    licence: Mapped[str] = mapped_column(String(255))
+    codes: Mapped[str] = mapped_column(Text, default="")
+    licence: Mapped[str] = mapped_column(Text)
     consent: Mapped[str] = mapped_column(String(32))
     tier: Mapped[str] = mapped_column(String(32))
     subject: Mapped[str] = mapped_column(String(64), default="")
-    __table_args__ = (Index("ledger_subject", "subject"),)
+    __table_args__ = (Index("ledger_subject", "subject"), Index("ledger_row", "row_id"))
 
 
 class RunRow(Base):
@@ -110,6 +121,8 @@ class VersionRow(Base):
     request: Mapped[dict[str, Any]]
     quarantined: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime] = mapped_column(default=now)
+    # A version number names one set of weights for ever; the same weights may be promoted again under a later one.
+    __table_args__ = (UniqueConstraint("tenant", "model", "version", name="versions_number"),)
 
 
 class DecisionRow(Base):
@@ -197,7 +210,7 @@ class LineageRow(Base):
     __tablename__ = "lineage"
     parent: Mapped[str] = mapped_column(String(255), primary_key=True)
     child: Mapped[str] = mapped_column(String(255), primary_key=True)
-    relation: Mapped[str] = mapped_column(String(31), primary_key=True)
+    relation: Mapped[str] = mapped_column(String(127), primary_key=True)
     parent_kind: Mapped[str] = mapped_column(String(31))
     child_kind: Mapped[str] = mapped_column(String(31))
     __table_args__ = (Index("lineage_child", "child"),)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from collections.abc import Iterator
+
+from sqlalchemy import Select, select
 
 from assay.contracts.base import BasePin, Digest, Message, Reference
-from assay.contracts.errors import NotFound
+from assay.contracts.errors import Conflict, NotFound
 from assay.contracts.promotion import CardDraft, PromotionCase, PromotionRequest, SignedVersion
 from registry.database import Database
+from registry.lineage import Edge, record, version_name
 from registry.tables import VersionRow
 
 
@@ -55,7 +58,10 @@ class Versions:
         self._database = database
 
     def add(self, case: PromotionCase) -> None:
-        """Register; the same weights for the same model again keep the first entry."""
+        """Register with its lineage; the same weights for the same model again keep the first entry.
+
+        Raises Conflict (`VERSION_TAKEN`) when the version number names other weights.
+        """
         request = case.request
         row = VersionRow(
             digest=case.version.digest,
@@ -68,12 +74,25 @@ class Versions:
             quarantined=False,
         )
         with self._database.writing() as session:
-            self._database.add_once(session, row)
+            added = self._database.add_once(session, row)
+            entered = session.get(VersionRow, (row.digest, row.tenant, row.model))
+            if entered is None:
+                raise Conflict(
+                    "VERSION_TAKEN",
+                    f"version {row.version} of {row.tenant}/{row.model} is other weights",
+                    "take the next version number",
+                )
+            if added:
+                record(self._database, session, _edges(case))
 
-    def get(self, digest: str) -> VersionRecord:
-        """Raises NotFound (`VERSION_UNKNOWN`)."""
+    def get(self, digest: str, *, tenant: str | None = None, model: str | None = None) -> VersionRecord:
+        """The version of these weights. Two models may hold the same weights; unless told which, the older entry.
+
+        Raises NotFound (`VERSION_UNKNOWN`).
+        """
+        query = select(VersionRow).where(VersionRow.digest == digest)
         with self._database.reading() as session:
-            row = session.scalars(select(VersionRow).where(VersionRow.digest == digest)).first()
+            row = session.scalars(_narrow(query, tenant, model).order_by(VersionRow.created_at)).first()
         if row is None:
             raise NotFound("VERSION_UNKNOWN", f"no registered version {digest}", "see `assay models`")
         return _record(row)
@@ -81,12 +100,24 @@ class Versions:
     def list(self, *, tenant: str | None = None, model: str | None = None) -> tuple[VersionRecord, ...]:
         """Registered versions, newest first."""
         query = select(VersionRow).order_by(VersionRow.created_at.desc())
-        if tenant:
-            query = query.where(VersionRow.tenant == tenant)
-        if model:
-            query = query.where(VersionRow.model == model)
         with self._database.reading() as session:
-            return tuple(_record(row) for row in session.scalars(query))
+            return tuple(_record(row) for row in session.scalars(_narrow(query, tenant, model)))
+
+
+def _narrow(query: Select[VersionRow], tenant: str | None, model: str | None) -> Select[VersionRow]:
+    if tenant is not None:
+        query = query.where(VersionRow.tenant == tenant)
+    return query if model is None else query.where(VersionRow.model == model)
+
+
+def _edges(case: PromotionCase) -> Iterator[Edge]:
+    """The signed adapter leads to its version number and its card; runs and reports enter their own edges."""
+    request, adapter = case.request, case.version.digest
+    for name, kind, relation in (
+        (version_name(request.tenant, request.model, request.version), "version", "registered as"),
+        (case.card.card.sha256, "card", "described by"),
+    ):
+        yield Edge(parent=adapter, child=name, relation=relation, parent_kind="adapter", child_kind=kind)
 
 
 def _record(row: VersionRow) -> VersionRecord:

@@ -8,9 +8,7 @@ from typing import Any
 
 from temporalio import activity
 
-from activities.registry.lineage import link_version
-from activities.registry.suites import read_suite
-from assay.contracts.base import Reference
+from activities.registry.suites import store_suite
 from assay.contracts.lifecycle import LifecycleRequest, Preparation
 from assay.contracts.promotion import PointerMove, PointerMoved, PointerQuery, PromotionCase
 from assay.contracts.rollout import Incident, RootCause
@@ -39,14 +37,13 @@ class RegistryActivities:
     def prepare_lifecycle(self, request: LifecycleRequest) -> Preparation:
         """See `assay.contracts.lifecycle.prepare_lifecycle`."""
         base = self._registry.bases.get(request.base)
-        suite: Reference = self._registry.blobs.put(read_suite(request.suite, self._registry.blobs))
+        suite = store_suite(request.suite, self._registry.blobs)
         return Preparation(base=base.pin, template=base.template, suite=suite)
 
     @activity.defn(name="register_version")
     def register_version(self, case: PromotionCase) -> None:
         """See `assay.contracts.promotion.register_version`."""
         self._registry.versions.add(case)
-        link_version(self._registry.lineage, case)
 
     @activity.defn(name="move_pointer")
     def move_pointer(self, move: PointerMove) -> PointerMoved:

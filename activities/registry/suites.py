@@ -2,42 +2,34 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
+from assay.contracts.base import Reference
 from assay.contracts.errors import InputRefused
+from evals.suite import read_suite
 from registry.blobs import BlobStore
 
 
-def read_suite(uri: str, blobs: BlobStore) -> bytes:
-    """The bytes of a suite at a path, a file URL or `blob:<hex>`.
+def store_suite(uri: str, blobs: BlobStore) -> Reference:
+    """Store the suite at a path, a file URL or `blob:<hex>`, once it reads as one.
+
+    Read whole here, since a malformed line must not be found only after hours of training.
 
     Raises InputRefused (`SUITE_UNREADABLE`, `SUITE_MALFORMED` with the line number), NotFound, IntegrityRefused.
     """
     data = blobs.get(uri) if uri.startswith("blob:") else _read(uri)
-    lines = data.splitlines()
-    if not lines:
-        raise InputRefused("SUITE_MALFORMED", f"{uri} is empty", "give a JSONL file with one evaluation row a line")
-    for number, line in enumerate(lines, start=1):
-        try:
-            row = json.loads(line)
-        except ValueError as error:
-            raise _malformed(uri, number, "is not JSON") from error
-        if not isinstance(row, dict):
-            raise _malformed(uri, number, "is no JSON object")
-    return data
+    read_suite(data)
+    return blobs.put(data)
 
 
 def _read(uri: str) -> bytes:
+    path = url2pathname(urlsplit(uri).path) if uri.startswith("file:") else uri
     try:
-        return Path(uri.removeprefix("file://")).read_bytes()
-    except OSError as error:
+        return Path(path).read_bytes()
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no path"
         raise InputRefused(
-            "SUITE_UNREADABLE",
-            f"{uri} cannot be read: {error.strerror}",
-            "give a path that the control worker can read",
+            "SUITE_UNREADABLE", f"{uri} cannot be read: {why}", "give a path that the control worker can read"
         ) from error
-
-
-def _malformed(uri: str, number: int, why: str) -> InputRefused:
-    return InputRefused("SUITE_MALFORMED", f"line {number} of {uri} {why}", "mend the line; nothing was stored")
