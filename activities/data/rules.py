@@ -60,7 +60,7 @@ RULES: Final[tuple[Rule, ...]] = (
         "IP_ADDRESS", re.compile(r"(?<![\w:.])[0-9a-f]{1,4}(?::[0-9a-f]{0,4}){2,7}(?![\w:])", re.I), numbers.public_ip
     ),
     Rule("DATE_OF_BIRTH", re.compile(rf"(?<!\d)(?:{_DATE})(?!\d)", re.I), cue=_BIRTH_CUE),
-    Rule("PASSPORT", re.compile(r"(?<!\w)(?=[A-Z0-9]{0,4}\d{4})[A-Z0-9]{7,9}(?!\w)"), cue=_PASSPORT_CUE),
+    Rule("PASSPORT", re.compile(r"(?<!\w)(?=(?:[A-Z]{0,5}\d){4})[A-Z0-9]{7,9}(?!\w)"), cue=_PASSPORT_CUE),
     Rule(
         "STREET_ADDRESS", re.compile(rf"(?<![\w.])\d{{1,5}}[a-z]? (?:[A-Z][\w'.-]{{0,30}} ){{1,3}}(?:{_STREET})(?!\w)")
     ),

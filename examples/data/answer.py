@@ -48,7 +48,7 @@ def row(number: int, prompt: str, answer: str) -> dict[str, Any]:
 
 def ask(url: str, model: str, prompt: str) -> str | None:
     """What the model answers, if it is worth keeping."""
-    body = {
+    body: Any = {
         "model": model,
         "messages": [{"role": "user", "content": prompt}],
         "max_tokens": MAX_TOKENS,

@@ -7,6 +7,7 @@
     malformed.jsonl  a file with a broken line
     regulated.jsonl  the clean planted rows, as if from a regulated system
     suite.jsonl      evaluation rows on functions that no training row offers, in two splits
+    sources.json     the terms under which the rows come (`terms.py`)
     sources.json     the terms of each file of rows: `Source` messages by name, written last
 
 The same packages give the same bytes, wherever and whenever it runs.

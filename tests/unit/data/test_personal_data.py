@@ -1,0 +1,124 @@
+"""Personal data is found by checksum, numbering plan or cue, in disguise too; and ordinary text is left alone."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+
+from activities.data.findings import Scanner
+from activities.data.personal import Span
+
+MAIL = "erika@example.org"
+
+FOUND = {
+    "mail": (f"Write to {MAIL}.", "EMAIL_ADDRESS", MAIL),
+    "spelt mail": ("erika at example dot org", "EMAIL_ADDRESS", "erika at example dot org"),
+    "bracketed mail": ("erika [at] example.org", "EMAIL_ADDRESS", "erika [at] example.org"),
+    "iban before prose": ("to DE89 3704 0044 0532 0130 00 please", "IBAN_CODE", "DE89 3704 0044 0532 0130 00"),
+    "lower-case iban": ("gb82west12345698765432", "IBAN_CODE", "gb82west12345698765432"),
+    "card": ("card 4111-1111-1111-1111.", "CREDIT_CARD", "4111-1111-1111-1111"),
+    "international phone": ("ring +44 20 7946 0958", "PHONE_NUMBER", "+44 20 7946 0958"),
+    "phone after a cue": ("call me at 030 901820", "PHONE_NUMBER", "030 901820"),
+    "american phone": ("at (212) 555-0142 today", "PHONE_NUMBER", "(212) 555-0142"),
+    "social security": ("it is 219-09-9998", "US_SSN", "219-09-9998"),
+    "health number": ("my NHS number is 943 476 5919", "UK_NHS", "943 476 5919"),
+    "address of a machine": ("from 93.184.216.34", "IP_ADDRESS", "93.184.216.34"),
+    "longer address": ("from 2606:2800:220:1::1", "IP_ADDRESS", "2606:2800:220:1::1"),
+    "birth date": ("I was born on 3 May 1980.", "DATE_OF_BIRTH", "3 May 1980"),
+    "passport": ("passport number C01X00T47", "PASSPORT", "C01X00T47"),
+    "street": ("lives at 12 Long Hill Road", "STREET_ADDRESS", "12 Long Hill Road"),
+    "strasse": ("wohnt Lindenstraße 12a", "STREET_ADDRESS", "Lindenstraße 12a"),
+    "name after a title": ("ask Dr. Erika Mustermann about it", "PERSON", "Erika Mustermann"),
+    "name that is introduced": ("My name is Jean-Luc Müller and", "PERSON", "Jean-Luc Müller"),
+}
+
+ORDINARY = [
+    "Version 10.4.2 of 2024-05-03 costs 4500000 dollars at 12:30.",
+    "Calculate 4111111111111112 + 1234567890123.",
+    "The array is [52.5200, 13.4050, 48.8566, 2.3522].",
+    "Meet us at the station, look at example.org, aim at 50.",
+    "The server 192.168.0.1 talks to 127.0.0.1 over ::1.",
+    "Order 030901820 was shipped; article 123-45-678.",
+    "Doctor Who was born to be wild.",
+    "It is named after the Eiffel Tower in Paris.",
+    "A recording from 1980 on Abbey Road.",
+    "commit 9f3c2a71d00b4e5f6a7b8c9d0e1f2a3b4c5d6e7f",
+]
+
+
+@pytest.mark.parametrize(("text", "kind", "value"), FOUND.values(), ids=FOUND.keys())
+def test_it_is_found(scanner: Scanner, text: str, kind: str, value: str) -> None:
+    assert scanner.scan([text]).personal == ((kind, value),)
+
+
+@pytest.mark.parametrize("text", ORDINARY)
+def test_ordinary_text_is_left_alone(scanner: Scanner, text: str) -> None:
+    assert scanner.scan([text]).summary == ()
+
+
+def test_disguises_fall_away(scanner: Scanner) -> None:
+    wide = MAIL.translate({i: i + 0xFEE0 for i in range(0x21, 0x7F)})
+    split = MAIL.replace("example", "exa\u200bm\u00adple")
+    encoded = base64.b64encode(f"reach me at {MAIL}".encode()).decode()
+    for disguised in (wide, split):
+        assert scanner.scan([disguised]).personal == (("EMAIL_ADDRESS", MAIL),)
+    assert scanner.scan([f"see {encoded}"]).personal == (("EMAIL_ADDRESS", encoded),)
+
+
+def test_every_string_of_a_row_is_read(scanner: Scanner) -> None:
+    for row in ({"a": [{"b": MAIL}]}, {MAIL: 1}, [[MAIL]], MAIL, {"a": {"b": {"c": f"<{MAIL}>"}}}):
+        assert [kind for kind, _ in scanner.scan(row).personal] == ["EMAIL_ADDRESS"]
+
+
+def test_a_field_name_is_a_cue_and_long_numbers_are_read(scanner: Scanner) -> None:
+    assert scanner.scan({"phone": "030 901820"}).personal == (("PHONE_NUMBER", "030 901820"),)
+    assert scanner.scan({"card": 4111111111111111}).personal == (("CREDIT_CARD", "4111111111111111"),)
+    assert scanner.scan({"customer_name": "Erika Mustermann"}).personal == (("PERSON", "Erika Mustermann"),)
+    assert scanner.scan({"number": "030 901820", "size": 4500}).personal == ()
+
+
+def test_what_policy_is_told_counts_different_values(scanner: Scanner) -> None:
+    found = scanner.scan([MAIL, MAIL.upper(), "bob@example.org", "aws AKIAIOSFODNN7EXAMPLE"])
+    assert [(f.category, f.kind, f.count) for f in found.summary] == [
+        ("pii", "EMAIL_ADDRESS", 2),
+        ("secret", "AWS_ACCESS_KEY", 1),
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "-----BEGIN OPENSSH " + "PRIVATE KEY-----",
+        "token gh" + "p_" + "a1B2" * 9,
+        "https://user:hunter2" + "@db.internal/",
+        "xoxb" + "-123456789012-123456789012-abcdefghijkl",
+    ],
+)
+def test_credentials_are_found(scanner: Scanner, text: str) -> None:
+    assert "secret" in {finding.category for finding in scanner.scan({"meta": {"note": text}}).summary}
+
+
+class Plates:
+    """A recogniser with the interface of Presidio's, as a user would add it."""
+
+    def analyze(self, text: str, entities: list[str], nlp_artifacts: object = None) -> list[Span]:
+        at = text.find("B-AY 1234")
+        return [Span("LICENSE_PLATE", at, at + 9)] if at >= 0 else []
+
+
+def test_a_recogniser_can_be_added() -> None:
+    assert Scanner([Plates()]).scan(["seen: B-AY 1234"]).personal == (("LICENSE_PLATE", "B-AY 1234"),)
+
+
+def test_the_longer_of_two_overlapping_findings_wins() -> None:
+    class Names(Plates):
+        def analyze(self, text: str, entities: list[str], nlp_artifacts: object = None) -> list[Span]:
+            return [Span("PERSON", 0, 5)]
+
+    assert Scanner([Names()]).scan([MAIL]).personal == (("EMAIL_ADDRESS", MAIL),)
+
+
+def test_long_text_takes_no_endless_time(scanner: Scanner) -> None:
+    for piece in ("a.b-c_", "1 2-3 ", "Aa Bb ", "@a.", "DE89 ", "x at y dot "):
+        scanner.scan([piece * (50_000 // len(piece))])
