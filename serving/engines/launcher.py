@@ -87,6 +87,8 @@ _CPU_OPTIONS: Final[Mapping[str, object]] = {
     "attention-backend": "torch_native",
     "lora-backend": "torch_native",
     "disable-overlap-schedule": True,
+    # An idle scheduler polls in a loop and takes most of a core from whatever trains beside it.
+    "sleep-on-idle": True,
 }
 
 
