@@ -26,7 +26,7 @@ from examples.data.bfcl import Case
 from examples.data.split import by_function, one_each, place
 
 HERE: Final = Path(__file__).parent
-HELD_OUT_SHARE: Final = 0.15
+HELD_OUT_SHARE: Final = 0.18
 SELECT: Final = {"call": 24, "irrelevance": 12, "chat": 10}
 REPORT: Final = {"call": 40, "irrelevance": 20, "chat": 20}
 SWAPPED: Final = 150

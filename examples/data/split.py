@@ -1,4 +1,4 @@
-"""Rows for training and rows for the suite, with no function in both."""
+"""Rows for training and rows for the suite, with no function and no prompt in both."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ LARGE_GROUP: Final = 8
 
 
 def by_function(cases: Sequence[Case], held_out_share: float) -> tuple[list[Case], list[Case]]:
-    """(for training, held out). Cases that share a function, directly or through others, stay on one side.
+    """(for training, held out). Cases that share a function or a prompt, directly or through others, stay together.
 
     Large groups are training's: held out, one of them would cost many rows and add a few near copies to the suite.
     """
-    group = _groups(case.functions for case in cases)
+    group = _groups((*case.functions, _words_of(case)) for case in cases)
     size = Counter(group[case.functions[0]] for case in cases)
     chosen = {
         case.id
@@ -40,6 +40,11 @@ def one_each(cases: Iterable[Case]) -> list[Case]:
     for case in sorted(cases, key=lambda c: place(c.id)):
         first.setdefault(case.functions, case)
     return list(first.values())
+
+
+def _words_of(case: Case) -> str:
+    """The prompt without case and spacing; begins with a blank, as no function's name does."""
+    return " " + " ".join(case.prompt.casefold().split())
 
 
 def _groups(sets: Iterable[tuple[str, ...]]) -> dict[str, str]:

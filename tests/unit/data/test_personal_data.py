@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 
 import pytest
+from pydantic import JsonValue
 
 from activities.data.findings import Scanner
 from activities.data.personal import Span
@@ -67,7 +68,8 @@ def test_disguises_fall_away(scanner: Scanner) -> None:
 
 
 def test_every_string_of_a_row_is_read(scanner: Scanner) -> None:
-    for row in ({"a": [{"b": MAIL}]}, {MAIL: 1}, [[MAIL]], MAIL, {"a": {"b": {"c": f"<{MAIL}>"}}}):
+    rows: list[JsonValue] = [{"a": [{"b": MAIL}]}, {MAIL: 1}, [[MAIL]], MAIL, {"a": {"b": {"c": f"<{MAIL}>"}}}]
+    for row in rows:
         assert [kind for kind, _ in scanner.scan(row).personal] == ["EMAIL_ADDRESS"]
 
 
