@@ -1,0 +1,91 @@
+"""What the launcher hands to SGLang."""
+
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from serving.devices import choose_dtype, cpu_flags
+from serving.engines.launcher import ADMIN_KEY_VARIABLE, KEY_VARIABLE, Launch, environment, write_configuration
+from serving.template import TEMPLATE_PATH, template_digest
+
+
+@pytest.fixture
+def launch(tmp_path: Path) -> Launch:
+    return Launch(
+        model=tmp_path / "base",
+        revision="r1",
+        state=tmp_path / "state",
+        port=30000,
+        device="cpu",
+        dtype="float32",
+        key=SecretStr("data-key"),
+        admin_key=SecretStr("admin-key"),
+    )
+
+
+def test_the_configuration_is_private_and_complete(launch: Launch) -> None:
+    path = write_configuration(launch)
+    options = json.loads(path.read_text())
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert (options["api-key"], options["admin-api-key"]) == ("data-key", "admin-key")
+    assert (options["weight-version"], options["served-model-name"]) == ("r1", "base")
+    assert (options["attention-backend"], options["lora-backend"]) == ("torch_native", "torch_native")
+    assert options["host"] == "127.0.0.1"
+
+
+def test_a_second_start_replaces_the_configuration(launch: Launch) -> None:
+    write_configuration(launch)
+    again = write_configuration(launch.model_copy(update={"port": 30001}))
+    assert json.loads(again.read_text())["port"] == 30001
+
+
+def test_the_template_copy_is_named_after_its_digest(launch: Launch) -> None:
+    copy = Path(json.loads(write_configuration(launch).read_text())["chat-template"])
+    assert f"sha256:{copy.stem}" == template_digest()
+    assert copy.read_bytes() == TEMPLATE_PATH.read_bytes()
+
+
+def test_the_server_gets_no_keys_and_no_hub(launch: Launch) -> None:
+    inherited = {KEY_VARIABLE: "data-key", ADMIN_KEY_VARIABLE: "admin-key", "HOME": "/home/x", "PYTHONPATH": "/mine"}
+    given = environment(launch, inherited)
+    assert KEY_VARIABLE not in given
+    assert ADMIN_KEY_VARIABLE not in given
+    assert (given["HF_HUB_OFFLINE"], given["HOME"]) == ("1", "/home/x")
+    shim, mine = given["PYTHONPATH"].split(":")
+    assert (Path(shim) / "sitecustomize.py").exists()
+    assert mine == "/mine"
+
+
+def test_a_gpu_server_runs_without_the_shim(launch: Launch) -> None:
+    on_gpu = launch.model_copy(update={"device": "cuda", "dtype": "bfloat16"})
+    assert "PYTHONPATH" not in environment(on_gpu, {})
+    assert "attention-backend" not in json.loads(write_configuration(on_gpu).read_text())
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ({"avx512f"}, "float32"),
+        ({"avx512f", "avx512_bf16"}, "bfloat16"),
+        ({"amx_bf16"}, "bfloat16"),
+        (set(), "float32"),
+    ],
+)
+def test_bfloat16_only_where_the_cpu_multiplies_it(flags: set[str], expected: str) -> None:
+    assert choose_dtype("cpu", frozenset(flags)) == expected
+
+
+def test_a_gpu_always_takes_bfloat16() -> None:
+    assert choose_dtype("cuda", frozenset()) == "bfloat16"
+
+
+def test_flags_are_those_of_the_first_core(tmp_path: Path) -> None:
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text("processor\t: 0\nflags\t\t: fpu sse avx512f\n\nprocessor\t: 1\nflags\t\t: fpu\n")
+    assert cpu_flags(cpuinfo) == {"fpu", "sse", "avx512f"}
+    assert cpu_flags(tmp_path / "absent") == frozenset()
