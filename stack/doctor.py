@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
+import os
 import shutil
+import stat
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -18,6 +21,8 @@ from activities.policy.opa import find_opa, opa_version
 from assay.contracts.errors import AssayError
 from assay.settings import Settings
 from serving.devices import choose_dtype, detect_device
+from stack.environment import variables
+from stack.leftovers import MARK
 from stack.supervise import Supervisor
 from stack.up import look, port_free
 
@@ -26,6 +31,9 @@ DISK_NEEDED: Final = 5 * GIB
 """Base model, adapters, checkpoints and logs of a demonstration take about 3 GiB; the environment is not counted."""
 MEMORY_NEEDED: Final = 12 * GIB
 _OLDEST_SANE_CLOCK: Final = 1_767_225_600  # 2026-01-01: certificates and approvals would be wrong before it
+
+_NO_SETTINGS: Final = frozenset({"ASSAY_OPA", "ASSAY_PYTHON", "ASSAY_ENGINE_KEY", "ASSAY_ENGINE_ADMIN_KEY", MARK})
+"""Variables of other readers: the tool search, `scripts/setup`, the engine's launcher, the supervisor."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +48,7 @@ class Finding:
 
 async def examine(settings: Settings) -> list[Finding]:
     """All findings; asks only loopback."""
-    found = [*_versions(), _disk(settings), _memory(), _device(), _clock()]
+    found = [*_versions(), *_names(os.environ), *_keys(settings), _disk(settings), _memory(), _device(), _clock()]
     lines = await look(settings)
     if not Supervisor(settings).running():
         return [*found, *_ports(settings)]
@@ -61,6 +69,21 @@ def _versions() -> Iterator[Finding]:
             yield Finding(package, "ok", version(package))
         except PackageNotFoundError:
             yield Finding(package, "error", "not installed", "run `make setup`")
+
+
+def _names(environment: Mapping[str, str]) -> Iterator[Finding]:
+    """A misspelt variable is ignored by pydantic-settings: it would silently leave the default in force."""
+    known = {name for name, _ in variables(Settings())} | _NO_SETTINGS
+    for name in sorted(n for n in environment if n.upper().startswith("ASSAY_") and n.upper() not in known):
+        close = difflib.get_close_matches(name.upper(), known, n=1)
+        yield Finding(name, "warning", "no setting of this name", f"did you mean {close[0]}?" if close else "unset it")
+
+
+def _keys(settings: Settings) -> Iterator[Finding]:
+    for path in sorted((settings.home / "keys").glob("*")):
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if not path.name.endswith(".pub.pem") and mode & 0o077:
+            yield Finding(f"key {path.name}", "error", f"mode {mode:o}: others may read it", f"chmod 600 {path}")
 
 
 def _binary(name: str, ask: Callable[[], str], remedy: str) -> Finding:

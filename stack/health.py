@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Mapping
+from types import MappingProxyType
+from typing import Final
 
 import aiohttp
 from temporalio.api.enums.v1 import TaskQueueType
@@ -17,42 +19,59 @@ from assay.settings import Settings
 from serving.engines.sglang import SGLangEngine
 from stack.keys import secret
 
-Check = Callable[[], Awaitable[bool]]
-_QUEUES = {
-    "worker-control": CONTROL_QUEUE,
-    "worker-data": DATA_QUEUE,
-    "worker-training": TRAINING_QUEUE,
-    "worker-serving": SERVING_QUEUE,
-}
-
-
-def checks(settings: Settings) -> dict[str, Check]:
-    """One check per process, by name; a check never raises."""
-    opa = f"http://127.0.0.1:{settings.ports.opa_diagnostics}/health?bundles"
-    gateway = f"http://127.0.0.1:{settings.ports.gateway}/healthz"
-    polled: dict[str, Check] = {name: _worker(settings, queue) for name, queue in _QUEUES.items()}
-    return {
-        "temporal": lambda: _temporal(settings),
-        "opa": lambda: _http(opa),
-        "engine": lambda: _engine(settings),
-        **polled,
-        "gateway": lambda: _http(gateway),
+QUEUES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "worker-control": CONTROL_QUEUE,
+        "worker-data": DATA_QUEUE,
+        "worker-training": TRAINING_QUEUE,
+        "worker-serving": SERVING_QUEUE,
     }
+)
+WAITS_FOR: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "temporal": "an answer of its frontend",
+        "opa": "the signed bundle in force",
+        "engine": "the base model loaded",
+        **{worker: f"a poller on {queue}" for worker, queue in QUEUES.items()},
+        "gateway": "a route table in memory",
+    }
+)
+"""Every process, in the order they are shown, and what makes it healthy."""
+
+
+async def healthy(settings: Settings, running: Mapping[str, int]) -> dict[str, bool]:
+    """Which of the running processes (name to pid) do their work. Never raises."""
+    client = await _client(settings) if "temporal" in running else None
+    asked: dict[str, Awaitable[bool]] = {}
+    for name, pid in running.items():
+        if name in QUEUES:
+            asked[name] = _polls(client, QUEUES[name], pid)
+        elif name == "temporal":
+            asked[name] = _is(client is not None)
+        elif name == "engine":
+            asked[name] = _engine(settings)
+        else:
+            asked[name] = _http(_health_url(settings, name))
+    return dict(zip(asked, await asyncio.gather(*asked.values()), strict=True))
+
+
+def _health_url(settings: Settings, name: str) -> str:
+    if name == "opa":
+        return f"http://127.0.0.1:{settings.ports.opa_diagnostics}/health?bundles"
+    return f"http://127.0.0.1:{settings.ports.gateway}/healthz"
+
+
+async def _is(answer: bool) -> bool:
+    return answer
 
 
 async def _http(url: str) -> bool:
+    timeout = aiohttp.ClientTimeout(total=3)
     try:
-        async with (
-            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=3)) as session,
-            session.get(url) as response,
-        ):
+        async with aiohttp.ClientSession(timeout=timeout) as session, session.get(url) as response:
             return response.status == 200
     except (aiohttp.ClientError, TimeoutError):
         return False
-
-
-async def _temporal(settings: Settings) -> bool:
-    return await _client(settings) is not None
 
 
 async def _client(settings: Settings) -> Client | None:
@@ -69,21 +88,18 @@ async def _engine(settings: Settings) -> bool:
         return await engine.health()
 
 
-def _worker(settings: Settings, queue: str) -> Check:
-    """A worker is healthy when the server has seen it poll its queue."""
-
-    async def polls() -> bool:
-        client = await _client(settings)
-        if client is None:
-            return False
-        request = DescribeTaskQueueRequest(
-            namespace=client.namespace,
-            task_queue=TaskQueue(name=queue),
-            task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
-        )
-        try:
-            return bool((await client.workflow_service.describe_task_queue(request)).pollers)
-        except RPCError:
-            return False
-
-    return polls
+async def _polls(client: Client | None, queue: str, pid: int) -> bool:
+    """Whether the server has seen this very process poll: it remembers pollers for minutes after they died."""
+    if client is None:
+        return False
+    request = DescribeTaskQueueRequest(
+        namespace=client.namespace,
+        task_queue=TaskQueue(name=queue),
+        task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
+    )
+    try:
+        pollers = (await client.workflow_service.describe_task_queue(request)).pollers
+    except RPCError:
+        return False
+    # `pid@host` is the SDK's own default identity.
+    return any(poller.identity.startswith(f"{pid}@") for poller in pollers)

@@ -1,10 +1,12 @@
 """supervisord: one daemon per home, spoken to over its Unix socket.
 
 It restarts what crashes, rotates logs and needs no root. Its configuration file is 0600: it holds the engine's keys.
+What it starts inherits its environment, which holds every setting in force.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import subprocess
@@ -12,18 +14,22 @@ import sys
 import tempfile
 import time
 import xmlrpc.client
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from supervisor.xmlrpc import SupervisorTransport
 
-from assay.contracts.errors import Unavailable
+from assay.contracts.errors import Conflict, Unavailable
 from assay.settings import Settings
+from stack.environment import environment_of, settings_digest
+from stack.leftovers import MARK, end, leftovers
 from stack.processes import ROOT, Process
 
 RUNNING: Final = "RUNNING"
+_STAMP: Final = "; settings "
 _SOCKET_PATH_LIMIT: Final = 100
 """Unix socket paths end at 107 bytes on Linux."""
 
@@ -45,6 +51,9 @@ class Supervisor:
     def __init__(self, settings: Settings) -> None:
         self._home = settings.home.resolve()
         self._folder = self._home / "supervisor"
+        self._config = self._folder / "supervisord.conf"
+        self._environment = environment_of(settings)
+        self._stamp = _STAMP + settings_digest(settings)
 
     @property
     def socket(self) -> Path:
@@ -62,13 +71,39 @@ class Supervisor:
         except (OSError, xmlrpc.client.Error):
             return False
 
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Wait until no other command starts or stops this stack, and keep others waiting."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with (self._folder / "lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def refuse_other_settings(self) -> None:
+        """Raises Conflict (`SETTINGS_DIFFER`) when the daemon runs with settings other than these."""
+        if not self.running():
+            return
+        begun_with = self._config.read_text("utf-8").splitlines()[0]
+        if begun_with.startswith(_STAMP) and begun_with != self._stamp:
+            raise Conflict(
+                "SETTINGS_DIFFER",
+                "the stack runs with other settings than those in force here",
+                "`assay down`, then `assay up`; or take the change back (`assay settings` shows what is set where)",
+            )
+
+    def clear(self) -> int:
+        """End what a killed daemon left behind, when none runs; returns how many processes that were."""
+        return 0 if self.running() else end(leftovers(self._home))
+
     def start(self, table: Iterable[Process]) -> None:
         """Start the daemon with this table when it does not run. Raises Unavailable (`SUPERVISOR_FAILED`)."""
         if self.running():
             return
         config = self._write(tuple(table))
         program = Path(sys.executable).with_name("supervisord")
-        done = subprocess.run([program, "-c", config], cwd=ROOT, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [program, "-c", config], cwd=ROOT, env=self._inherited(), capture_output=True, text=True, check=False
+        )
         deadline = time.monotonic() + 20
         while not self.running():
             if done.returncode or time.monotonic() > deadline:
@@ -82,14 +117,14 @@ class Supervisor:
             self._call("startProcess", name, False)
 
     def stop(self) -> None:
-        """Stop every process, then the daemon; returns when it is gone."""
-        if not self.running():
-            return
-        pid = int(self._call("getPID"))
-        self._call("stopAllProcesses", True)
-        self._call("shutdown")
-        while _alive(pid):
-            time.sleep(0.1)
+        """Stop every process, then the daemon, then whatever is left; returns when all are gone."""
+        if self.running():
+            pid = int(self._call("getPID"))
+            self._call("stopAllProcesses", True)
+            self._call("shutdown")
+            while _alive(pid):
+                time.sleep(0.1)
+        self.clear()
 
     def states(self) -> dict[str, State]:
         """Every process by name; empty when the daemon does not run."""
@@ -110,6 +145,12 @@ class Supervisor:
         """The log file of a process."""
         return self._home / "logs" / f"{name}.log"
 
+    def last_words(self, name: str, lines: int = 5) -> str:
+        """The end of a process's log."""
+        path = self.log(name)
+        text = path.read_text("utf-8", "replace") if path.exists() else ""
+        return "\n".join(text.splitlines()[-lines:]) or "(its log is empty)"
+
     def _call(self, method: str, *arguments: object) -> Any:  # noqa: ANN401  # XML-RPC
         transport: Any = SupervisorTransport(None, None, serverurl=f"unix://{self.socket}")
         proxy = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport)
@@ -119,11 +160,20 @@ class Supervisor:
         self._folder.mkdir(parents=True, exist_ok=True)
         (self._home / "logs").mkdir(parents=True, exist_ok=True)
         self.socket.unlink(missing_ok=True)
-        path = self._folder / "supervisord.conf"
-        path.unlink(missing_ok=True)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write("\n".join([self._daemon_section(), *(self._program_section(p) for p in table)]))
-        return path
+        self._config.unlink(missing_ok=True)
+        with os.fdopen(os.open(self._config, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write("\n".join([self._stamp, self._daemon_section(), *(self._program_section(p) for p in table)]))
+        return self._config
+
+    def _inherited(self) -> dict[str, str]:
+        return {
+            **os.environ,
+            **self._environment,
+            MARK: str(self._home),
+            "PYTHONPATH": str(ROOT),
+            "PYTHONUNBUFFERED": "1",
+            "OMP_WAIT_POLICY": "PASSIVE",  # waiting threads that spin starve the other processes of a small machine
+        }
 
     def _daemon_section(self) -> str:
         user = "user=root\n" if os.getuid() == 0 else ""
@@ -136,14 +186,7 @@ class Supervisor:
         )
 
     def _program_section(self, process: Process) -> str:
-        environment = {
-            "ASSAY_HOME": str(self._home),
-            "PYTHONPATH": str(ROOT),
-            "PYTHONUNBUFFERED": "1",
-            "OMP_WAIT_POLICY": "PASSIVE",  # waiting threads that spin starve the other processes of a small machine
-            **process.environment,
-        }
-        pairs = ",".join(f'{name}="{_escaped(value)}"' for name, value in environment.items())
+        pairs = ",".join(f'{name}="{_escaped(value)}"' for name, value in process.environment.items())
         return (
             f"[program:{process.name}]\ncommand={_escaped(' '.join(_quoted(c) for c in process.command))}\n"
             f"directory={ROOT}\nenvironment={pairs}\nautostart=false\nautorestart=true\nstartsecs=1\nstartretries=20\n"

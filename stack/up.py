@@ -12,7 +12,7 @@ from typing import Literal
 
 from assay.contracts.errors import Conflict, Unavailable
 from assay.settings import Settings
-from stack.health import checks
+from stack.health import WAITS_FOR, healthy
 from stack.prepare import prepare
 from stack.processes import Process, processes
 from stack.supervise import RUNNING, State, Supervisor
@@ -33,6 +33,8 @@ class Line:
     state: str
     pid: int | None
     uptime_seconds: int
+    waits_for: str = ""
+    """What makes it healthy; empty once it is."""
 
 
 def endpoints(settings: Settings) -> dict[str, str]:
@@ -50,29 +52,32 @@ def endpoints(settings: Settings) -> dict[str, str]:
 async def look(settings: Settings) -> dict[str, Line]:
     """Every process with its health."""
     states = await asyncio.to_thread(Supervisor(settings).states)
-    asked = checks(settings)
-    running = [name for name in asked if name in states and states[name].state == RUNNING]
-    healthy = dict(zip(running, await asyncio.gather(*(asked[name]() for name in running)), strict=True))
-    return {name: _line(name, states.get(name), healthy.get(name, False)) for name in asked}
+    works = await healthy(settings, {name: one.pid for name, one in states.items() if one.state == RUNNING})
+    return {name: _line(name, states.get(name), works.get(name, False)) for name in WAITS_FOR}
 
 
 async def up(settings: Settings, say: Callable[[str], None], show: Show) -> dict[str, Line]:
     """Bring the stack up; what runs already is left alone.
 
-    Raises Conflict (`PORT_TAKEN`), Unavailable (`STACK_UNHEALTHY` names what did not come up), AssayError.
+    Raises Conflict (`PORT_TAKEN`, `SETTINGS_DIFFER`), Unavailable (`STACK_UNHEALTHY` names what did not come up and
+    gives its last words), AssayError.
     """
     supervisor = Supervisor(settings)
-    lines = await look(settings)
-    if all(line.health == "healthy" for line in lines.values()):
-        return lines
-    base = await asyncio.to_thread(prepare, settings, say)
-    table = processes(settings, base)
-    _refuse_taken_ports([process for process in table if lines[process.name].health == "stopped"])
-    await asyncio.to_thread(supervisor.start, table)
-    await _start(settings, supervisor, [p for p in table if p.wave == 0], show, until=("temporal", "opa"))
-    await _start(settings, supervisor, [p for p in table if p.wave == 1], show, until=("worker-control",))
-    await make_current(await connect(settings), settings)
-    return await _wait(settings, show, tuple(process.name for process in table))
+    with supervisor.alone():
+        supervisor.refuse_other_settings()
+        lines = await look(settings)
+        if all(line.health == "healthy" for line in lines.values()):
+            return lines
+        base = await asyncio.to_thread(prepare, settings, say)
+        table = processes(settings, base)
+        if left := await asyncio.to_thread(supervisor.clear):
+            say(f"ended {left} processes that a killed supervisor had left behind")
+        _refuse_taken_ports([process for process in table if lines[process.name].health == "stopped"])
+        await asyncio.to_thread(supervisor.start, table)
+        await _start(settings, supervisor, [p for p in table if p.wave == 0], show, until=("temporal", "opa"))
+        await _start(settings, supervisor, [p for p in table if p.wave == 1], show, until=("worker-control",))
+        await make_current(await connect(settings), settings)
+        return await _wait(settings, show, tuple(process.name for process in table))
 
 
 async def _start(
@@ -94,7 +99,10 @@ async def _wait(settings: Settings, show: Show, names: tuple[str, ...]) -> dict[
         fatal = [name for name in late if lines[name].state == "FATAL"]
         if fatal or time.monotonic() > deadline:
             name = (fatal or late)[0]
-            raise Unavailable("STACK_UNHEALTHY", f"{name} does not come up", f"`assay logs {name}` says why")
+            said = Supervisor(settings).last_words(name)
+            raise Unavailable(
+                "STACK_UNHEALTHY", f"{name} does not come up; it said:\n{said}", f"see `assay logs {name}`"
+            )
         await asyncio.sleep(0.5)
 
 
@@ -120,11 +128,10 @@ def port_free(port: int) -> bool:
     return True
 
 
-def _line(name: str, state: State | None, healthy: bool) -> Line:
+def _line(name: str, state: State | None, works: bool) -> Line:
     if state is None or state.state in ("STOPPED", "EXITED"):
-        return Line(name, "stopped", state.state if state else "STOPPED", None, 0)
-    if healthy:
-        health: Health = "healthy"
-    else:
-        health = "unhealthy" if state.state in ("FATAL", "BACKOFF") else "starting"
-    return Line(name, health, state.state, state.pid or None, state.uptime_seconds)
+        return Line(name, "stopped", state.state if state else "STOPPED", None, 0, WAITS_FOR[name])
+    if works:
+        return Line(name, "healthy", state.state, state.pid, state.uptime_seconds)
+    health: Health = "unhealthy" if state.state in ("FATAL", "BACKOFF") else "starting"
+    return Line(name, health, state.state, state.pid or None, state.uptime_seconds, WAITS_FOR[name])

@@ -5,9 +5,8 @@ from __future__ import annotations
 import click
 from pydantic import TypeAdapter, ValidationError
 
-from assay.cli.main import as_json, json_option
+from assay.cli.main import as_json, json_option, settings_in_force
 from assay.contracts.base import Slug
-from assay.settings import Settings
 from registry import Registry
 
 
@@ -25,7 +24,7 @@ def create(tenant: str, *, as_json_: bool) -> None:
         TypeAdapter(Slug).validate_python(tenant)
     except ValidationError as error:
         raise click.BadParameter("a tenant is lower-case letters, digits and dashes", param_hint="TENANT") from error
-    key = Registry.open(Settings()).keys.create(tenant)
+    key = Registry.open(settings_in_force()).keys.create(tenant)
     if as_json_:
         as_json({"tenant": tenant, "key": key})
     else:
@@ -36,5 +35,5 @@ def create(tenant: str, *, as_json_: bool) -> None:
 @click.argument("key")
 def revoke(key: str) -> None:
     """Take KEY out of force."""
-    Registry.open(Settings()).keys.revoke(key)
+    Registry.open(settings_in_force()).keys.revoke(key)
     click.echo("revoked")

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from typing import Any
 
 import click
-from pydantic import BaseModel, SecretStr
+from pydantic import SecretStr
 from rich.console import Console
 from rich.table import Table
 
-from assay.cli.main import as_json, json_option
-from assay.settings import Settings
+from assay.cli.main import as_json, json_option, settings_in_force
+from stack.environment import variables
 
 
 @click.command()
 @json_option
 def settings(*, as_json_: bool) -> None:
     """Print every setting, its value and where that comes from; secrets are masked."""
-    in_force = Settings()
-    rows = [(name, _shown(value), _source(name)) for name, value in flatten(in_force, "ASSAY_")]
+    in_force = settings_in_force()
+    rows = [(name, _shown(value), _source(name)) for name, value in variables(in_force)]
     if as_json_:
         as_json([{"name": name, "value": value, "source": source} for name, value, source in rows])
         return
@@ -28,16 +26,6 @@ def settings(*, as_json_: bool) -> None:
     for row in rows:
         table.add_row(*(str(cell) for cell in row))
     Console().print(table)
-
-
-def flatten(model: BaseModel, prefix: str) -> Iterator[tuple[str, Any]]:
-    """Every setting by the name of its environment variable."""
-    for field in type(model).model_fields:
-        value, name = getattr(model, field), f"{prefix}{field.upper()}"
-        if isinstance(value, BaseModel):
-            yield from flatten(value, f"{name}__")
-        else:
-            yield name, value
 
 
 def _shown(value: object) -> object:

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import click
 
-from assay.cli.main import as_json, json_option
+from assay.cli.main import as_json, json_option, settings_in_force
 from assay.contracts.errors import Conflict, NotFound
 from assay.contracts.policy import Decision
-from assay.settings import Settings
 from registry import Registry
 
 
@@ -25,7 +24,7 @@ def evidence(digest: str, out: Path, *, as_json_: bool) -> None:
     The folder then holds adapter/, model.sig, statements/, decision.json, input.json, bundle.tar.gz and
     signing.pub.pem: all that `model_signing` and `opa` need.
     """
-    settings = Settings()
+    settings = settings_in_force()
     registry = Registry.open(settings)
     if out.exists():
         raise Conflict("FOLDER_EXISTS", f"{out} exists already", "name a folder that does not")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
+import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 
 import click
@@ -13,12 +14,13 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from assay.cli.main import as_json, json_option
+from assay.cli.main import as_json, json_option, settings_in_force
 from assay.contracts.errors import NotFound
 from assay.settings import Settings
 from stack.doctor import examine
+from stack.health import WAITS_FOR
 from stack.supervise import Supervisor
-from stack.up import Line, endpoints, look
+from stack.up import Line, Show, endpoints, look
 from stack.up import up as bring_up
 
 _COLOURS = {"healthy": "green", "starting": "yellow", "unhealthy": "red", "stopped": "dim"}
@@ -26,25 +28,26 @@ _COLOURS = {"healthy": "green", "starting": "yellow", "unhealthy": "red", "stopp
 
 @click.command()
 def up() -> None:
-    """Start the local stack; what runs already is left alone."""
-    settings, console = Settings(), Console()
-    with Live(console=console, refresh_per_second=4) as live:
-
-        def show(lines: Mapping[str, Line]) -> None:
-            live.update(_table(lines))
-
+    """Start the local stack and wait until all of it is healthy; what runs already is left alone."""
+    settings, console = settings_in_force(), Console()
+    begun = time.monotonic()
+    show, stop = _live(console) if console.is_terminal else _plain(console)
+    try:
         lines = asyncio.run(bring_up(settings, lambda sentence: console.print(sentence, highlight=False), show))
         show(lines)
-    for name, address in endpoints(settings).items():
-        console.print(f"{name:12} {address}", highlight=False)
+    finally:
+        stop()
+    console.print(f"all healthy after {time.monotonic() - begun:.0f} s", highlight=False)
+    _print_endpoints(console, settings)
 
 
 @click.command()
 def down() -> None:
     """Stop the local stack; its state stays."""
-    supervisor = Supervisor(Settings())
+    supervisor = Supervisor(settings_in_force())
     was_running = supervisor.running()
-    supervisor.stop()
+    with supervisor.alone():
+        supervisor.stop()
     click.echo("stopped" if was_running else "nothing was running")
 
 
@@ -52,15 +55,14 @@ def down() -> None:
 @json_option
 def status(*, as_json_: bool) -> None:
     """Show every process and where to find it; exit code 1 unless all are healthy."""
-    settings = Settings()
+    settings = settings_in_force()
     lines = asyncio.run(look(settings))
     if as_json_:
         as_json({"processes": [asdict(line) for line in lines.values()], "endpoints": endpoints(settings)})
     else:
         console = Console()
         console.print(_table(lines))
-        for name, address in endpoints(settings).items():
-            console.print(f"{name:12} {address}", highlight=False)
+        _print_endpoints(console, settings)
     if any(line.health != "healthy" for line in lines.values()):
         raise SystemExit(1)
 
@@ -71,8 +73,8 @@ def status(*, as_json_: bool) -> None:
 @click.option("-f", "--follow", is_flag=True, help="Go on as the log grows.")
 def logs(name: str, count: int, *, follow: bool) -> None:
     """Show the log of the process NAME (see `assay status`)."""
-    path = Supervisor(Settings()).log(name)
-    if not path.exists():
+    path = Supervisor(settings_in_force()).log(name)
+    if name not in (*WAITS_FOR, "supervisord") or not path.exists():
         raise NotFound("LOG_UNKNOWN", f"no log of a process {name}", "`assay status` lists the names")
     if follow:
         raise SystemExit(subprocess.run(["tail", "-n", str(count), "-F", str(path)], check=False).returncode)  # noqa: S607
@@ -84,7 +86,7 @@ def logs(name: str, count: int, *, follow: bool) -> None:
 @json_option
 def doctor(*, as_json_: bool) -> None:
     """Look at this machine: versions, ports, disk, memory, device, clock. Exit code 1 when something is wrong."""
-    findings = asyncio.run(examine(Settings()))
+    findings = asyncio.run(examine(settings_in_force()))
     if as_json_:
         as_json([asdict(finding) for finding in findings])
     else:
@@ -98,8 +100,34 @@ def doctor(*, as_json_: bool) -> None:
 
 
 def _table(lines: Mapping[str, Line]) -> Table:
-    table = Table("process", "health", "state", "pid", "up for")
+    table = Table("process", "health", "pid", "up for", "waits for")
     for line in lines.values():
         health = f"[{_COLOURS[line.health]}]{line.health}[/]"
-        table.add_row(line.name, health, line.state, str(line.pid or ""), f"{line.uptime_seconds} s")
+        table.add_row(line.name, health, str(line.pid or ""), f"{line.uptime_seconds} s", line.waits_for)
     return table
+
+
+def _live(console: Console) -> tuple[Show, Callable[[], None]]:
+    """A table that redraws itself."""
+    live = Live(console=console, refresh_per_second=4)
+    live.start()
+    return lambda lines: live.update(_table(lines)), live.stop
+
+
+def _plain(console: Console) -> tuple[Show, Callable[[], None]]:
+    """One line for each change, where nothing can be redrawn."""
+    seen: dict[str, str] = {}
+
+    def show(lines: Mapping[str, Line]) -> None:
+        for line in lines.values():
+            if seen.get(line.name) != line.health:
+                seen[line.name] = line.health
+                waits = f", waits for {line.waits_for}" if line.waits_for else ""
+                console.print(f"{line.name:16} {line.health}{waits}", highlight=False)
+
+    return show, lambda: None
+
+
+def _print_endpoints(console: Console, settings: Settings) -> None:
+    for name, address in endpoints(settings).items():
+        console.print(f"{name:12} {address}", highlight=False)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import importlib
 import json
 import sys
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from assay import __version__
-from assay.contracts.errors import AssayError
+from assay.contracts.errors import AssayError, InputRefused
+
+if TYPE_CHECKING:
+    from assay.settings import Settings
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "up": ("assay.cli.local", "Start the local stack; what runs already is left alone."),
@@ -66,6 +69,25 @@ def main() -> None:
         click.echo(click.style(error.code, fg="red", bold=True) + f": {error.message}", err=True)
         click.echo(f"remedy: {error.remedy}", err=True)
         sys.exit(1)
+
+
+def settings_in_force() -> Settings:
+    """Settings from environment, `.env` and defaults.
+
+    Raises InputRefused (`SETTING_INVALID`) that names each wrong variable, never its value: it may be a secret.
+    """
+    from pydantic import ValidationError
+    from pydantic_settings import SettingsError
+
+    from assay.settings import Settings
+
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = [f"ASSAY_{'__'.join(str(part) for part in e['loc']).upper()}: {e['msg']}" for e in error.errors()]
+    except SettingsError as error:
+        wrong = [str(error)]
+    raise InputRefused("SETTING_INVALID", "; ".join(wrong), "correct it in the environment or in .env")
 
 
 def as_json(value: Any) -> None:  # noqa: ANN401  # anything JSON can say

@@ -8,9 +8,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from assay.cli.main import as_json, json_option
+from assay.cli.main import as_json, json_option, settings_in_force
 from assay.contracts.promotion import PointerQuery, Stage
-from assay.settings import Settings
 from registry import Registry
 
 tenant_option = click.option("--tenant", help="Only this tenant's.")
@@ -33,7 +32,7 @@ def _print(columns: tuple[str, ...], rows: list[tuple[Any, ...]], *, as_json_: b
 @json_option
 def models(tenant: str | None, model: str | None, *, as_json_: bool) -> None:
     """Registered versions, newest first, and which stages point at them."""
-    registry = Registry.open(Settings())
+    registry = Registry.open(settings_in_force())
     rows = []
     for version in registry.versions.list(tenant=tenant, model=model):
         stages = [
@@ -55,7 +54,7 @@ def runs(tenant: str | None, model: str | None, *, as_json_: bool) -> None:
     columns = ("run", "config_hash", "steps", "resumed_from_step", "loss_first", "loss_last", "tokens_per_second")
     rows = [
         (r.run_id, r.config_hash, r.steps, r.resumed_from_step, r.loss_first, r.loss_last, r.tokens_per_second)
-        for r in (record.result for record in Registry.open(Settings()).runs.list(tenant=tenant, model=model))
+        for r in (record.result for record in Registry.open(settings_in_force()).runs.list(tenant=tenant, model=model))
     ]
     _print(columns, rows, as_json_=as_json_)
 
@@ -64,7 +63,7 @@ def runs(tenant: str | None, model: str | None, *, as_json_: bool) -> None:
 @json_option
 def routes(*, as_json_: bool) -> None:
     """The route table in force."""
-    table = Registry.open(Settings()).routes.current()
+    table = Registry.open(settings_in_force()).routes.current()
     if as_json_:
         as_json(table.model_dump(mode="json"))
         return
@@ -83,7 +82,7 @@ def routes(*, as_json_: bool) -> None:
 @json_option
 def incidents(tenant: str, model: str, *, as_json_: bool) -> None:
     """Rollbacks of TENANT's MODEL that wait for their root cause."""
-    open_ones = Registry.open(Settings()).incidents.open_for(tenant, model)
+    open_ones = Registry.open(settings_in_force()).incidents.open_for(tenant, model)
     _print(("id", "version", "reason"), [(i.id, i.version, i.reason) for i in open_ones], as_json_=as_json_)
 
 
@@ -95,7 +94,7 @@ def decisions(digest: str, *, as_json_: bool) -> None:
     columns = ("decision_id", "gate", "allow", "policy_revision", "input", "violations")
     rows = [
         (d.decision_id, d.gate, d.allow, d.policy_revision, d.input.sha256, ", ".join(v.code for v in d.violations))
-        for d in Registry.open(Settings()).decisions.list(digest)
+        for d in Registry.open(settings_in_force()).decisions.list(digest)
     ]
     _print(columns, rows, as_json_=as_json_)
 
@@ -105,7 +104,7 @@ def decisions(digest: str, *, as_json_: bool) -> None:
 @json_option
 def lineage(digest: str, *, as_json_: bool) -> None:
     """What DIGEST was made from, and what was made from it (also a run id, or route:REVISION)."""
-    registry = Registry.open(Settings())
+    registry = Registry.open(settings_in_force())
     rows = [(n.direction, n.depth, n.kind, n.name, n.relation, n.via) for n in registry.lineage.tree(digest)]
     for row in [r for r in rows if r[2] == "dataset"]:
         rows += [
@@ -119,4 +118,4 @@ def lineage(digest: str, *, as_json_: bool) -> None:
 @click.argument("digest")
 def show(digest: str) -> None:
     """Print the stored document DIGEST: a model card, its diff, a report, a decision's input."""
-    click.echo(Registry.open(Settings()).blobs.get(digest).decode("utf-8", "replace"))
+    click.echo(Registry.open(settings_in_force()).blobs.get(digest).decode("utf-8", "replace"))
