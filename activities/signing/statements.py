@@ -17,6 +17,7 @@ from assay.contracts.evaluation import EvaluationResult
 from assay.contracts.names import training_id
 from assay.contracts.policy import Decision
 from assay.contracts.promotion import PromotionRequest
+from assay.contracts.training import TrainingRequest
 
 STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
 PROVENANCE: Final = "https://slsa.dev/provenance/v1"
@@ -61,27 +62,26 @@ class Statement(BaseModel):
         return cls.model_validate_json(payload)
 
 
-def provenance(request: PromotionRequest, parameters: dict[str, Any]) -> Statement:
-    """How the chosen adapter came to be. `parameters` is the run spec as it was asked for."""
+def provenance(request: PromotionRequest, run: TrainingRequest) -> Statement:
+    """How the chosen adapter came to be. `run` is the training as it was asked for, from the record."""
     training = request.training
     base = {
         "name": request.base.repository,
         "uri": f"urn:assay:base:{request.base.repository}@{request.base.revision}",
         "digest": _bare(request.base.digest),
     }
-    datasets = [{"name": "dataset", "digest": _bare(digest)} for digest in sorted(request.datasets)]
+    named = sorted({share.dataset for share in run.spec.datasets})
+    datasets = [{"name": "dataset", "digest": _bare(digest)} for digest in named]
     predicate = {
         "buildDefinition": {
             "buildType": BUILD_TYPE,
-            "externalParameters": parameters,
+            "externalParameters": run.spec.model_dump(mode="json"),
             "internalParameters": {"configHash": training.config_hash, "step": request.evaluation.chosen.step},
             "resolvedDependencies": [base, *datasets],
         },
         "runDetails": {
             "builder": {"id": BUILDER},
-            "metadata": {
-                "invocationId": f"{training_id(request.tenant, request.model, request.version)}/{training.run_id}"
-            },
+            "metadata": {"invocationId": f"{training_id(run.tenant, run.model, run.version)}/{training.run_id}"},
             "byproducts": [{"name": "run record", "digest": _bare(training.record.sha256)}],
         },
     }
@@ -120,9 +120,8 @@ def measured(result: EvaluationResult) -> dict[str, Any]:
 
 
 def _about(request: PromotionRequest, predicate_type: str, predicate: dict[str, Any]) -> Statement:
-    subject = Subject(
-        name=f"{request.tenant}/{request.model}/{request.version}", digest=_bare(request.evaluation.chosen.adapter)
-    )
+    # No version number: the same weights asked for again under another number are the same subject.
+    subject = Subject(name=f"{request.tenant}/{request.model}", digest=_bare(request.evaluation.chosen.adapter))
     return Statement(subject=(subject,), predicate_type=predicate_type, predicate=predicate)
 
 

@@ -83,7 +83,7 @@ def sign_chosen(registry: Registry, request: PromotionRequest, home: Path, priva
     directory = AdapterStore(home, registry.blobs).materialise(chosen.adapter, chosen.files)
     refuse_pickles(directory)
     known = _registered(registry, request)
-    facts = (provenance(request, run.request.spec.model_dump(mode="json")), evaluation(request))
+    facts = (provenance(request, run.request), evaluation(request))
     if known is not None and _says(registry.blobs, known) == {statement.payload() for statement in facts}:
         return known
     signature = known.signature if known else registry.blobs.put(sign_directory(directory, private_key))

@@ -56,9 +56,11 @@ class House:
     private_key: Path
     public_key: Path
 
-    def training_request(self, dataset: str) -> TrainingRequest:
+    def training_request(self, dataset: str, version: int = 1) -> TrainingRequest:
         spec = RunSpec(base=BASE, datasets=(DatasetShare(dataset=dataset),), template=TEMPLATE)
-        return TrainingRequest(tenant="acme", model="helpdesk", version=1, spec=spec, requested_by="ann@acme.example")
+        return TrainingRequest(
+            tenant="acme", model="helpdesk", version=version, spec=spec, requested_by="ann@acme.example"
+        )
 
     def seal_dataset(self, **manifest: Any) -> str:
         said = {"licences": ["Apache-2.0"], "synthetic_share": 0.0, **manifest}
@@ -80,12 +82,14 @@ class House:
         self.registry.datasets.add(dataset, request, reference, [])
         return dataset.id
 
-    def case(self, rates: dict[str, tuple[int, int]], *, weights: bytes = b"weights") -> PromotionCase:
+    def case(
+        self, rates: dict[str, tuple[int, int]], *, version: int = 1, weights: bytes | None = None
+    ) -> PromotionCase:
         """A signed and registered version whose candidate has these rates."""
-        request = self._request(rates, self._candidate(weights))
+        request = self._request(rates, self._candidate(weights or f"weights {version}".encode()), version)
         signed = sign_chosen(self.registry, request, self.home, self.private_key)
         card = self.registry.blobs.put(json.dumps(dict.fromkeys(REQUIRED, "said")).encode())
-        diff = self.registry.blobs.put(b"diff of " + weights)
+        diff = self.registry.blobs.put(f"diff {version}".encode())
         case = PromotionCase(request=request, card=CardDraft(card=card, diff=diff), version=signed)
         self.registry.versions.add(case)
         return case
@@ -102,10 +106,10 @@ class House:
         files = self.registry.blobs.put_tree(folder)
         return Candidate(step=58, adapter=root_digest(folder), files=files, train_loss=0.2)
 
-    def _request(self, rates: dict[str, tuple[int, int]], candidate: Candidate) -> PromotionRequest:
-        training_request = self.training_request(self.seal_dataset())
+    def _request(self, rates: dict[str, tuple[int, int]], candidate: Candidate, version: int) -> PromotionRequest:
+        training_request = self.training_request(self.seal_dataset(), version)
         training = TrainingResult(
-            run_id=f"acme.helpdesk.1.{candidate.adapter[7:19]}",
+            run_id=f"acme.helpdesk.{version}.{candidate.adapter[7:19]}",
             config_hash=training_request.spec.content_digest(),
             record=self.registry.blobs.put(b"record"),
             candidates=(candidate,),
@@ -119,7 +123,7 @@ class House:
         return PromotionRequest(
             tenant="acme",
             model="helpdesk",
-            version=1,
+            version=version,
             base=BASE,
             datasets=tuple(share.dataset for share in training_request.spec.datasets),
             training=training,

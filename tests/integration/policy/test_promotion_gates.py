@@ -120,7 +120,7 @@ def test_version_in_production_is_what_a_later_one_must_hold_against(house: Hous
         key="k",
     )
     house.registry.pointers.move(move)
-    worse = house.case({**HEALTHY, "irrelevance_refused": (9, 30)}, weights=b"other weights")
+    worse = house.case({**HEALTHY, "irrelevance_refused": (9, 30)}, version=2)
     assert codes(review(house, opa, worse)) == {"PRODUCTION_REGRESSION"}
 
 
@@ -133,21 +133,21 @@ def test_another_template_at_the_engine_is_refused(house: House, opa: OpaServer)
 def test_statement_by_another_key_is_no_statement(house: House, opa: OpaServer) -> None:
     case = house.case(HEALTHY)
     foreign = write_key(house.home, "foreign")
-    facts = provenance(case.request, {}), evaluation(case.request)
+    facts = provenance(case.request, house.training_request(case.request.datasets[0])), evaluation(case.request)
     forged = tuple(attest(house.registry.blobs, statement, foreign) for statement in facts)
     version = case.version.model_copy(update={"statements": forged})
     assert codes(review(house, opa, case.model_copy(update={"version": version}))) == {"STATEMENT_MISSING"}
 
 
 def test_changed_weights_are_not_signed(house: House, opa: OpaServer) -> None:
-    case, other = house.case(HEALTHY), house.case(HEALTHY, weights=b"other weights")
+    case, other = house.case(HEALTHY), house.case(HEALTHY, version=2)
     swapped = case.version.model_copy(update={"files": other.version.files})
     assert codes(review(house, opa, case.model_copy(update={"version": swapped}))) == {"SIGNATURE_MISSING"}
 
 
 def test_measurement_in_the_request_does_not_count(house: House, opa: OpaServer) -> None:
     """Whoever starts a promotion can write what they like into it; the record decides."""
-    narrow, healthy = house.case(NARROW), house.case(HEALTHY, weights=b"other weights")
+    narrow, healthy = house.case(NARROW), house.case(HEALTHY, version=2)
     claimed = narrow.request.evaluation.model_copy(update={"arms": healthy.request.evaluation.arms})
     request = narrow.request.model_copy(update={"evaluation": claimed})
     assert "CHAT_FORGOTTEN" in codes(review(house, opa, narrow.model_copy(update={"request": request})))
