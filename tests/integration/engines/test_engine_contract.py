@@ -21,6 +21,8 @@ WEATHER = {
     "function": {
         "name": "weather",
         "description": "Weather of a city",
+        # Without it SGLang holds the call to its form only, not to the parameters.
+        "strict": True,
         "parameters": {
             "type": "object",
             "properties": {"city": {"enum": ["Ulm", "Rom"]}},
