@@ -14,13 +14,14 @@ from activities.data.personal import Rule
 _MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}\.?"
 _DAY = r"\d{1,2}(?:st|nd|rd|th)?"
 _DATE = rf"\d{{1,4}}[./-]\d{{1,2}}[./-]\d{{1,4}}|{_DAY} (?:of )?{_MONTH},? \d{{4}}|{_MONTH} {_DAY},? \d{{4}}"
-_WORD = r"[A-ZÀ-ÖØ-Þ][a-zà-öø-ÿ]+(?:['\u2019-][A-ZÀ-ÖØ-Þ]?[a-zà-öø-ÿ]+)?"
+_WORD = r"(?:(?:Mc|Mac|O['\u2019])?[A-ZÀ-ÖØ-Þ][a-zà-öø-ÿ]+(?:['\u2019-][A-ZÀ-ÖØ-Þ]?[a-zà-öø-ÿ]+)?|[A-Z]\.(?= [A-Z]))"
 _NAME = rf"(?P<value>{_WORD}(?: {_WORD}){{0,2}})"
 _TITLE = r"Mr|Mrs|Ms|Dr|Prof|Herr|Frau|Mme"
 _SAID = r"[Mm]y name is|[Mm]y name's|[Ii] am called|[Ii]ch hei(?:ß|ss)e|[Rr]egards,?|[Ss]incerely,?"
 _OWNER = r"full|first|last|sur|family|customer|patient|contact|guest|passenger|employee|client"
 _AT = r"\s?[(\[{]\s?at\s?[)\]}]\s?"
 _DOT = r"(?: dot |\s?[(\[{]\s?dot\s?[)\]}]\s?)"
+_LOCAL = rf"[\w.+-]{{1,64}}(?:{_DOT}[\w+-]{{1,63}}){{0,3}}"
 _HOST = r"[\w-]{1,63}"
 _STREET = r"Street|St|Avenue|Ave|Road|Rd|Lane|Ln|Drive|Boulevard|Blvd|Terrace|Court"
 _STRASSE = r"straße|strasse|str\.|gasse|allee|platz"
@@ -47,7 +48,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("EMAIL_ADDRESS", re.compile(rf"[\w.%+-]{{1,64}}@(?:{_HOST}\.){{1,8}}[^\W\d_]{{2,24}}")),
     # "erika at example dot org", "erika [at] example.org": a plain "at" needs a spelt dot, or prose would match.
     Rule("EMAIL_ADDRESS", re.compile(rf"[\w.+-]{{1,64}}{_AT}(?:{_HOST}\.){{1,8}}[a-z]{{2,24}}", re.I)),
-    Rule("EMAIL_ADDRESS", re.compile(rf"[\w.+-]{{1,64}}(?: at |{_AT}){_HOST}(?:{_DOT}{_HOST}){{1,4}}", re.I)),
+    Rule("EMAIL_ADDRESS", re.compile(rf"{_LOCAL}(?: at |{_AT}){_HOST}(?:{_DOT}{_HOST}){{1,4}}", re.I)),
     Rule("IBAN_CODE", re.compile(r"(?<![^\W_])[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]){11,32}", re.I), numbers.iban),
     Rule("CREDIT_CARD", re.compile(r"(?<![\w.-])[2-6]\d{3}(?:[ -]?\d){8,15}(?!\w)"), numbers.card),
     Rule("US_SSN", re.compile(r"(?<![\w-])\d{3}-\d{2}-\d{4}(?![\w-])"), numbers.ssn),

@@ -15,6 +15,7 @@ MAIL = "erika@example.org"
 FOUND = {
     "mail": (f"Write to {MAIL}.", "EMAIL_ADDRESS", MAIL),
     "spelt mail": ("erika at example dot org", "EMAIL_ADDRESS", "erika at example dot org"),
+    "mail spelt throughout": ("to erika dot m at example dot org", "EMAIL_ADDRESS", "erika dot m at example dot org"),
     "bracketed mail": ("erika [at] example.org", "EMAIL_ADDRESS", "erika [at] example.org"),
     "iban before prose": ("to DE89 3704 0044 0532 0130 00 please", "IBAN_CODE", "DE89 3704 0044 0532 0130 00"),
     "lower-case iban": ("gb82west12345698765432", "IBAN_CODE", "gb82west12345698765432"),
@@ -31,6 +32,7 @@ FOUND = {
     "street": ("lives at 12 Long Hill Road", "STREET_ADDRESS", "12 Long Hill Road"),
     "strasse": ("wohnt Lindenstraße 12a", "STREET_ADDRESS", "Lindenstraße 12a"),
     "name after a title": ("ask Dr. Erika Mustermann about it", "PERSON", "Erika Mustermann"),
+    "name with an initial": ("Regards, J. O'Neill McDonough", "PERSON", "J. O'Neill McDonough"),
     "name that is introduced": ("My name is Jean-Luc Müller and", "PERSON", "Jean-Luc Müller"),
 }
 
