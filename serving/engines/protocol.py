@@ -5,7 +5,8 @@ suite runs against both. Refusals, the same from every engine:
 
     ENGINE_UNREACHABLE        Unavailable       no answer, or not ready yet
     ENGINE_KEY_REFUSED        EngineRefused     the engine does not know our key
-    ENGINE_OTHER_BASE         IntegrityRefused  it serves another base revision or template than was expected
+    ENGINE_OTHER_BASE         IntegrityRefused  it serves another base revision than was expected
+    ENGINE_OTHER_TEMPLATE     IntegrityRefused  it renders with another chat template, or does not say with which
     ENGINE_ADAPTER_UNKNOWN    NotFound          the adapter is not loaded
     ENGINE_ADAPTER_REFUSED    EngineRefused     it cannot be loaded
     ENGINE_PROMPT_TOO_LONG    InputRefused      prompt and answer do not fit the context
@@ -51,7 +52,7 @@ class Engine(Protocol):
         ...
 
     async def info(self) -> EngineInfo:
-        """Raises Unavailable, EngineRefused (key)."""
+        """Raises Unavailable, EngineRefused (key), IntegrityRefused (it does not name its template)."""
         ...
 
     async def loaded(self) -> frozenset[str]:

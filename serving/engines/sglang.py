@@ -17,7 +17,7 @@ from typing import Any, Final, Self
 
 import aiohttp
 
-from assay.contracts.errors import AssayError, EngineRefused, InputRefused, NotFound, Unavailable
+from assay.contracts.errors import AssayError, EngineRefused, InputRefused, IntegrityRefused, NotFound, Unavailable
 from serving.engines.launcher import BASE_NAME
 from serving.engines.protocol import ChatBody, EngineInfo
 
@@ -38,7 +38,6 @@ class SGLangEngine:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(total=answer_timeout)
         )
-        self._known: frozenset[str] = frozenset()
 
     async def __aenter__(self) -> Self:
         return self
@@ -62,19 +61,16 @@ class SGLangEngine:
         model = await self._get("/model_info")
         server = await self._get("/server_info")
         models = await self._get("/v1/models")
-        self._known = _adapters(models)
         return EngineInfo(
             kind="sglang",
             base_revision=model["weight_version"],
-            # The launcher names the template file after its digest.
-            template=f"sha256:{Path(server['chat_template']).stem}",
+            template=_template(server.get("chat_template")),
             max_context=next(card["max_model_len"] for card in models["data"] if card["id"] == BASE_NAME),
-            adapters=self._known,
+            adapters=_adapters(models),
         )
 
     async def loaded(self) -> frozenset[str]:
-        self._known = _adapters(await self._get("/v1/models"))
-        return self._known
+        return _adapters(await self._get("/v1/models"))
 
     async def load(self, name: str, path: Path) -> None:
         if name in await self.loaded():
@@ -87,7 +83,6 @@ class SGLangEngine:
                 f"The engine cannot load adapter {name}.",
                 "Check rank, target modules and the number of loaded adapters against the engine's settings.",
             )
-        self._known |= {name}
 
     async def unload(self, name: str) -> None:
         if name not in await self.loaded():
@@ -96,7 +91,6 @@ class SGLangEngine:
         if not answer.get("success") and name in await self.loaded():
             _LOG.warning("engine kept adapter %s: %s", name, answer.get("error_message"))
             raise Unavailable("ENGINE_FAILED", f"The engine did not unload adapter {name}.", "Try again.")
-        self._known -= {name}
 
     async def chat(self, body: ChatBody, adapter: str | None) -> dict[str, Any]:
         async with self._post(await self._request(body, adapter, streaming=False)) as response:
@@ -114,7 +108,7 @@ class SGLangEngine:
                 yield _failed_event()
 
     async def _request(self, body: ChatBody, adapter: str | None, *, streaming: bool) -> dict[str, Any]:
-        if adapter is not None and adapter not in self._known and adapter not in await self.loaded():
+        if adapter is not None and adapter not in await self.loaded():
             raise NotFound("ENGINE_ADAPTER_UNKNOWN", "The adapter is not loaded.", "Load it before it is routed to.")
         # `lora_path` would select an adapter behind the back of the `model` field.
         clean = {name: value for name, value in body.items() if name != "lora_path"}
@@ -181,6 +175,18 @@ def _scrubbed(event: bytes) -> bytes:
 
 def _failed_event() -> bytes:
     return b'data: {"error": {"code": "ENGINE_FAILED", "message": "The engine broke while answering."}}\n\n'
+
+
+def _template(path: str | None) -> str:
+    """The launcher names the template file after its digest; a server started otherwise proves nothing."""
+    digest = Path(path or "").stem
+    if len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
+        raise IntegrityRefused(
+            "ENGINE_OTHER_TEMPLATE",
+            "The engine does not say which chat template it renders with.",
+            "Start it with `python -m serving.engines.launcher`.",
+        )
+    return f"sha256:{digest}"
 
 
 def _adapters(models: Mapping[str, Any]) -> frozenset[str]:
