@@ -73,7 +73,7 @@ def make_base(path: str) -> None:
     inner = Tokenizer(models.BPE(vocab={word: i for i, word in enumerate(words)}, merges=[]))
     inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     inner.decoder = decoders.ByteLevel()
-    tokenizer = PreTrainedTokenizerFast(
+    tokenizer = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=inner,
         eos_token="<|im_end|>",
         pad_token="<|im_end|>",
@@ -93,7 +93,7 @@ def make_base(path: str) -> None:
         pad_token_id=2,
         tie_word_embeddings=True,
     )
-    LlamaForCausalLM(config).save_pretrained(path)
+    LlamaForCausalLM(config).save_pretrained(path)  # type: ignore[no-untyped-call]
     tokenizer.save_pretrained(path)
 
 

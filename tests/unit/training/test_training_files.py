@@ -1,0 +1,100 @@
+"""What a run writes beside its checkpoints: metrics, the exported adapter, the cause of a failure."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from activities.training import checkpoints, metrics, process
+from activities.training.export import CONFIG, WEIGHTS, export_adapter
+from activities.training.job import Failure, RunFolder
+from assay.contracts.base import BasePin
+from assay.contracts.errors import TrainingFailed
+
+PIN = BasePin(repository="maker/base", revision="abc", digest="sha256:" + "0" * 64)
+
+
+def line(step: int, loss: float = 1.0, tokens: int = 100, pace: float = 50.0) -> metrics.StepMetrics:
+    return metrics.StepMetrics(
+        step=step,
+        loss=loss,
+        grad_norm=1,
+        learning_rate=0.1,
+        tokens=tokens,
+        tokens_per_second=pace,
+        eta_seconds=1,
+    )
+
+
+def test_a_step_written_again_after_a_resume_counts_once(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    for written in (line(1), line(2, loss=2), line(3), line(2, loss=7)):
+        metrics.append(path, written)
+    assert [(m.step, m.loss) for m in metrics.read(path)] == [(1, 1), (2, 7), (3, 1)]
+
+
+def test_a_line_torn_by_a_kill_is_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    metrics.append(path, line(1))
+    path.write_bytes(path.read_bytes() + b'{"step": 2, "lo')
+    assert [m.step for m in metrics.read(path)] == [1]
+
+
+def test_no_metrics_yet_is_no_step(tmp_path: Path) -> None:
+    assert metrics.read(tmp_path / "metrics.jsonl") == []
+    assert metrics.tokens_per_second([]) == 0
+
+
+def test_pace_is_tokens_over_the_time_spent_in_steps() -> None:
+    assert metrics.tokens_per_second([line(1, tokens=100, pace=100), line(2, tokens=100, pace=50)]) == pytest.approx(
+        200 / 3
+    )
+
+
+def test_an_export_names_the_base_and_depends_on_nothing_else(tmp_path: Path) -> None:
+    exported = []
+    for order in (["q_proj", "v_proj"], ["v_proj", "q_proj"]):
+        with checkpoints.writing(tmp_path / "-".join(order)) as scratch:
+            config = {"base_model_name_or_path": "/somewhere/here", "target_modules": order, "r": 4}
+            (scratch / CONFIG).write_text(json.dumps(config))
+            (scratch / WEIGHTS).write_bytes(b"weights")
+            (scratch / "optimizer.pt").write_bytes(b"moments")
+            sealed = checkpoints.seal(scratch, tmp_path / "-".join(order), 1, {})
+        exported.append(export_adapter(sealed, PIN, tmp_path / "out" / "-".join(order)))
+    one, other = exported
+    assert sorted(path.name for path in one.iterdir()) == [CONFIG, WEIGHTS]
+    assert (one / CONFIG).read_bytes() == (other / CONFIG).read_bytes()
+    config = json.loads((one / CONFIG).read_text())
+    assert (config["base_model_name_or_path"], config["revision"]) == ("maker/base", "abc")
+    assert config["inference_mode"] is True
+
+
+def test_the_trainers_own_cause_is_raised(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.write_failure(Failure(code="LOSS_NOT_FINITE", message="loss is nan at step 3", remedy="lower the rate"))
+    with pytest.raises(TrainingFailed, match="LOSS_NOT_FINITE: loss is nan at step 3"):
+        process.check_ended_well(folder, 3)
+
+
+def test_a_crash_says_how_it_ended_and_its_last_words(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.log.write_text("started\nout of memory\n")
+    with pytest.raises(TrainingFailed, match=r"SIGKILL.*out of memory"):
+        process.check_ended_well(folder, -9)
+
+
+def test_a_good_end_is_no_failure(tmp_path: Path) -> None:
+    process.check_ended_well(RunFolder(tmp_path), 0)
+
+
+def test_the_worker_side_imports_no_torch() -> None:
+    heavy = {"torch", "transformers", "trl", "peft"}
+    code = "import sys, activities.training.activity; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=process.CHECKOUT
+    )
+    assert not heavy & set(done.stdout.split())
