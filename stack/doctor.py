@@ -23,6 +23,7 @@ from assay.settings import Settings
 from serving.devices import choose_dtype, detect_device
 from stack.environment import variables
 from stack.leftovers import MARK
+from stack.processes import ports
 from stack.supervise import Supervisor
 from stack.up import look, port_free
 
@@ -99,12 +100,14 @@ def _first_line(program: Path) -> str:
 
 
 def _ports(settings: Settings) -> Iterator[Finding]:
-    for name, port in settings.ports.model_dump().items():
-        if port_free(port):
-            yield Finding(f"port {name}", "ok", f"{port} is free")
-        else:
-            setting = f"ASSAY_PORTS__{name.upper()}"
-            yield Finding(f"port {name}", "error", f"{port} is taken", f"set {setting}, or stop what listens there")
+    for name, of in ports(settings).items():
+        for setting, port in of.items():
+            if port_free(port):
+                yield Finding(f"port of {name}", "ok", f"{port} is free")
+            else:
+                yield Finding(
+                    f"port of {name}", "error", f"{port} is taken", f"set {setting}, or stop what listens there"
+                )
 
 
 def _disk(settings: Settings) -> Finding:

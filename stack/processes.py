@@ -25,41 +25,48 @@ class Process:
 
     name: str
     command: tuple[str, ...]
-    ports: Mapping[str, int] = field(default_factory=dict)
-    """Setting name to port, so that a taken port can name what to change."""
     environment: Mapping[str, str] = field(default_factory=dict)
     wave: int = 0
     stop_seconds: int = 15
 
 
+def ports(settings: Settings) -> dict[str, dict[str, int]]:
+    """Process name to the ports it listens on, each by the setting that changes it."""
+    numbers = settings.ports
+    served = {
+        "temporal": {"TEMPORAL": numbers.temporal, "TEMPORAL_UI": numbers.temporal_ui},
+        "opa": {"OPA": numbers.opa, "OPA_DIAGNOSTICS": numbers.opa_diagnostics},
+        "engine": {"ENGINE": numbers.engine},
+        "gateway": {"GATEWAY": numbers.gateway},
+        **{f"worker-{name}": {"WORKER_METRICS": numbers.worker_metrics + i} for i, name in enumerate(WORKERS)},
+    }
+    return {name: {f"ASSAY_PORTS__{part}": port for part, port in of.items()} for name, of in served.items()}
+
+
 def processes(settings: Settings, base: BasePin) -> tuple[Process, ...]:
     """All processes of the local stack."""
-    workers = tuple(_worker(settings, name, number) for number, name in enumerate(WORKERS))
-    return (_temporal(settings), _opa(settings), _engine(settings, base), *workers, _gateway(settings))
+    workers = tuple(_worker(name) for name in WORKERS)
+    return (_temporal(settings), _opa(settings), _engine(settings, base), *workers, _gateway())
 
 
 def _temporal(settings: Settings) -> Process:
-    ports = settings.ports
+    home, numbers = settings.home.resolve(), settings.ports
     command = [
         str(Path(sys.executable).with_name("temporal")),
-        *("server", "start-dev", "--ip", "127.0.0.1", "--port", str(ports.temporal)),
-        *("--ui-ip", "127.0.0.1", "--ui-port", str(ports.temporal_ui), "--ui-disable-news-fetch"),
-        *("--db-filename", str(settings.home.resolve() / "temporal.sqlite")),
+        *("server", "start-dev", "--ip", "127.0.0.1", "--port", str(numbers.temporal)),
+        *("--ui-ip", "127.0.0.1", "--ui-port", str(numbers.temporal_ui), "--ui-disable-news-fetch"),
+        *("--db-filename", str(home / "temporal.sqlite")),
         *("--namespace", settings.temporal_namespace, "--log-level", "warn"),
     ]
     for key in SEARCH_ATTRIBUTES:
         command += ["--search-attribute", f"{key.name}=Keyword"]
-    taken = {"ASSAY_PORTS__TEMPORAL": ports.temporal, "ASSAY_PORTS__TEMPORAL_UI": ports.temporal_ui}
-    return Process("temporal", tuple(command), taken)
+    return Process("temporal", tuple(command))
 
 
 def _opa(settings: Settings) -> Process:
-    ports = settings.ports
     config = settings.home.resolve() / "opa" / "config.yaml"
-    command = (str(find_opa()), *server_arguments(config, ports.opa, ports.opa_diagnostics))
-    return Process(
-        "opa", command, {"ASSAY_PORTS__OPA": ports.opa, "ASSAY_PORTS__OPA_DIAGNOSTICS": ports.opa_diagnostics}
-    )
+    arguments = server_arguments(config, settings.ports.opa, settings.ports.opa_diagnostics)
+    return Process("opa", (str(find_opa()), *arguments))
 
 
 def _engine(settings: Settings, base: BasePin) -> Process:
@@ -73,15 +80,13 @@ def _engine(settings: Settings, base: BasePin) -> Process:
         *("--max-total-tokens", str(engine.max_total_tokens)),
     )
     keys = {"ASSAY_ENGINE_KEY": secret(home, "engine"), "ASSAY_ENGINE_ADMIN_KEY": secret(home, "admin")}
-    return Process("engine", command, {"ASSAY_PORTS__ENGINE": settings.ports.engine}, keys, stop_seconds=30)
+    return Process("engine", command, keys, stop_seconds=30)
 
 
-def _worker(settings: Settings, name: str, number: int) -> Process:
-    port = settings.ports.worker_metrics + number
-    command = (sys.executable, "-m", f"workers.{name}")
-    return Process(f"worker-{name}", command, {"ASSAY_PORTS__WORKER_METRICS": port}, wave=1, stop_seconds=40)
+def _worker(name: str) -> Process:
+    # Longer than the worker's own grace of 30 seconds, in which a trainer saves.
+    return Process(f"worker-{name}", (sys.executable, "-m", f"workers.{name}"), wave=1, stop_seconds=40)
 
 
-def _gateway(settings: Settings) -> Process:
-    command = (sys.executable, "-m", "serving.gateway")
-    return Process("gateway", command, {"ASSAY_PORTS__GATEWAY": settings.ports.gateway}, wave=1)
+def _gateway() -> Process:
+    return Process("gateway", (sys.executable, "-m", "serving.gateway"), wave=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
@@ -14,7 +14,7 @@ from assay.contracts.errors import Conflict, Unavailable
 from assay.settings import Settings
 from stack.health import WAITS_FOR, healthy
 from stack.prepare import prepare
-from stack.processes import Process, processes
+from stack.processes import Process, ports, processes
 from stack.supervise import RUNNING, State, Supervisor
 from workers.run import connect, make_current
 
@@ -68,11 +68,11 @@ async def up(settings: Settings, say: Callable[[str], None], show: Show) -> dict
         lines = await look(settings)
         if all(line.health == "healthy" for line in lines.values()):
             return lines
-        base = await asyncio.to_thread(prepare, settings, say)
-        table = processes(settings, base)
         if left := await asyncio.to_thread(supervisor.clear):
             say(f"ended {left} processes that a killed supervisor had left behind")
-        _refuse_taken_ports([process for process in table if lines[process.name].health == "stopped"])
+        refuse_taken_ports(settings, [name for name, line in lines.items() if line.health == "stopped"])
+        base = await asyncio.to_thread(prepare, settings, say)
+        table = processes(settings, base)
         await asyncio.to_thread(supervisor.start, table)
         await _start(settings, supervisor, [p for p in table if p.wave == 0], show, until=("temporal", "opa"))
         await _start(settings, supervisor, [p for p in table if p.wave == 1], show, until=("worker-control",))
@@ -106,13 +106,14 @@ async def _wait(settings: Settings, show: Show, names: tuple[str, ...]) -> dict[
         await asyncio.sleep(0.5)
 
 
-def _refuse_taken_ports(stopped: list[Process]) -> None:
-    for process in stopped:
-        for setting, port in process.ports.items():
+def refuse_taken_ports(settings: Settings, stopped: Iterable[str]) -> None:
+    """Raises Conflict (`PORT_TAKEN`) with the setting to change, when a stopped process could not listen."""
+    for name in stopped:
+        for setting, port in ports(settings)[name].items():
             if not port_free(port):
                 raise Conflict(
                     "PORT_TAKEN",
-                    f"port {port} of {process.name} is taken by another program",
+                    f"port {port} of {name} is taken by another program",
                     f"stop that program, or set {setting} to a free port",
                 )
 
