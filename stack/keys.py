@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import tempfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -39,16 +40,17 @@ def _once(path: Path, make: Callable[[], bytes], mode: int = 0o600) -> None:
     """Write whole or not at all; the first of several writers at once wins."""
     if path.exists():
         return
-    draft = path.with_suffix(f".{os.getpid()}.partial")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=".draft-")  # 0600 from its first byte
+    with os.fdopen(handle, "wb") as file:
         file.write(make())
-        os.fsync(file.fileno())
+        os.fchmod(handle, mode)
+        os.fsync(handle)
     try:
         os.link(draft, path)
     except FileExistsError:
         pass
     finally:
-        draft.unlink()
+        os.unlink(draft)
 
 
 def _private_pem() -> bytes:

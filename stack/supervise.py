@@ -15,7 +15,7 @@ import tempfile
 import time
 import xmlrpc.client
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -152,9 +152,9 @@ class Supervisor:
         return "\n".join(text.splitlines()[-lines:]) or "(its log is empty)"
 
     def _call(self, method: str, *arguments: object) -> Any:  # noqa: ANN401  # XML-RPC
-        transport: Any = SupervisorTransport(None, None, serverurl=f"unix://{self.socket}")
-        proxy = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport)
-        return getattr(proxy.supervisor, method)(*arguments)
+        with closing(SupervisorTransport(None, None, serverurl=f"unix://{self.socket}")) as transport:
+            proxy = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport)  # the address is not used
+            return getattr(proxy.supervisor, method)(*arguments)
 
     def _write(self, table: tuple[Process, ...]) -> Path:
         self._folder.mkdir(parents=True, exist_ok=True)

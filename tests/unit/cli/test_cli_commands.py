@@ -1,0 +1,141 @@
+"""Every command: what it prints, and how it ends."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from assay.cli.main import COMMANDS
+from registry import hash_key
+
+Run = Callable[..., Any]
+DIGEST = "sha256:" + "0" * 64
+READING = {
+    "status": [],
+    "doctor": [],
+    "settings": [],
+    "models": [],
+    "runs": [],
+    "routes": [],
+    "incidents": ["acme", "helpdesk"],
+    "decisions": [DIGEST],
+    "lineage": [DIGEST],
+}
+
+
+def test_help_names_every_command(assay: Run) -> None:
+    ended = assay("--help")
+    assert ended.code == 0
+    assert [name for name in COMMANDS if f"\n  {name} " not in ended.out] == []
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_can_be_loaded_and_explains_itself(name: str) -> None:
+    command = getattr(importlib.import_module(COMMANDS[name][0]), name)
+    assert isinstance(command, click.Command)
+    assert command.help
+
+
+@pytest.mark.parametrize("name", READING)
+def test_reading_commands_speak_json_even_when_there_is_nothing(name: str, assay: Run) -> None:
+    ended = assay(name, *READING[name], "--json")
+    assert isinstance(ended.json, list | dict)
+
+
+@pytest.mark.parametrize("name", [name for name in READING if name not in ("status", "doctor")])
+def test_reading_an_empty_registry_is_no_error(name: str, assay: Run) -> None:
+    assert assay(name, *READING[name]).code == 0
+
+
+@pytest.mark.parametrize("wrong", [["nonsense"], ["keys", "create"], ["logs"], ["status", "--colour"]])
+def test_wrong_usage_ends_with_2(wrong: list[str], assay: Run) -> None:
+    ended = assay(*wrong)
+    assert ended.code == 2
+    assert "Usage" in ended.err
+
+
+def test_status_of_a_stopped_stack_ends_with_1_and_says_stopped(assay: Run) -> None:
+    ended = assay("status", "--json")
+    assert ended.code == 1
+    assert {process["health"] for process in ended.json["processes"]} == {"stopped"}
+    assert ended.json["endpoints"]["gateway"].startswith("http://127.0.0.1:")
+
+
+def test_stopping_what_does_not_run_is_done(assay: Run) -> None:
+    ended = assay("down")
+    assert (ended.code, ended.out) == (0, "nothing was running\n")
+
+
+@pytest.mark.parametrize("name", ["nobody", "../keys/admin", "engine"])
+def test_logs_of_nothing_are_refused_with_a_remedy(name: str, assay: Run) -> None:
+    ended = assay("logs", name)
+    assert ended.code == 1
+    assert "LOG_UNKNOWN" in ended.err
+    assert "remedy: `assay status`" in ended.err
+
+
+def test_logs_give_the_end_of_a_process_log(assay: Run, home: Path) -> None:
+    (home / "logs").mkdir(parents=True)
+    (home / "logs" / "gateway.log").write_text("".join(f"line {number}\n" for number in range(9)))
+    assert assay("logs", "gateway", "-n", "2").out == "line 7\nline 8\n"
+
+
+def test_settings_say_where_each_value_is_from(assay: Run, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ASSAY_PORTS__OPA", "9181")
+    monkeypatch.setenv("ASSAY_ADMIN_KEY", "never-shown")
+    (home.parent / ".env").write_text("# a comment\n\nASSAY_LOG_LEVEL=debug\n")
+    ended = assay("settings", "--json")
+    rows = {row["name"]: (row["value"], row["source"]) for row in ended.json}
+    assert rows["ASSAY_PORTS__OPA"] == (9181, "environment")
+    assert rows["ASSAY_LOG_LEVEL"] == ("debug", ".env")
+    assert rows["ASSAY_PORTS__GATEWAY"][1] == "default"
+    assert "never-shown" not in ended.out
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ASSAY_PORTS__OPA", "here"),
+        ("ASSAY_PORTS__OPPA", "1"),
+        ("ASSAY_LOG_LEVEL", "loud"),
+        ("ASSAY_ENGINE__URLS", "{"),
+    ],
+)
+def test_a_wrong_setting_is_named(name: str, value: str, assay: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, value)
+    ended = assay("settings")
+    assert ended.code == 1
+    assert "SETTING_INVALID" in ended.err
+    assert name.split("__", maxsplit=1)[0].removeprefix("ASSAY_").lower() in ended.err.lower()
+
+
+def test_doctor_notices_a_misspelt_variable(assay: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ASSAY_HOMME", "var")
+    findings = {finding["what"]: finding for finding in assay("doctor", "--json").json}
+    assert findings["ASSAY_HOMME"]["remedy"] == "did you mean ASSAY_HOME?"
+    assert all(finding["remedy"] for finding in findings.values() if finding["level"] != "ok")
+
+
+def test_doctor_notices_a_key_that_others_can_read(assay: Run, home: Path) -> None:
+    (home / "keys").mkdir(parents=True)
+    (home / "keys" / "signing.pem").touch(0o644)
+    ended = assay("doctor", "--json")
+    assert ended.code == 1
+    assert [f["level"] for f in ended.json if f["what"] == "key signing.pem"] == ["error"]
+
+
+def test_a_key_is_shown_once_and_stored_hashed(assay: Run, home: Path) -> None:
+    key = assay("keys", "create", "acme", "--json").json["key"]
+    stored = b"".join(path.read_bytes() for path in home.glob("registry.sqlite*"))
+    assert key.encode() not in stored
+    assert hash_key(key).encode() in stored
+    assert assay("keys", "revoke", key).code == 0
+
+
+def test_a_tenant_that_is_no_name_is_wrong_usage(assay: Run) -> None:
+    assert assay("keys", "create", "Acme Ltd").code == 2

@@ -1,0 +1,65 @@
+"""Settings on their way from the command line to the processes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from assay.contracts.errors import Conflict
+from assay.settings import Settings
+from stack.environment import environment_of, settings_digest
+from stack.processes import WORKERS, ports
+from stack.up import refuse_taken_ports
+
+
+def changed(home: Path) -> Settings:
+    return Settings.model_validate(
+        {
+            "home": home,
+            "admin_key": "control",
+            "gateway_urls": ["http://127.0.0.1:1", "http://127.0.0.1:2"],
+            "log_level": "debug",
+            "ports": {"temporal": 17233, "worker_metrics": 19464},
+            "engine": {"max_loras": 6, "urls": ["http://127.0.0.1:3"]},
+        }
+    )
+
+
+def test_processes_see_what_the_command_line_saw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = changed(tmp_path / "home")
+    for name, value in environment_of(settings).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    assert Settings() == settings
+
+
+def test_a_relative_home_is_the_same_folder_everywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert environment_of(Settings(home=Path("var")))["ASSAY_HOME"] == str(tmp_path / "var")
+
+
+def test_every_setting_counts_in_the_digest(tmp_path: Path) -> None:
+    settings = changed(tmp_path)
+    assert settings_digest(settings) == settings_digest(changed(tmp_path))
+    other = settings.model_copy(update={"engine": settings.engine.model_copy(update={"max_loras": 7})})
+    assert settings_digest(settings) != settings_digest(other)
+
+
+def test_no_two_processes_share_a_port() -> None:
+    of = ports(Settings())
+    numbers = [port for process in of.values() for port in process.values()]
+    assert len(numbers) == len(set(numbers)) == 6 + len(WORKERS)
+
+
+def test_a_taken_port_names_process_and_setting(taken_port: int, free_port: Callable[[], int]) -> None:
+    settings = Settings.model_validate({"ports": {"opa": free_port(), "opa_diagnostics": taken_port}})
+    with pytest.raises(Conflict, match=f"port {taken_port} of opa is taken") as refused:
+        refuse_taken_ports(settings, ["opa"])
+    assert "ASSAY_PORTS__OPA_DIAGNOSTICS" in str(refused.value)
+
+
+def test_ports_of_running_processes_are_not_asked_for(taken_port: int) -> None:
+    settings = Settings.model_validate({"ports": {"gateway": taken_port}})
+    assert refuse_taken_ports(settings, []) is None  # type: ignore[func-returns-value]
