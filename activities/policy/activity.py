@@ -22,10 +22,14 @@ from serving.engines.sglang import SGLangEngine
 
 
 class PolicyActivities:
-    """Shell over `activities.policy`; opens its connections at first use."""
+    """Shell over `activities.policy`; opens its connections at first use.
 
-    def __init__(self, settings: Settings) -> None:
+    `served` answers the digest of the chat template that every engine renders with, None when they differ.
+    """
+
+    def __init__(self, settings: Settings, served: Callable[[], str | None] | None = None) -> None:
         self._settings = settings
+        self._served = served or self._ask_engines
 
     def all(self) -> list[Callable[..., Any]]:
         """The activities a worker registers."""
@@ -40,21 +44,21 @@ class PolicyActivities:
     @activity.defn(name="decide_review")
     def decide_review(self, case: PromotionCase) -> Decision:
         """See `assay.contracts.promotion.decide_review`."""
-        facts = review_facts(self._registry, case, self._public_key, self._served_template())
+        facts = review_facts(self._registry, case, self._public_key, self._served())
         return self._kept(self._client.decide("review", facts).decision, case.version.digest)
 
     @activity.defn(name="decide_release")
     def decide_release(self, case: PromotionCase) -> Decision:
         """See `assay.contracts.promotion.decide_release`."""
-        facts = release_facts(self._registry, case, self._public_key, self._served_template())
+        facts = release_facts(self._registry, case, self._public_key, self._served())
         return self._kept(self._client.decide("release", facts).decision, case.version.digest)
 
     def _kept(self, decision: Decision, subject: str) -> Decision:
         self._registry.decisions.add(decision, subject)
         return decision
 
-    def _served_template(self) -> str | None:
-        """Digest of the chat template that every engine renders with; None when they differ. Raises Unavailable."""
+    def _ask_engines(self) -> str | None:
+        """Raises Unavailable, EngineRefused."""
         served = asyncio.run(_templates(self._settings.engines, self._secret("engine.key"), self._secret("admin.key")))
         return served.pop() if len(served) == 1 else None
 

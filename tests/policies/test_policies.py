@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from activities.policy.bundle import POLICIES, policy_revision
+from activities.policy.catalogue import GATES, PAGE, page, rules
 from activities.policy.opa import find_opa
 
 MODULES = sorted(POLICIES.rglob("*.rego"))
@@ -90,3 +91,14 @@ def test_revision_names_the_content(tmp_path: Path) -> None:
     thresholds = tmp_path / "tunables" / "thresholds" / "data.yaml"
     thresholds.write_text(thresholds.read_text("utf-8").replace("0.5", "0.4"), encoding="utf-8")
     assert policy_revision(tmp_path) != policy_revision()
+
+
+def test_documentation_says_what_the_rules_say() -> None:
+    text = PAGE.read_text("utf-8")
+    assert page(text) == text
+    assert {rule.gate for rule in rules()} == set(GATES)
+
+
+def test_page_that_lost_its_mark_is_not_overwritten() -> None:
+    with pytest.raises(ValueError, match="has lost its line"):
+        page("# Something else\n")
