@@ -15,7 +15,6 @@ from assay.contracts.base import CodeCount, Reference
 from assay.contracts.data import Dataset, IntakeRequest, RowCounts, ScreenedSource, SealJob
 from assay.contracts.errors import InputRefused
 from registry import LedgerEntry, Registry
-from registry.blobs import BlobStore
 
 MANIFEST_SCHEMA: Final = 1
 
@@ -37,11 +36,6 @@ def seal(job: SealJob, registry: Registry) -> Dataset:
         registry.datasets.add(dataset, _normalised(job.request), ledger, _entries(whole))
     _record(job, dataset, digests, registry)
     return dataset
-
-
-def manifest_of(dataset: Reference, blobs: BlobStore) -> bytes:
-    """The manifest's exact bytes. Raises NotFound, IntegrityRefused, Unavailable."""
-    return blobs.get(dataset)
 
 
 def _sealable(job: SealJob) -> RowCounts:
