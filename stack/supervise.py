@@ -112,9 +112,15 @@ class Supervisor:
             time.sleep(0.1)
 
     def start_process(self, name: str) -> None:
-        """Start one process unless it runs."""
-        if self.states()[name].state not in (RUNNING, "STARTING"):
+        """Start one process unless it runs. Raises Unavailable (`PROCESS_NOT_STARTED`)."""
+        if self.states()[name].state in (RUNNING, "STARTING"):
+            return
+        try:
             self._call("startProcess", name, False)
+        except xmlrpc.client.Fault as error:
+            raise Unavailable(
+                "PROCESS_NOT_STARTED", f"{name} cannot be started: {error.faultString}", "run `assay doctor`"
+            ) from error
 
     def stop(self) -> None:
         """Stop every process, then the daemon, then whatever is left; returns when all are gone."""

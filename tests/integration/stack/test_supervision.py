@@ -1,0 +1,135 @@
+"""supervisord itself, with small processes in place of the stack's."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psutil
+import pytest
+
+from assay.contracts.errors import Conflict, Unavailable
+from assay.settings import Settings
+from stack.leftovers import leftovers
+from stack.processes import Process
+from stack.supervise import RUNNING, Supervisor
+
+SLEEPER = "import os, time; print(os.environ['ASSAY_HOME'], os.environ['SECRET'], flush=True); time.sleep(600)"
+STUBBORN = "from signal import *; import time; signal(SIGTERM, SIG_IGN); print('up', flush=True); time.sleep(600)"
+    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(600)"
+)
+PATIENCE = 30.0
+
+
+def table(code: str = SLEEPER, name: str = "one") -> list[Process]:
+    return [Process(name, (sys.executable, "-c", code), {"SECRET": "50 % of it"}, stop_seconds=1)]
+
+
+def until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < deadline, "this takes too long"
+        time.sleep(0.1)
+
+
+def begun(supervisor: Supervisor, code: str = SLEEPER) -> int:
+    """Start one process; returns its pid once it has written to its log."""
+    supervisor.start(table(code))
+    supervisor.start_process("one")
+    until(lambda: supervisor.states()["one"].state == RUNNING and supervisor.log("one").stat().st_size > 0)
+    return supervisor.states()["one"].pid
+
+
+def test_what_is_killed_is_started_again(supervisor: Supervisor) -> None:
+    pid = begun(supervisor)
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: supervisor.states()["one"].state == RUNNING and supervisor.states()["one"].pid != pid)
+    assert not psutil.pid_exists(pid)
+
+
+def test_a_process_gets_settings_and_its_own_variables(supervisor: Supervisor, settings: Settings) -> None:
+    begun(supervisor)
+    assert supervisor.log("one").read_text() == f"{settings.home.resolve()} 50 % of it\n"
+
+
+def test_stop_ends_even_what_does_not_listen(supervisor: Supervisor) -> None:
+    pid = begun(supervisor, STUBBORN)
+    supervisor.stop()
+    assert not psutil.pid_exists(pid)
+    assert not supervisor.running()
+    assert supervisor.states() == {}
+
+
+def test_starting_again_changes_nothing(supervisor: Supervisor) -> None:
+    pid = begun(supervisor)
+    supervisor.start(table())
+    supervisor.start_process("one")
+    assert supervisor.states()["one"].pid == pid
+
+
+def test_processes_of_a_killed_supervisor_are_found_and_ended(supervisor: Supervisor, settings: Settings) -> None:
+    pid = begun(supervisor)
+    daemon = psutil.Process(pid).parent()
+    assert daemon is not None
+    daemon.kill()
+    until(lambda: not supervisor.running())
+    assert psutil.pid_exists(pid)
+    assert supervisor.clear() == 1
+    assert leftovers(settings.home) == []
+
+
+def test_clearing_leaves_a_running_stack_alone(supervisor: Supervisor) -> None:
+    pid = begun(supervisor)
+    assert supervisor.clear() == 0
+    assert psutil.pid_exists(pid)
+
+
+def test_other_settings_are_refused_while_it_runs(supervisor: Supervisor, settings: Settings) -> None:
+    other = Supervisor(settings.model_copy(update={"log_level": "debug"}))
+    other.refuse_other_settings()
+    begun(supervisor)
+    supervisor.refuse_other_settings()
+    with pytest.raises(Conflict, match="SETTINGS_DIFFER") as refused:
+        other.refuse_other_settings()
+    assert "assay down" in refused.value.remedy
+
+
+def test_only_its_owner_reads_the_configuration_and_speaks_to_the_socket(supervisor: Supervisor) -> None:
+    begun(supervisor)
+    config = supervisor.log("one").parents[1] / "supervisor" / "supervisord.conf"
+    assert stat.S_IMODE(config.stat().st_mode) == 0o600
+    assert stat.S_IMODE(supervisor.socket.stat().st_mode) == 0o600
+
+
+def test_a_home_too_deep_for_a_socket_works(tmp_path: Path) -> None:
+    one = Supervisor(Settings(home=tmp_path / ("deep" * 20) / ("deeper" * 10)))
+    try:
+        assert begun(one) > 0
+    finally:
+        one.stop()
+
+
+def test_a_program_that_does_not_exist_is_told(supervisor: Supervisor) -> None:
+    supervisor.start([Process("one", ("/nonexistent/program",))])
+    with pytest.raises(Unavailable, match="one"):
+        supervisor.start_process("one")
+
+
+def test_two_commands_wait_for_each_other(supervisor: Supervisor) -> None:
+    order: list[str] = []
+
+    def hold(name: str) -> None:
+        with supervisor.alone():
+            order.append(name)
+            time.sleep(0.2)
+            order.append(name)
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(hold, ["first", "second"]))
+    assert order in (["first", "first", "second", "second"], ["second", "second", "first", "first"])
