@@ -39,6 +39,8 @@ class Reconciler:
                 await self.once()
             except AssayError as error:
                 logger.warning("%s", error)
+            except Exception:
+                logger.exception("a round failed; the next one is in %.0f s", interval)
             await asyncio.sleep(interval)
 
     async def once(self) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from activities.policy.activity import PolicyActivities
 from activities.registry.activity import RegistryActivities
 from activities.signing.activity import SigningActivities
-
 from assay.contracts.names import CONTROL_QUEUE
 from assay.settings import Settings
 from workers.run import WorkerKind, main

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from activities.data.activity import DataActivities
-
 from assay.contracts.names import DATA_QUEUE
 from assay.settings import Settings
 from workers.run import WorkerKind, main

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -38,6 +38,8 @@ class WorkerKind:
     activities: Sequence[Callable[..., Any]]
     workflows: Sequence[type] = field(default=())
     concurrency: int = 8
+    beside: Callable[[], Coroutine[Any, Any, None]] | None = None
+    """A loop that runs as long as the worker does; when it ends by an error, so does the process."""
 
 
 def build_id(settings: Settings) -> str:
@@ -118,9 +120,12 @@ async def serve(settings: Settings, kind: WorkerKind) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with make_worker(client, settings, kind):
+    async with make_worker(client, settings, kind), asyncio.TaskGroup() as tasks:
+        loop = tasks.create_task(kind.beside()) if kind.beside else None
         logging.getLogger("assay.worker").info("worker %s polls %s", kind.name, kind.queue)
         await stop.wait()
+        if loop is not None:
+            loop.cancel()
 
 
 def main(make_kind: Callable[[Settings], WorkerKind]) -> None:
@@ -129,4 +134,5 @@ def main(make_kind: Callable[[Settings], WorkerKind]) -> None:
     logging.basicConfig(
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True
     )
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     asyncio.run(serve(settings, make_kind(settings)))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from activities.evaluation.activity import EvaluationActivities
 from activities.serving.activity import ServingActivities
-
 from assay.contracts.names import SERVING_QUEUE
 from assay.settings import Settings
 from workers.run import WorkerKind, main
@@ -12,12 +11,14 @@ from workers.run import WorkerKind, main
 
 def kind(settings: Settings) -> WorkerKind:
     """What this worker serves."""
+    serving = ServingActivities(settings)
     return WorkerKind(
         name="serving",
         queue=SERVING_QUEUE,
         number=3,
-        activities=[*ServingActivities(settings).all(), *EvaluationActivities(settings).all()],
+        activities=[*serving.all(), *EvaluationActivities(settings).all()],
         concurrency=8,
+        beside=lambda: serving.reconciler().run(),
     )
 
 

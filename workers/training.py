@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from activities.training.activity import TrainingActivities
-
 from assay.contracts.names import TRAINING_QUEUE
 from assay.settings import Settings
 from workers.run import WorkerKind, main
