@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import URL
@@ -62,11 +62,12 @@ class Database:
 
     def add_once(self, session: Session, row: Base) -> bool:
         """Insert unless a row with the same primary or unique key is there; True when it was inserted."""
-        table = type(row).__table__
+        table = cast(Table, type(row).__table__)
         insert = postgresql_insert if self._engine.dialect.name == "postgresql" else sqlite_insert
         values = {c.key: getattr(row, c.key) for c in table.columns if getattr(row, c.key) is not None}
-        done = session.execute(insert(type(row)).values(**values).on_conflict_do_nothing())
-        return bool(done.rowcount)  # type: ignore[attr-defined]  # CursorResult, which execute() does not promise
+        # What was inserted is asked for, since drivers do not agree on counting it.
+        once = insert(table).values(**values).on_conflict_do_nothing().returning(*table.primary_key)
+        return session.execute(once).first() is not None
 
     def close(self) -> None:
         """Give the connections back."""

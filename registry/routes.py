@@ -67,8 +67,6 @@ class Routes:
             reason=reason,
             decision_id=decision_id,
         )
-        if (known := self.by_key(key)) is not None:
-            return known
         try:
             with self._database.writing() as session:
                 newest = session.scalars(_NEWEST).first()
@@ -78,7 +76,8 @@ class Routes:
                 known_uses = _uses(RouteTable.model_validate(newest.table)) if newest else frozenset()
                 entered = sorted(_uses(table) - known_uses)
                 record(self._database, session, (_edge(session, use, table.revision) for use in entered))
-        except IntegrityError as error:
+        except (IntegrityError, Conflict) as error:
+            # Asked last, not first: a retry may overtake itself.
             if (known := self.by_key(key)) is not None:
                 return known
             raise _moved(table.revision) from error

@@ -7,6 +7,7 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ from threading import Barrier
 
 import pytest
 from sqlalchemy import create_engine
+from sqlalchemy.exc import OperationalError
 
 from assay.contracts.base import BasePin, Rate, Reference
 from assay.contracts.data import Dataset, IntakeRequest, RowCounts, Source
@@ -29,7 +31,7 @@ from registry.schema import migrate
 
 def find_postgresql() -> Path | None:
     """Folder of the newest installed server's programs. Debian keeps them off PATH."""
-    found = [Path(program).parent for program in (shutil.which("initdb"),) if program]
+    found = [Path(program).resolve().parent for program in (shutil.which("initdb"),) if program]
     found += sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: int(p.parent.name), reverse=True)
     return next((folder for folder in found if (folder / "initdb").exists() and (folder / "postgres").exists()), None)
 
@@ -73,14 +75,26 @@ def postgresql() -> Iterator[Server]:
         os.chown(folder, nobody.pw_uid, nobody.pw_gid)
     folder.chmod(0o755)
     data = folder / "data"
-    initdb = [POSTGRESQL / "initdb", "-D", data, "-U", "assay", "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C"]
+    initdb = [
+        f"{POSTGRESQL}/initdb",
+        "-D",
+        str(data),
+        "-U",
+        "assay",
+        "-A",
+        "trust",
+        "-E",
+        "UTF8",
+        "--no-sync",
+        "--locale=C",
+    ]
     subprocess.run([*drop, *initdb], check=True, capture_output=True, cwd=folder)
     options = ["-c", "listen_addresses=", "-c", f"unix_socket_directories={folder}", "-c", "fsync=off"]
     with (folder / "log").open("wb") as log:
-        server = subprocess.Popen([*drop, POSTGRESQL / "postgres", "-D", data, *options], stderr=log, cwd=folder)
+        server = subprocess.Popen([*drop, f"{POSTGRESQL}/postgres", "-D", str(data), *options], stderr=log, cwd=folder)
     try:
-        _wait(folder, server)
         running = Server(folder)
+        _wait(running, server)
         running.run("CREATE DATABASE template_assay")
         migrate(running.url("template_assay"))
         yield running
@@ -90,17 +104,14 @@ def postgresql() -> Iterator[Server]:
         shutil.rmtree(folder)
 
 
-def _wait(folder: Path, server: subprocess.Popen[bytes]) -> None:
-    ready = [str(POSTGRESQL / "pg_isready"), "-q", "-h", str(folder), "-t", "30"] if POSTGRESQL else []
-    for _ in range(100):
-        assert server.poll() is None, (folder / "log").read_text()
-        if subprocess.run(ready, check=False).returncode == 0:
-            return
+def _wait(running: Server, process: subprocess.Popen[bytes]) -> None:
+    for _ in range(300):
         try:
-            server.wait(timeout=0.1)
-        except subprocess.TimeoutExpired:
-            continue
-    raise AssertionError((folder / "log").read_text())
+            return running.run("SELECT 1")
+        except OperationalError:
+            assert process.poll() is None, (running.folder / "log").read_text()
+            time.sleep(0.1)
+    raise AssertionError((running.folder / "log").read_text())
 
 
 @pytest.fixture(params=BACKENDS)
@@ -261,6 +272,7 @@ def examples() -> Examples:
 @pytest.fixture
 def all_at_once() -> Callable[[list[Callable[[], object]]], list[object]]:
     """Run functions in threads that start together; their results, or the exceptions they raised, in order."""
+
     def run(functions: list[Callable[[], object]]) -> list[object]:
         gate = Barrier(len(functions))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -26,8 +26,8 @@ def blobs(folder: Path) -> BlobStore:
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BlobStore]:
-    yield BlobStore.open(tmp_path_factory.mktemp("shared").as_uri())
+def shared(tmp_path_factory: pytest.TempPathFactory) -> BlobStore:
+    return BlobStore.open(tmp_path_factory.mktemp("shared").as_uri())
 
 
 def stored(folder: Path) -> list[Path]:

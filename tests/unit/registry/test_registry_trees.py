@@ -94,9 +94,7 @@ def test_a_path_that_leads_outside_is_refused(blobs: BlobStore, tmp_path: Path, 
 
 
 @given(parts=st.lists(st.sampled_from(["..", ".", "", "a", "b"]), min_size=1, max_size=6))
-def test_no_path_writes_outside(
-    blobs: BlobStore, tmp_path_factory: pytest.TempPathFactory, parts: list[str]
-) -> None:
+def test_no_path_writes_outside(blobs: BlobStore, tmp_path_factory: pytest.TempPathFactory, parts: list[str]) -> None:
     place = tmp_path_factory.mktemp("place")
     try:
         blobs.fetch_tree(listed(blobs, "/".join(parts)), place / "tree")
