@@ -55,7 +55,8 @@ def rollout_plan(size: Size) -> RolloutPlan:
 
 def lifecycle(data: Path, version: int, size: Size, *, narrow: bool = False) -> LifecycleRequest:
     """A lifecycle over the built example data; `narrow` leaves out the replay of ordinary chat."""
-    names = ("calls", "refusals", "planted") if narrow else ("calls", "refusals", "replay", "planted")
+    common = ("calls", "refusals", "planted", "regulated")
+    names = common if narrow else (*common, "replay")
     steps = size.narrow_steps if narrow else size.healthy_steps
     recipe = Recipe(
         mix=NARROW_MIX if narrow else HEALTHY_MIX,
