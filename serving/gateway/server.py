@@ -79,9 +79,9 @@ def serve(settings: Settings) -> None:
     configure_logs(settings.log_level)
     configure_traces(settings, "assay-gateway")
     config = configure(settings)
-    listeners = [_listen(settings.ports.gateway)]
+    listeners = [listen(settings.ports.gateway)]
     if config.peers:
-        listeners.append(_listen(0))
+        listeners.append(listen(0))
         announce(config.peers, listeners[1].getsockname()[1])
     server = uvicorn.Server(
         uvicorn.Config(
@@ -101,7 +101,8 @@ def serve(settings: Settings) -> None:
     server.run(sockets=listeners)
 
 
-def _listen(port: int) -> socket.socket:
+def listen(port: int) -> socket.socket:
+    """A loopback listener that several processes may share; 0 is any free port. Raises Unavailable (`PORT_TAKEN`)."""
     try:
         # SO_REUSEPORT: the kernel spreads connections over the processes.
         listener = socket.create_server(("127.0.0.1", port), reuse_port=True, backlog=2048)
