@@ -1,12 +1,19 @@
-"""The metrics file: one JSON line a step, appended; a resumed run writes its steps again and the last line counts."""
+"""The metrics file: one JSON line a step, appended. The held-out loss comes later: the line is then written again."""
 
 from __future__ import annotations
 
+import contextlib
+import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from pydantic import ValidationError
 
 from assay.contracts.base import Message
+
+_TAIL: Final = 4096
+"""Bytes that hold at least one whole line."""
 
 
 class StepMetrics(Message):
@@ -30,15 +37,31 @@ def append(path: Path, metrics: StepMetrics) -> None:
 
 def read(path: Path) -> list[StepMetrics]:
     """All steps in order, the last writing of each; lines torn by a kill are left out."""
-    steps: dict[int, StepMetrics] = {}
-    if path.exists():
-        for line in path.read_bytes().splitlines():
-            try:
-                found = StepMetrics.model_validate_json(line)
-            except ValidationError:
-                continue
-            steps[found.step] = found
+    steps = {found.step: found for found in _parse(path.read_bytes())} if path.exists() else {}
     return [steps[step] for step in sorted(steps)]
+
+
+def last(path: Path) -> StepMetrics | None:
+    """The newest line, without reading those before it."""
+    if not path.exists():
+        return None
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - _TAIL))
+        return next(reversed(list(_parse(file.read()))), None)
+
+
+def forget_after(path: Path, step: int) -> None:
+    """Drop the steps that a resumed run will do again."""
+    kept = "".join(line.model_dump_json() + "\n" for line in read(path) if line.step <= step)
+    part = path.with_suffix(".part")
+    part.write_text(kept, encoding="utf-8")
+    os.replace(part, path)
+
+
+def _parse(data: bytes) -> Iterator[StepMetrics]:
+    for line in data.splitlines():
+        with contextlib.suppress(ValidationError):
+            yield StepMetrics.model_validate_json(line)
 
 
 def tokens_per_second(steps: list[StepMetrics]) -> float:

@@ -27,7 +27,7 @@ ENVIRONMENT = {
     "TOKENIZERS_PARALLELISM": "false",
     "HF_HUB_OFFLINE": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
-    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "TQDM_DISABLE": "1",
     "PYTHONUNBUFFERED": "1",
 }
 
@@ -83,8 +83,7 @@ def last_words(log: Path, lines: int = 3) -> str:
 
 def progress(folder: RunFolder, max_steps: int, resumed_from: int) -> TrainingProgress:
     """Where the run stands, from the files it writes. `checkpoint` is left to whoever stores it."""
-    steps = metrics.read(folder.metrics)
-    last = steps[-1] if steps else None
+    last = metrics.last(folder.metrics)
     return TrainingProgress(
         step=last.step if last else resumed_from,
         max_steps=max_steps,

@@ -35,6 +35,15 @@ class Example:
     answer: int
 
 
+@dataclass(frozen=True)
+class Batches:
+    """What a run trains on: `plan[step]` are indices into `training`; `held_out` only measures."""
+
+    training: Sequence[Example]
+    held_out: Sequence[Example]
+    plan: Sequence[Sequence[int]]
+
+
 def read_rows(source: RowSource) -> Iterator[dict[str, Any]]:
     """Rows of a source in shard order: `row_id`, `kind`, `messages`, `tools` (both parsed).
 

@@ -110,7 +110,10 @@ def watch(
 
 def _store(folder: RunFolder, blobs: BlobStore) -> tuple[int, Digest] | None:
     newest = checkpoints.newest(folder.checkpoints)
-    return (newest.step, blobs.put_tree(newest.path).sha256) if newest else None
+    try:
+        return (newest.step, blobs.put_tree(newest.path).sha256) if newest else None
+    except FileNotFoundError:
+        return None  # the trainer made two newer ones meanwhile and swept this one: the next look stores the newest
 
 
 def collect(job: TrainJob, folder: RunFolder, blobs: BlobStore, resumed_from: int, attempts: int) -> TrainingResult:

@@ -17,7 +17,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from activities.training import checkpoints
+from activities.training import checkpoints, metrics
 from activities.training.job import Failure, Loaded, RunFile, RunFolder
 from assay.contracts.errors import AssayError, IntegrityRefused
 from serving.template import template_digest
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from torch import dtype
     from transformers import PreTrainedTokenizerBase
 
-    from activities.training.rows import Example
+    from activities.training.rows import Batches
 
 FAILED: Final = 3
 STOPPED: Final = 75
@@ -53,43 +53,38 @@ def train(folder: RunFolder) -> int:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    from activities.training import rows
     from activities.training.objective import ROWWISE
     from activities.training.trainer import MixTrainer
     from activities.training.watch import Watch
 
     run = folder.read_run()
     check_template(run)
-    recipe = run.recipe
     torch.set_num_threads(run.threads)
     tokenizer = AutoTokenizer.from_pretrained(run.base_dir, local_files_only=True)
-    examples, too_long = load_examples(run, tokenizer)
-    kinds = [s.kind for s in recipe.mix if s.rows_per_batch and s.objective == "cross-entropy"]
-    training, held_out = rows.hold_out(examples, kinds, run.held_out_per_kind)
-    ratios = [source.ratio for source in run.rows]
-    plan = rows.plan_batches(training, recipe.mix, ratios, recipe.max_steps, recipe.data_seed)
+    batches, too_long = load_batches(run, tokenizer)
     model = AutoModelForCausalLM.from_pretrained(
         run.base_dir, dtype=base_dtype(), attn_implementation=ROWWISE, local_files_only=True
     )
-
     watch = Watch(folder.metrics)
-    trainer = MixTrainer(model, tokenizer, recipe, training, held_out, plan, folder.checkpoints, watch)
+    trainer = MixTrainer(model, tokenizer, run.recipe, batches, folder.checkpoints, watch)
     watch.stop_on_sigterm()
     folder.write_loaded(
         Loaded(
-            rows=dict(Counter(example.kind for example in training)),
+            rows=dict(Counter(example.kind for example in batches.training)),
             rows_too_long=too_long,
-            rows_held_out=len(held_out),
+            rows_held_out=len(batches.held_out),
             device=str(trainer.args.device),
             dtype=str(model.dtype).removeprefix("torch."),
             threads=run.threads,
         )
     )
     found = checkpoints.newest(folder.checkpoints)
-    if found and found.step >= recipe.max_steps:
-        return 0
-    trainer.train(resume_from_checkpoint=str(found.path) if found else None)
-    return 0 if trainer.state.global_step >= recipe.max_steps else STOPPED
+    reached = found.step if found else 0
+    metrics.forget_after(folder.metrics, reached)
+    if reached < run.recipe.max_steps:
+        trainer.train(resume_from_checkpoint=str(found.path) if found else None)
+        reached = trainer.state.global_step
+    return 0 if reached >= run.recipe.max_steps else STOPPED
 
 
 def check_template(run: RunFile) -> None:
@@ -102,30 +97,38 @@ def check_template(run: RunFile) -> None:
         )
 
 
-def load_examples(run: RunFile, tokenizer: PreTrainedTokenizerBase) -> tuple[list[Example], int]:
-    """Every row of the kinds in the mix that fits into `max_tokens`, and how many did not.
+def load_batches(run: RunFile, tokenizer: PreTrainedTokenizerBase) -> tuple[Batches, int]:
+    """Batches of the rows that are of a kind in the mix and fit into `max_tokens`, and how many did not fit.
 
-    Raises InputRefused.
+    Raises InputRefused, TrainingFailed.
     """
     from activities.training import rows
 
-    kinds = {share.kind for share in run.recipe.mix if share.rows_per_batch}
+    recipe = run.recipe
+    wanted = [share for share in recipe.mix if share.rows_per_batch]
+    kinds = {share.kind for share in wanted}
     found = [
         rows.tokenise(tokenizer, row, number)
         for number, source in enumerate(run.rows)
         for row in rows.read_rows(source)
         if row["kind"] in kinds
     ]
-    short = [example for example in found if len(example.tokens) <= run.recipe.max_tokens]
-    return short, len(found) - len(short)
+    short = [example for example in found if len(example.tokens) <= recipe.max_tokens]
+    answered = [share.kind for share in wanted if share.objective == "cross-entropy"]
+    training, held_out = rows.hold_out(short, answered, run.held_out_per_kind)
+    ratios = [source.ratio for source in run.rows]
+    plan = rows.plan_batches(training, recipe.mix, ratios, recipe.max_steps, recipe.data_seed)
+    return rows.Batches(training, held_out, plan), len(found) - len(short)
 
 
 def base_dtype() -> dtype:
     """bfloat16 where the device multiplies it, else float32: emulated bfloat16 is several times slower on a CPU."""
     import torch
 
+    if torch.cuda.is_available():
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
     capable = torch.cpu.get_capabilities()
-    fast = torch.cuda.is_available() or capable.get("avx512_bf16") or capable.get("amx_bf16")
+    fast = capable.get("avx512_bf16") or capable.get("amx_bf16")
     return torch.bfloat16 if fast else torch.float32
 
 

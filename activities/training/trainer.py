@@ -20,12 +20,12 @@ from trl.trainer.sft_trainer import SFTTrainer
 
 from activities.training import checkpoints
 from activities.training.objective import Line, cross_entropy, kl_to_base
-from activities.training.rows import Example
+from activities.training.rows import Batches, Example
 from activities.training.watch import Watch
 from assay.contracts.training import Recipe
 
 
-def arguments(recipe: Recipe, output: Path) -> SFTConfig:
+def arguments(recipe: Recipe, output: Path, *, evaluate: bool) -> SFTConfig:
     """The recipe in the library's words."""
     return SFTConfig(
         output_dir=str(output),
@@ -40,7 +40,7 @@ def arguments(recipe: Recipe, output: Path) -> SFTConfig:
         logging_nan_inf_filter=False,  # a NaN must be seen, not averaged away
         save_strategy="steps",
         save_steps=recipe.checkpoint_every,
-        eval_strategy="steps",
+        eval_strategy="steps" if evaluate else "no",
         eval_steps=recipe.checkpoint_every,
         prediction_loss_only=True,
         gradient_checkpointing=False,
@@ -61,26 +61,24 @@ class MixTrainer(SFTTrainer):
         model: PreTrainedModel,
         tokenizer: PreTrainedTokenizerBase,
         recipe: Recipe,
-        training: Sequence[Example],
-        held_out: Sequence[Example],
-        plan: Sequence[Sequence[int]],
+        batches: Batches,
         folder: Path,
         watch: Watch,
     ) -> None:
         self._shares = {share.kind: share for share in recipe.mix}
-        self._held_out, self._plan, self._folder = held_out, plan, folder
+        self._batches, self._folder = batches, folder
         self._keep = max(2, recipe.candidates)
         self._staging: Path | None = None
         self._watch = watch
         lora = recipe.lora
         super().__init__(
             model=model,
-            args=arguments(recipe, folder),
+            args=arguments(recipe, folder, evaluate=bool(batches.held_out)),
             processing_class=tokenizer,
             # The library wants a Dataset; indices into our examples keep Arrow away from ragged token lists.
-            train_dataset=datasets.Dataset.from_dict({"index": list(range(len(training)))}),
-            eval_dataset=datasets.Dataset.from_dict({"index": list(range(len(held_out)))}) if held_out else None,
-            data_collator=lambda rows: self._collate([training[row["index"]] for row in rows]),
+            train_dataset=datasets.Dataset.from_dict({"index": list(range(len(batches.training)))}),
+            eval_dataset=datasets.Dataset.from_dict({"index": list(range(len(batches.held_out)))}),
+            data_collator=lambda rows: self._collate([batches.training[row["index"]] for row in rows]),
             peft_config=LoraConfig(
                 r=lora.rank,
                 lora_alpha=lora.alpha,
@@ -93,14 +91,14 @@ class MixTrainer(SFTTrainer):
 
     def get_train_dataloader(self) -> DataLoader[Any]:
         """One pass over the plan is the whole run: a resume skips the batches before its step."""
-        batches = [list(batch) for batch in self._plan]
+        batches = [list(batch) for batch in self._batches.plan]
         assert isinstance(self.train_dataset, datasets.Dataset)
         loader: DataLoader[Any] = DataLoader(self.train_dataset, batch_sampler=batches, collate_fn=self.data_collator)
         return self.accelerator.prepare(loader)  # type: ignore[no-any-return]
 
     def get_eval_dataloader(self, eval_dataset: object = None) -> DataLoader[Any]:
         """All held-out rows as one batch."""
-        return DataLoader([self._collate(self._held_out)], batch_size=None)  # type: ignore[arg-type]
+        return DataLoader([self._collate(self._batches.held_out)], batch_size=None)  # type: ignore[arg-type]
 
     def compute_loss(
         self, model: nn.Module, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: object = None

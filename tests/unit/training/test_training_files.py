@@ -30,11 +30,29 @@ def line(step: int, loss: float = 1.0, tokens: int = 100, pace: float = 50.0) ->
     )
 
 
-def test_a_step_written_again_after_a_resume_counts_once(tmp_path: Path) -> None:
+def test_a_step_written_again_with_its_held_out_loss_counts_once(tmp_path: Path) -> None:
     path = tmp_path / "metrics.jsonl"
-    for written in (line(1), line(2, loss=2), line(3), line(2, loss=7)):
+    for written in (line(1), line(2), line(2).model_copy(update={"heldout_loss": 0.5})):
         metrics.append(path, written)
-    assert [(m.step, m.loss) for m in metrics.read(path)] == [(1, 1), (2, 7), (3, 1)]
+    assert [(m.step, m.heldout_loss) for m in metrics.read(path)] == [(1, None), (2, 0.5)]
+
+
+def test_a_resume_forgets_the_steps_it_does_again(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    for step in (1, 2, 3, 4):
+        metrics.append(path, line(step))
+    metrics.forget_after(path, 2)
+    assert [m.step for m in metrics.read(path)] == [1, 2]
+
+
+def test_the_newest_line_is_found_at_the_end_of_a_long_file(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    for step in range(1, 200):
+        metrics.append(path, line(step))
+    path.write_bytes(path.read_bytes() + b'{"step": 200')
+    newest = metrics.last(path)
+    assert newest is not None
+    assert newest.step == 199
 
 
 def test_a_line_torn_by_a_kill_is_left_out(tmp_path: Path) -> None:
@@ -46,6 +64,7 @@ def test_a_line_torn_by_a_kill_is_left_out(tmp_path: Path) -> None:
 
 def test_no_metrics_yet_is_no_step(tmp_path: Path) -> None:
     assert metrics.read(tmp_path / "metrics.jsonl") == []
+    assert metrics.last(tmp_path / "metrics.jsonl") is None
     assert metrics.tokens_per_second([]) == 0
 
 
