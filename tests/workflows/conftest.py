@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -222,3 +223,13 @@ async def client(server: WorkflowEnvironment, house: House) -> AsyncIterator[Ass
             await running.enter_async_context(make_worker(connected, settings, kind, grace=timedelta(0)))
         await make_current(connected, settings)
         yield AssayClient(connected)
+        if folder := os.environ.get("ASSAY_RECORD_HISTORIES"):
+            await record(connected, Path(folder))
+
+
+async def record(client: Client, folder: Path) -> None:
+    """Keep the histories of this test's closed workflows, for `tests/replay`: once per released version."""
+    async for found in client.list_workflows("ExecutionStatus != 'Running'"):
+        history = await client.get_workflow_handle(found.id, run_id=found.run_id).fetch_history()
+        name = f"{found.workflow_type}.{found.id.replace('/', '-')}.json".lower()
+        (folder / name).write_text(history.to_json(), "utf-8")

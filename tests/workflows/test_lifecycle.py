@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from temporalio.client import WorkflowFailureError
 from temporalio.exceptions import ApplicationError, CancelledError
+from temporalio.service import RPCError
 
 from assay.client import AssayClient
 from assay.contracts import names
@@ -59,14 +60,13 @@ def wanted(**changes: Any) -> LifecycleRequest:
 
 
 async def until(ready: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         while True:
             try:
                 if await ready():
                     return
-            except Exception as error:  # the child may not have begun
-                if "not found" not in str(error) and "workflow task" not in str(error).lower():
-                    raise
+            except (NotFound, RPCError):
+                pass  # the child has not begun
             await asyncio.sleep(0.05)
 
 
