@@ -15,10 +15,11 @@ from typing import Final
 
 from activities.policy.bundle import POLICIES
 from activities.policy.opa import find_opa
+from assay.contracts.policy import Gate
 
 PAGE: Final = POLICIES.parent / "docs" / "policies.md"
 MARK: Final = "<!-- below this line: python -m activities.policy.catalogue -->"
-GATES: Final = ("intake", "training", "review", "release", "routes")
+GATES: Final[tuple[Gate, ...]] = ("intake", "training", "review", "release", "routes")
 KINDS: Final = {
     "deny": "refuses",
     "warn": "warns",

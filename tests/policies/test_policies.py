@@ -50,8 +50,9 @@ def test_strict() -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_own_tests_pass_and_reach_every_line() -> None:
-    done = opa("test", "-b", str(POLICIES), "--coverage", "--threshold", "100", "--fail-on-empty")
+@pytest.mark.parametrize("load", [["-b"], []], ids=["as a bundle", "as files"])
+def test_own_tests_pass_and_reach_every_line(load: list[str]) -> None:
+    done = opa("test", *load, str(POLICIES), "--coverage", "--threshold", "100", "--fail-on-empty")
     assert done.returncode == 0, done.stdout + done.stderr
 
 

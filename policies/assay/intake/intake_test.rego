@@ -64,6 +64,12 @@ fails(decision) if {
 	decided_row.action == "refuse"
 }
 
+test_answers_whatever_stands_in_place_of_a_fact if {
+	every document in t.odd(facts) {
+		is_boolean(decided(document).allow)
+	}
+}
+
 test_refuses_nothing_at_all if {
 	"INTAKE_FACTS_MISSING" in t.codes(decided({}).violations)
 	not decided("what").allow

@@ -50,6 +50,7 @@ row_stated(row) if {
 		finding.category in {"pii", "secret", "toxicity"}
 		lib.is_text(finding.kind)
 		is_number(finding.count)
+		finding.count > 0
 	}
 }
 

@@ -17,6 +17,7 @@ test_refuses_row_with_its_own_narrower_terms if {
 
 test_refuses_row_that_was_not_screened if {
 	row_refused("findings", null) == {"ROW_FACTS_MISSING"}
+	row_refused("findings", [{"category": "pii", "kind": "SHOE_SIZE", "count": 0}]) == {"ROW_FACTS_MISSING", "ROW_PII_REFUSED"}
 	row_refused("findings", [{"category": "mood", "kind": "gloomy", "count": 1}]) == {"ROW_FACTS_MISSING"}
 }
 

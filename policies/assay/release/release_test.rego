@@ -25,6 +25,13 @@ test_refuses_whatever_is_missing_of_the_approval if {
 	}
 }
 
+test_answers_whatever_stands_in_place_of_an_approval if {
+	asked := {"approvals": facts.approvals, "rules": facts.rules, "overrides": [reviewed.override]}
+	every document in t.odd(asked) {
+		is_boolean(decided(object.union(facts, document)).allow)
+	}
+}
+
 test_refuses_nothing_at_all if {
 	not decided({}).allow
 	not decided("what").allow

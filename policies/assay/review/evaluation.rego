@@ -36,7 +36,10 @@ rate(arm, name) := measured if {
 	lib.is_share(measured.high)
 	measured.low <= measured.value
 	measured.value <= measured.high
+	is_number(measured.count)
+	is_number(measured.total)
 	measured.total > 0
+	abs(measured.value - (measured.count / measured.total)) < 0.000001
 }
 
 # A rate in words, for messages; total.

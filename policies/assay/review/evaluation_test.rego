@@ -47,6 +47,13 @@ test_refuses_interval_that_does_not_hold_its_value if {
 	"CALL_VALID_NOT_BETTER" in t.codes(decided(candidate(odd)).violations)
 }
 
+test_refuses_rate_that_is_not_its_count if {
+	better := object.union(healthy, {"call_valid": object.union(healthy.call_valid, {"count": 3})})
+	"CALL_VALID_NOT_BETTER" in t.codes(decided(candidate(better)).violations)
+	text := object.union(healthy, {"chat_contains": object.union(healthy.chat_contains, {"total": "many"})})
+	"CHAT_FORGOTTEN" in t.codes(decided(candidate(text)).violations)
+}
+
 in_production(rates) := t.changed(facts, ["evaluation", "production"], rates)
 
 test_allows_what_holds_against_production if decided(in_production(healthy)).allow

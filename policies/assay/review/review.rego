@@ -26,6 +26,7 @@ stated if {
 	lib.is_text(input.tenant)
 	lib.is_text(input.model)
 	is_number(input.version)
+	input.version >= 1
 	lib.is_digest(input.adapter)
 	lib.is_text(input.requested_by)
 	lib.is_text(input.purpose)

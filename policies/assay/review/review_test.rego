@@ -14,17 +14,21 @@ unguarded(path) if path in {["base", "repository"], ["base", "revision"]}
 
 unguarded(["run", "adapters", 1])
 
-# The base is compared in these two rates only, and counts are only said.
+# The base is compared in the other rates only.
 unguarded(path) if {
 	array.slice(path, 0, 2) == ["evaluation", "base"]
 	path[2] in {"call_full_match", "chat_spurious_call"}
 }
 
-unguarded(path) if path[count(path) - 1] == "count"
-
 test_refuses_whatever_is_missing if {
 	every path in {path | some path in t.paths(facts); not unguarded(path)} {
 		not decided(t.without(facts, path)).allow
+	}
+}
+
+test_answers_whatever_stands_in_place_of_a_fact if {
+	every document in t.odd(facts) {
+		is_boolean(decided(document).allow)
 	}
 }
 

@@ -38,6 +38,13 @@ test_refuses_whatever_is_missing if {
 	}
 }
 
+test_answers_whatever_stands_in_place_of_a_fact if {
+	every document in t.odd(facts) {
+		decision := routes.decision with input as document
+		is_boolean(decision.allow)
+	}
+}
+
 test_refuses_nothing_at_all if {
 	"ROUTE_FACTS_MISSING" in t.codes(routes.decision.violations) with input as {}
 	not routes.decision.allow with input as "what"

@@ -201,6 +201,7 @@ deny contains lib.violation(rego.metadata.rule(), msg) if {
 
 rank_within if {
 	is_number(input.recipe.lora.rank)
+	input.recipe.lora.rank >= 1
 	is_number(data.tunables.training.max_rank)
 	input.recipe.lora.rank <= data.tunables.training.max_rank
 }

@@ -40,6 +40,13 @@ test_refuses_whatever_is_missing if {
 	}
 }
 
+test_answers_whatever_stands_in_place_of_a_fact if {
+	every document in t.odd(facts) {
+		decision := training.decision with input as document
+		is_boolean(decision.allow)
+	}
+}
+
 test_refuses_nothing_at_all if {
 	"TRAINING_FACTS_MISSING" in t.codes(training.decision.violations) with input as {}
 	not training.decision.allow with input as "what"
@@ -92,4 +99,7 @@ test_allowance_of_a_tenant_goes_before_the_default if {
 	training.decision.allow with input as facts with data.tunables.training.budget as tenants
 }
 
-test_refuses_high_rank if refused(["recipe", "lora", "rank"], 128) == {"RANK_EXCEEDED"}
+test_refuses_high_rank_and_no_rank if {
+	refused(["recipe", "lora", "rank"], 128) == {"RANK_EXCEEDED"}
+	refused(["recipe", "lora", "rank"], 0) == {"RANK_EXCEEDED"}
+}
