@@ -52,7 +52,7 @@ def test_strict() -> None:
 
 @pytest.mark.parametrize("load", [["-b"], []], ids=["as a bundle", "as files"])
 def test_own_tests_pass_and_reach_every_line(load: list[str]) -> None:
-    done = opa("test", *load, str(POLICIES), "--coverage", "--threshold", "100", "--fail-on-empty")
+    done = opa("test", *load, str(POLICIES), "--coverage", "--threshold", "100", "--fail-on-empty", "--timeout=90s")
     assert done.returncode == 0, done.stdout + done.stderr
 
 
