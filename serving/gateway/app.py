@@ -22,7 +22,6 @@ from serving.gateway.metrics import Metrics
 from serving.gateway.observations import Observations
 from serving.gateway.openapi import DESCRIPTION
 from serving.gateway.peers import Peers
-from serving.gateway.pool import Pool
 from serving.gateway.shadow import Shadows
 from serving.gateway.snapshot import NO_ADAPTER, stamp
 from serving.gateway.source import Routes, RouteSource
@@ -117,13 +116,12 @@ class Gateway:
         """Open the session, take the last good table, then keep up with the control plane and the engines."""
         config = self._config
         self._session = open_session()
-        pool = Pool(config.engines, self._session)
         observations = Observations()
-        self.engine = EngineClient(pool, self._session, config.engine_key.get_secret_value())
+        self.engine = EngineClient(config.engines, self._session, config.engine_key.get_secret_value())
         self._shadows = Shadows(self.engine, observations, self._metrics)
         admin_key = config.admin_key.get_secret_value()
         peers = Peers(config.peers, self._session, admin_key)
-        admin = Admin(self.routes, pool, peers, observations, self._metrics, admin_key)
+        admin = Admin(self.routes, self.engine.pool, peers, observations, self._metrics, admin_key)
         admission = Admission(config.max_in_flight, config.max_in_flight_per_tenant)
         chat = Chat(self.routes, self.engine, admission, self._shadows, observations, self._metrics, config.max_body)
         self._handlers = {
@@ -137,7 +135,7 @@ class Gateway:
         }
         self.routes.restore()
         await self._catch_up()
-        self._tasks = [asyncio.create_task(self.routes.poll()), asyncio.create_task(pool.poll())]
+        self._tasks = [asyncio.create_task(self.routes.poll()), asyncio.create_task(self.engine.pool.poll())]
 
     async def _catch_up(self) -> None:
         """A new process does not begin with an older table than the control plane has, when that can be asked."""

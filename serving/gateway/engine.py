@@ -35,9 +35,10 @@ def open_session() -> aiohttp.ClientSession:
 class EngineClient:
     """Chat completions at the engines of a pool."""
 
-    def __init__(self, pool: Pool, session: aiohttp.ClientSession, key: str) -> None:
-        self.pool, self._session = pool, session
-        self._headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {key}"} if key else {})
+    def __init__(self, urls: tuple[str, ...], session: aiohttp.ClientSession, key: str) -> None:
+        data_key = {"authorization": f"Bearer {key}"} if key else {}
+        self.pool, self._session = Pool(urls, session, data_key), session
+        self._headers = {"content-type": "application/json"} | data_key
 
     @asynccontextmanager
     async def post(self, target: Target, payload: bytes) -> AsyncIterator[aiohttp.ClientResponse]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import aiohttp
 
@@ -41,9 +41,10 @@ class Upstream:
 class Pool:
     """All engines, looked at every two seconds. What was seen only orders the candidates: it may be out of date."""
 
-    def __init__(self, urls: tuple[str, ...], session: aiohttp.ClientSession) -> None:
+    def __init__(self, urls: tuple[str, ...], session: aiohttp.ClientSession, headers: Mapping[str, str]) -> None:
+        """`headers` carry the engines' data key: all but health and metrics is closed without it."""
         self.upstreams = tuple(Upstream(url.rstrip("/")) for url in urls)
-        self._session = session
+        self._session, self._headers = session, headers
 
     def candidates(self, target: Target) -> list[Upstream]:
         """Engines to try, best first; never one that is known to serve another base revision."""
@@ -61,10 +62,8 @@ class Pool:
 
     async def _look(self, up: Upstream) -> None:
         try:
-            async with self._session.get(f"{up.url}/model_info", timeout=_POLL_TIMEOUT) as response:
-                revision = (await response.json())["weight_version"]
-            async with self._session.get(f"{up.url}/v1/models", timeout=_POLL_TIMEOUT) as response:
-                cards = (await response.json())["data"]
+            revision = (await self._get(f"{up.url}/model_info"))["weight_version"]
+            cards = (await self._get(f"{up.url}/v1/models"))["data"]
         except (aiohttp.ClientError, TimeoutError, LookupError, TypeError, ValueError) as error:
             if up.reachable:
                 logger.warning("engine %s does not answer: %s", up.url, type(error).__name__)
@@ -72,3 +71,9 @@ class Pool:
             return
         up.revision, up.adapters = revision, frozenset(card["id"] for card in cards if card.get("parent"))
         up.reachable = True
+
+    async def _get(self, url: str) -> dict[str, Any]:
+        async with self._session.get(
+            url, timeout=_POLL_TIMEOUT, headers=self._headers, raise_for_status=True
+        ) as response:
+            return dict(await response.json())

@@ -138,3 +138,4 @@ def _supervise(settings: Settings) -> None:
             child.terminate()
         for child in children:
             child.join(GRACE_SECONDS + 5)
+            withdraw(folder, child.pid or 0)

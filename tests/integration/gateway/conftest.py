@@ -50,7 +50,7 @@ class StubEngine:
         self.bodies.append(body)
         self.arrivals.append((asyncio.get_running_loop().time(), body["model"]))
         if request.headers.get("authorization") != f"Bearer {ENGINE_KEY}":
-            return web.json_response({"error": "Unauthorized"}, status=401)
+            return self._guarded(request, {})
         if script := self.scripts.get(body["model"]):
             return await script(request)
         try:
@@ -80,10 +80,15 @@ class StubEngine:
 
     async def models(self, request: web.Request) -> web.Response:
         cards = [{"id": "base", "parent": None}, *({"id": name, "parent": "base"} for name in self.adapters)]
-        return web.json_response({"data": cards})
+        return self._guarded(request, {"data": cards})
 
     async def info(self, request: web.Request) -> web.Response:
-        return web.json_response({"weight_version": self.weight_version})
+        return self._guarded(request, {"weight_version": self.weight_version})
+
+    def _guarded(self, request: web.Request, answer: Mapping[str, Any]) -> web.Response:
+        if request.headers.get("authorization") != f"Bearer {ENGINE_KEY}":
+            return web.json_response({"error": "Unauthorized"}, status=401)
+        return web.json_response(answer)
 
 
 def completion(body: Mapping[str, Any], message: Mapping[str, Any], **more: Any) -> dict[str, Any]:

@@ -207,3 +207,22 @@ async def test_an_engine_that_is_down_is_passed_over(
         assert other.bodies
         await other.stop()
         assert {answer.status for answer in await asyncio.gather(*(running.chat() for _ in range(20)))} == {200}
+
+
+async def test_engines_are_known_by_what_they_serve_and_hold(
+    serve: Any, source: Any, engine: Any, running_engine: Any, tmp_path: Path, eventually: Any
+) -> None:
+    """One holds the adapter, one does not, one serves another base: only the first is asked."""
+    async with running_engine() as empty, running_engine() as foreign:
+        engine.adapters, foreign.adapters, foreign.weight_version = {"acme.helpdesk.a"}, {"acme.helpdesk.a"}, "rev-2"
+        async with serve(source, (empty.url, foreign.url, engine.url), tmp_path / "routes.json") as running:
+
+            async def all_looked_at() -> bool:
+                return all(up.revision for up in running.app.engine.pool.upstreams)
+
+            await eventually(all_looked_at)
+            for _ in range(6):
+                assert (await running.chat()).status == 200
+            assert (len(engine.bodies), empty.bodies, foreign.bodies) == (6, [], [])
+            health = (await running.get("/healthz")).json
+            assert health["engines"] == {"reachable": 3, "all": 3}

@@ -1,0 +1,97 @@
+"""`python -m serving.gateway`, two processes on one port, in front of a real registry."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from assay.contracts.rollout import RouteTable
+from assay.settings import Ports, Settings
+from registry import Registry
+
+ADMIN = {"authorization": "Bearer admin-secret"}
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return int(found.getsockname()[1])
+
+
+@pytest.mark.timeout(120)
+async def test_two_processes_are_one_gateway(engine: Any, make_route: Any, tmp_path: Path, eventually: Any) -> None:
+    settings = Settings(home=tmp_path, ports=Ports(gateway=free_port()))
+    registry = Registry.open(settings)
+    key = registry.keys.create("acme")
+    publish(registry, RouteTable(revision=1, routes=(make_route(),)))
+    (tmp_path / "keys").mkdir(exist_ok=True)
+    (tmp_path / "keys" / "engine.key").write_text("engine-secret\n")
+    environment = os.environ | {
+        "ASSAY_HOME": str(tmp_path),
+        "ASSAY_PORTS__GATEWAY": str(settings.ports.gateway),
+        "ASSAY_ENGINE__URLS": json.dumps([engine.url]),
+        "ASSAY_GATEWAY_PROCESSES": "2",
+        "ASSAY_ADMIN_KEY": "admin-secret",
+    }
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "serving.gateway", env=environment)
+    url, peers = settings.gateways[0], tmp_path / "gateway" / str(settings.ports.gateway) / "peers"
+    try:
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)) as session:
+
+            async def both_answer() -> bool:
+                try:
+                    async with session.get(f"{url}/healthz") as health:
+                        return health.status == 200 and len(list(peers.iterdir())) == 2
+                except (aiohttp.ClientError, FileNotFoundError):
+                    return False
+
+            await eventually(both_answer, 90)
+            await flip_and_count(session, url, key, registry, make_route)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert await asyncio.wait_for(process.wait(), 40) == 0
+        registry.close()
+    assert not list(peers.iterdir())
+
+
+async def flip_and_count(
+    session: aiohttp.ClientSession, url: str, key: str, registry: Registry, make_route: Any
+) -> None:
+    """Every connection is new, so the kernel spreads them over both processes; neither may lag behind the flip."""
+    for revision, letter in ((2, "e"), (3, "f")):
+        publish(registry, RouteTable(revision=revision, routes=(make_route(stable=letter),)))
+        async with session.post(f"{url}/admin/refresh", headers=ADMIN) as refreshed:
+            assert await refreshed.json() == {"revision": revision}
+        answered = [await adapter_of(session, url, key) for _ in range(12)]
+        assert set(answered) == {"sha256:" + letter * 64}
+    query = {"tenant": "acme", "model": "helpdesk", "since_revision": "2"}
+    for _ in range(4):
+        async with session.get(f"{url}/admin/observations", params=query, headers=ADMIN) as seen:
+            assert (await seen.json())["arms"][0]["requests"] == 24
+    async with session.get(f"{url}/metrics") as metrics:
+        text = await metrics.text()
+    assert (
+        sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith("assay_gateway_answers_total"))
+        == 24
+    )
+
+
+async def adapter_of(session: aiohttp.ClientSession, url: str, key: str) -> str:
+    body = {"model": "helpdesk", "messages": [{"role": "user", "content": "hi"}]}
+    async with session.post(
+        f"{url}/v1/chat/completions", json=body, headers={"authorization": f"Bearer {key}"}
+    ) as response:
+        assert response.status == 200, await response.text()
+        return response.headers["x-assay-adapter"]
+
+
+def publish(registry: Registry, table: RouteTable) -> None:
+    registry.routes.publish(table, key=f"k{table.revision}", actor="test", reason="test", decision_id="d")
