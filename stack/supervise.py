@@ -122,6 +122,10 @@ class Supervisor:
                 "PROCESS_NOT_STARTED", f"{name} cannot be started: {error.faultString}", "run `assay doctor`"
             ) from error
 
+    def stop_process(self, name: str) -> None:
+        """Stop one process and leave it stopped; returns when it is gone."""
+        self._call("stopProcess", name, True)
+
     def stop(self) -> None:
         """Stop every process, then the daemon, then whatever is left; returns when all are gone."""
         if self.running():

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from assay import __version__
-from assay.contracts.errors import AssayError, InputRefused
+from assay.contracts.errors import AssayError, InputRefused, NotFound
 
 if TYPE_CHECKING:
     from assay.settings import Settings
@@ -43,10 +43,17 @@ class LazyGroup(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """Load one command."""
+        """Load one command. Raises NotFound (`PART_NOT_INSTALLED`) where only the light package is installed."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name)
+        try:
+            command: click.Command = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name)
+        except ModuleNotFoundError as error:
+            raise NotFound(
+                "PART_NOT_INSTALLED",
+                f"`assay {cmd_name}` needs {error.name}, which is not installed here",
+                "run it from a checkout after `make setup`; the package alone has contracts and client",
+            ) from error
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002

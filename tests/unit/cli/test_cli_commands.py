@@ -139,3 +139,13 @@ def test_a_key_is_shown_once_and_stored_hashed(assay: Run, home: Path) -> None:
 
 def test_a_tenant_that_is_no_name_is_wrong_usage(assay: Run) -> None:
     assert assay("keys", "create", "Acme Ltd").code == 2
+
+
+def test_without_the_rest_of_the_house_a_command_says_what_it_needs(
+    assay: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(COMMANDS, "models", ("house_that_is_not_there.records", "Registered versions."))
+    ended = assay("models")
+    assert ended.code == 1
+    assert "PART_NOT_INSTALLED" in ended.err
+    assert "house_that_is_not_there" in ended.err

@@ -1,0 +1,178 @@
+"""The whole stack as a user starts it, with its engine, on ports and in a home of its own. About four minutes.
+
+The tests share one stack and stand in the order in which a user would come across them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assay.settings import Settings
+from stack.environment import environment_of
+from stack.leftovers import leftovers
+from stack.supervise import Supervisor
+
+ROOT = Path(__file__).resolve().parents[3]
+BIN = Path(sys.executable).parent
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A stack that runs, and the two command lines with which a user reaches it."""
+
+    settings: Settings
+    said: str
+
+    def assay(self, *arguments: str, expect: int = 0) -> str:
+        return run(self.settings, str(BIN / "assay"), *arguments, expect=expect)
+
+    def temporal(self, *arguments: str, expect: int = 0) -> Any:
+        command = [str(BIN / "temporal"), *arguments, "--address", self.settings.temporal, "--output", "json"]
+        return json.loads(run(self.settings, *command, expect=expect) or "null")
+
+    def start(self, kind: str, id_: str, document: Path) -> None:
+        self.temporal(
+            *("workflow", "start", "--type", kind, "--task-queue", "assay-control", "--workflow-id", id_),
+            *("--input-file", str(document)),
+        )
+
+    def pids(self) -> dict[str, int]:
+        return {line["name"]: line["pid"] for line in json.loads(self.assay("status", "--json"))["processes"]}
+
+
+def run(settings: Settings, *command: str, expect: int = 0) -> str:
+    environment = {**os.environ, **environment_of(settings)}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == expect, done.stdout + done.stderr
+    return done.stdout
+
+
+def until(true: Callable[[], bool], patience: float = 60) -> None:
+    deadline = time.monotonic() + patience
+    while not true():
+        assert time.monotonic() < deadline, "this takes too long"
+        time.sleep(0.5)
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], int]) -> Iterator[Stack]:
+    """`assay up` before the first test, `assay down` after the last."""
+    names = ("temporal", "temporal_ui", "opa", "opa_diagnostics", "engine", "gateway", "worker_metrics")
+    ports = {name: free_port() for name in names}
+    settings = Settings.model_validate({"home": tmp_path_factory.mktemp("stack"), "ports": ports})
+    try:
+        yield Stack(settings, run(settings, str(BIN / "assay"), "up"))
+    finally:
+        run(settings, str(BIN / "assay"), "down")
+        assert leftovers(settings.home) == []
+
+
+def example(stack: Stack, name: str, **changes: Any) -> dict[str, Any]:
+    """One of the inputs to start from, with this stack's data."""
+    text = (ROOT / "examples" / name).read_text("utf-8").replace("var/examples", str(stack.settings.home / "examples"))
+    return {**json.loads(text), **changes}
+
+
+def test_up_prints_where_everything_is(stack: Stack) -> None:
+    ports = stack.settings.ports
+    for port in (ports.temporal, ports.temporal_ui, ports.gateway, ports.engine, ports.opa):
+        assert f"127.0.0.1:{port}" in stack.said
+
+
+def test_a_second_up_changes_nothing(stack: Stack) -> None:
+    before = stack.pids()
+    stack.assay("up")
+    assert stack.pids() == before
+
+
+def test_doctor_finds_nothing_wrong(stack: Stack) -> None:
+    wrong = [finding for finding in json.loads(stack.assay("doctor", "--json")) if finding["level"] == "error"]
+    assert wrong == []
+
+
+def test_other_settings_are_refused_until_it_is_down(stack: Stack) -> None:
+    engine = stack.settings.engine.model_copy(update={"max_loras": 5})
+    other = stack.settings.model_copy(update={"engine": engine})
+    run(other, str(BIN / "assay"), "up", expect=1)
+
+
+def test_a_killed_worker_comes_back(stack: Stack) -> None:
+    killed = stack.pids()["worker-data"]
+    os.kill(killed, signal.SIGKILL)
+    until(lambda: stack_is_healthy(stack))
+    assert stack.pids()["worker-data"] != killed
+
+
+def stack_is_healthy(stack: Stack) -> bool:
+    command = [str(BIN / "assay"), "status"]
+    environment = {**os.environ, **environment_of(stack.settings)}
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=False).returncode == 0
+
+
+def test_a_misspelt_field_fails_the_workflow_at_once_and_is_named(stack: Stack, tmp_path: Path) -> None:
+    document = example(stack, "lifecycle.json")
+    document["requested_bye"] = document.pop("requested_by")
+    (tmp_path / "in.json").write_text(json.dumps(document))
+    stack.start("Lifecycle", "misspelt", tmp_path / "in.json")
+
+    def ended() -> bool:
+        return bool(
+            stack.temporal("workflow", "describe", "-w", "misspelt")["workflowExecutionInfo"]["status"][-7:]
+            != "RUNNING"
+        )
+
+    until(ended, patience=20)
+    history = json.dumps(stack.temporal("workflow", "show", "-w", "misspelt"))
+    assert "requested_bye" in history
+    assert "EVENT_TYPE_WORKFLOW_EXECUTION_FAILED" in history
+
+
+def test_without_opa_nothing_is_accepted_and_with_it_the_intake_goes_on(stack: Stack, tmp_path: Path) -> None:
+    (tmp_path / "in.json").write_text(json.dumps(example(stack, "intake.json", dataset="patience")))
+    supervisor = Supervisor(stack.settings)
+    supervisor.stop_process("opa")
+    stack.start("Intake", "patience", tmp_path / "in.json")
+
+    def tried_twice() -> bool:
+        pending = stack.temporal("workflow", "describe", "-w", "patience").get("pendingActivities", [])
+        return any(int(activity["attempt"]) > 1 for activity in pending)
+
+    until(tried_twice)
+    supervisor.start_process("opa")
+
+    def sealed() -> bool:
+        answer = stack.temporal("workflow", "query", "-w", "patience", "--name", "status")
+        return bool(answer["queryResult"][0]["stage"] == "sealed")
+
+    until(sealed)
+
+
+def test_workflows_are_found_by_tenant(stack: Stack) -> None:
+    def found() -> bool:
+        listed = stack.temporal("workflow", "list", "--query", "AssayTenant = 'acme'")
+        return any(one["execution"]["workflowId"] == "patience" for one in listed)
+
+    until(found)
+
+
+def test_its_state_outlives_it(stack: Stack) -> None:
+    stack.assay("down")
+    assert leftovers(stack.settings.home) == []
+    stack.assay("status", expect=1)
+    stack.assay("up")
+    assert stack.temporal("workflow", "describe", "-w", "patience")["workflowExecutionInfo"]["status"].endswith(
+        "COMPLETED"
+    )
