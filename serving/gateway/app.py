@@ -25,6 +25,7 @@ from serving.gateway.peers import Peers
 from serving.gateway.shadow import Shadows
 from serving.gateway.snapshot import NO_ADAPTER, stamp
 from serving.gateway.source import Routes, RouteSource
+from serving.gateway.telemetry import flush_traces
 
 logger = logging.getLogger("assay.gateway")
 _START_PATIENCE: Final = 10.0
@@ -151,4 +152,5 @@ class Gateway:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._shadows.close()
+        await asyncio.to_thread(flush_traces)
         await self._session.close()

@@ -55,3 +55,10 @@ def configure_traces(settings: Settings, service: str) -> None:
     exporter = OTLPSpanExporter(endpoint=f"{settings.otlp_endpoint.rstrip('/')}/v1/traces")
     provider.add_span_processor(BatchSpanProcessor(exporter))
     trace.set_tracer_provider(provider)
+
+
+def flush_traces() -> None:
+    """Send what is still held. At the end of a process uvicorn raises the signal again, and no exit handler runs."""
+    flush = getattr(trace.get_tracer_provider(), "force_flush", None)
+    if flush:
+        flush(5000)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import os
 import signal
 import socket
 import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from assay.contracts.rollout import RouteTable
 from assay.settings import Ports, Settings
@@ -21,13 +25,41 @@ from registry import Registry
 ADMIN = {"authorization": "Bearer admin-secret"}
 
 
+@dataclass
+class Collector:
+    """An OpenTelemetry collector that keeps what it gets."""
+
+    url: str = ""
+    received: list[bytes] = field(default_factory=list)
+
+    async def traces(self, request: web.Request) -> web.Response:
+        body = await request.read()
+        self.received.append(gzip.decompress(body) if request.headers.get("content-encoding") == "gzip" else body)
+        return web.Response()
+
+
+@pytest.fixture
+async def collector() -> AsyncIterator[Collector]:
+    stub, app = Collector(), web.Application()
+    app.router.add_post("/v1/traces", stub.traces)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    listener = socket.create_server(("127.0.0.1", 0))
+    await web.SockSite(runner, listener).start()
+    stub.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    yield stub
+    await runner.cleanup()
+
+
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as found:
         return int(found.getsockname()[1])
 
 
 @pytest.mark.timeout(120)
-async def test_two_processes_are_one_gateway(engine: Any, make_route: Any, tmp_path: Path, eventually: Any) -> None:
+async def test_two_processes_are_one_gateway(
+    engine: Any, collector: Collector, make_route: Any, tmp_path: Path, eventually: Any
+) -> None:
     settings = Settings(home=tmp_path, ports=Ports(gateway=free_port()))
     registry = Registry.open(settings)
     key = registry.keys.create("acme")
@@ -40,6 +72,7 @@ async def test_two_processes_are_one_gateway(engine: Any, make_route: Any, tmp_p
         "ASSAY_ENGINE__URLS": json.dumps([engine.url]),
         "ASSAY_GATEWAY_PROCESSES": "2",
         "ASSAY_ADMIN_KEY": "admin-secret",
+        "ASSAY_OTLP_ENDPOINT": collector.url,
     }
     process = await asyncio.create_subprocess_exec(sys.executable, "-m", "serving.gateway", env=environment)
     url, peers = settings.gateways[0], tmp_path / "gateway" / str(settings.ports.gateway) / "peers"
@@ -60,6 +93,11 @@ async def test_two_processes_are_one_gateway(engine: Any, make_route: Any, tmp_p
         assert await asyncio.wait_for(process.wait(), 40) == 0
         registry.close()
     assert not list(peers.iterdir())
+    spans = b"".join(collector.received)
+    assert spans.count(b"assay.request_id") == 24
+    assert b"rev-1" in spans
+    assert b"sha256:" + b"f" * 64 in spans
+    assert b"hello" not in spans
 
 
 async def flip_and_count(
