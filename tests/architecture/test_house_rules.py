@@ -39,7 +39,7 @@ def checks_something(node: ast.AST) -> bool:
             return True
         if isinstance(inner, ast.Call):
             name = inner.func.attr if isinstance(inner.func, ast.Attribute) else getattr(inner.func, "id", "")
-            if name in CHECKS or name.startswith(("assert_", "expect", "eventually")):
+            if name in CHECKS or name.startswith(("assert_", "check_", "expect", "eventually", "replay_", "until")):
                 return True
     return False
 

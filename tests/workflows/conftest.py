@@ -232,4 +232,6 @@ async def record(client: Client, folder: Path) -> None:
     async for found in client.list_workflows("ExecutionStatus != 'Running'"):
         history = await client.get_workflow_handle(found.id, run_id=found.run_id).fetch_history()
         name = f"{found.workflow_type}.{found.id.replace('/', '-')}.json".lower()
-        (folder / name).write_text(history.to_json(), "utf-8")
+        # Stack traces name the checkout; a kept history should not.
+        checkout = f"{Path(__file__).resolve().parents[2]}/"
+        (folder / name).write_text(history.to_json().replace(checkout, ""), "utf-8")

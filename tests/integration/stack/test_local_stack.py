@@ -36,12 +36,12 @@ class Stack:
     settings: Settings
     said: str
 
-    def assay(self, *arguments: str, expect: int = 0) -> str:
-        return run(self.settings, str(BIN / "assay"), *arguments, expect=expect)
+    def assay(self, *arguments: str) -> str:
+        return run(self.settings, str(BIN / "assay"), *arguments)
 
-    def temporal(self, *arguments: str, expect: int = 0) -> Any:
+    def temporal(self, *arguments: str) -> Any:
         command = [str(BIN / "temporal"), *arguments, "--address", self.settings.temporal, "--output", "json"]
-        return json.loads(run(self.settings, *command, expect=expect) or "null")
+        return json.loads(run(self.settings, *command) or "null")
 
     def start(self, kind: str, id_: str, document: Path) -> None:
         self.temporal(
@@ -53,10 +53,16 @@ class Stack:
         return {line["name"]: line["pid"] for line in json.loads(self.assay("status", "--json"))["processes"]}
 
 
-def run(settings: Settings, *command: str, expect: int = 0) -> str:
+def ended(settings: Settings, *command: str) -> subprocess.CompletedProcess[str]:
+    """Run a command with these settings in its environment; how it ended."""
     environment = {**os.environ, **environment_of(settings)}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600, check=False)
-    assert done.returncode == expect, done.stdout + done.stderr
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600, check=False)
+
+
+def run(settings: Settings, *command: str) -> str:
+    """What a command that must succeed says."""
+    done = ended(settings, *command)
+    assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
@@ -106,7 +112,9 @@ def test_doctor_finds_nothing_wrong(stack: Stack) -> None:
 def test_other_settings_are_refused_until_it_is_down(stack: Stack) -> None:
     engine = stack.settings.engine.model_copy(update={"max_loras": 5})
     other = stack.settings.model_copy(update={"engine": engine})
-    run(other, str(BIN / "assay"), "up", expect=1)
+    refused = ended(other, str(BIN / "assay"), "up")
+    assert refused.returncode == 1
+    assert "SETTINGS_DIFFER" in refused.stderr
 
 
 def test_a_killed_worker_comes_back(stack: Stack) -> None:
@@ -117,9 +125,7 @@ def test_a_killed_worker_comes_back(stack: Stack) -> None:
 
 
 def stack_is_healthy(stack: Stack) -> bool:
-    command = [str(BIN / "assay"), "status"]
-    environment = {**os.environ, **environment_of(stack.settings)}
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=False).returncode == 0
+    return ended(stack.settings, str(BIN / "assay"), "status").returncode == 0
 
 
 def test_a_misspelt_field_fails_the_workflow_at_once_and_is_named(stack: Stack, tmp_path: Path) -> None:
@@ -128,13 +134,13 @@ def test_a_misspelt_field_fails_the_workflow_at_once_and_is_named(stack: Stack, 
     (tmp_path / "in.json").write_text(json.dumps(document))
     stack.start("Lifecycle", "misspelt", tmp_path / "in.json")
 
-    def ended() -> bool:
+    def failed() -> bool:
         return bool(
             stack.temporal("workflow", "describe", "-w", "misspelt")["workflowExecutionInfo"]["status"][-7:]
             != "RUNNING"
         )
 
-    until(ended, patience=20)
+    until(failed, patience=20)
     history = json.dumps(stack.temporal("workflow", "show", "-w", "misspelt"))
     assert "requested_bye" in history
     assert "EVENT_TYPE_WORKFLOW_EXECUTION_FAILED" in history
@@ -171,7 +177,7 @@ def test_workflows_are_found_by_tenant(stack: Stack) -> None:
 def test_its_state_outlives_it(stack: Stack) -> None:
     stack.assay("down")
     assert leftovers(stack.settings.home) == []
-    stack.assay("status", expect=1)
+    assert not stack_is_healthy(stack)
     stack.assay("up")
     assert stack.temporal("workflow", "describe", "-w", "patience")["workflowExecutionInfo"]["status"].endswith(
         "COMPLETED"
