@@ -158,7 +158,18 @@ chat_stays_chat if {
 deny contains lib.violation(rego.metadata.rule(), msg) if {
 	some name in guarded
 	not holds_against_production(name)
-	msg := sprintf("%v: %v, in production %v", [name, said("candidate", name), said("production", name)])
+	msg := sprintf("%v: %v, in production %v", [
+		object.get(in_words, name, name),
+		said("candidate", name),
+		said("production", name),
+	])
+}
+
+in_words := {
+	"call_valid": "valid calls",
+	"call_full_match": "calls right in every argument",
+	"irrelevance_refused": "answers in words when no tool fits",
+	"chat_contains": "plain questions answered right",
 }
 
 default guarded := {"any rate (the limits are absent)"}

@@ -62,7 +62,7 @@ test_refuses_what_falls_behind_production if {
 	strong := object.union(healthy, {"irrelevance_refused": rate(29, 30, 0.8333, 0.9941)})
 	decision := decided(in_production(strong))
 	t.codes(decision.violations) == {"PRODUCTION_REGRESSION"}
-	{v.msg | some v in decision.violations} == {"irrelevance_refused: 17 of 30, in production 29 of 30"}
+	{v.msg | some v in decision.violations} == {"answers in words when no tool fits: 17 of 30, in production 29 of 30"}
 }
 
 test_refuses_production_that_was_never_measured if {

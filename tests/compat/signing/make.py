@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
-
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from activities.signing.envelope import sign_statement
 from activities.signing.statements import PROVENANCE, Statement, Subject
 from activities.signing.weights import sign_directory, signed_digest
+from stack.keys import ensure_keys
 
 
 def make(folder: Path) -> None:
@@ -19,17 +18,15 @@ def make(folder: Path) -> None:
     adapter.mkdir(parents=True)
     (adapter / "adapter_config.json").write_text('{"r": 16}\n', encoding="utf-8")
     (adapter / "adapter_model.safetensors").write_bytes(bytes(range(256)))
-    private = folder / "private.pem"
-    key = ec.generate_private_key(ec.SECP256R1())
-    private.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    (folder / "signing.pub.pem").write_bytes(public)
+    keys = ensure_keys(folder)
+    private = keys / "signing.pem"
+    (keys / "signing.pub.pem").rename(folder / "signing.pub.pem")
     signature = sign_directory(adapter, private)
     (folder / "model.sig").write_bytes(signature)
     subject = Subject(name="acme/helpdesk", digest={"sha256": signed_digest(signature).removeprefix("sha256:")})
     said = Statement(subject=(subject,), predicate_type=PROVENANCE, predicate={"buildDefinition": {}})
     (folder / "statement.dsse.json").write_bytes(sign_statement(said, private))
-    private.unlink()
+    shutil.rmtree(keys)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import time
 import urllib.error
@@ -12,13 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from activities.policy.bundle import Bundle, build_bundle
 from activities.policy.config import server_arguments, server_config
 from activities.policy.opa import find_opa
 from registry import BlobStore
+from stack.keys import ensure_keys
 
 from .house import House, build_house
 
@@ -40,24 +38,9 @@ class OpaServer:
 StartOpa = Callable[[Path], OpaServer]
 
 
-def write_key(folder: Path, name: str) -> Path:
-    key = ec.generate_private_key(ec.SECP256R1())
-    private = folder / f"{name}.pem"
-    private.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    (folder / f"{name}.pub.pem").write_bytes(public)
-    return private
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture(scope="session")
 def policy_key(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_key(tmp_path_factory.mktemp("policy-keys"), "policy")
+    return ensure_keys(tmp_path_factory.mktemp("policy-keys")) / "policy.pem"
 
 
 @pytest.fixture(scope="session")
@@ -66,7 +49,9 @@ def bundle(tmp_path_factory: pytest.TempPathFactory, policy_key: Path) -> Bundle
 
 
 @pytest.fixture(scope="session")
-def start_opa(tmp_path_factory: pytest.TempPathFactory, policy_key: Path) -> Iterator[StartOpa]:
+def start_opa(
+    tmp_path_factory: pytest.TempPathFactory, policy_key: Path, free_port: Callable[[], int]
+) -> Iterator[StartOpa]:
     """Start OPA with a bundle file, as the stack does, and wait until it says whether it is healthy."""
     started: list[OpaServer] = []
 
@@ -120,6 +105,6 @@ def blobs(tmp_path: Path) -> BlobStore:
 def house(tmp_path: Path) -> Iterator[House]:
     home = tmp_path / "home"
     home.mkdir()
-    built = build_house(home, write_key(tmp_path, "signing"))
+    built = build_house(home)
     yield built
     built.registry.close()

@@ -20,6 +20,7 @@ from evals.card import REQUIRED
 from evals.statistics import rate
 from registry import BaseRecord, Registry
 from registry.root_digest import root_digest
+from stack.keys import ensure_keys
 
 BASE = BasePin(repository="smol/base", revision="r1", digest="sha256:" + "b" * 64)
 TEMPLATE = "sha256:" + "e" * 64
@@ -150,10 +151,11 @@ class House:
         return result
 
 
-def build_house(home: Path, private_key: Path) -> House:
+def build_house(home: Path) -> House:
+    keys = ensure_keys(home)
     registry = Registry.open(Settings(home=home))
     registry.bases.add(BaseRecord(pin=BASE, licence="Apache-2.0", path=str(home), template=TEMPLATE, max_context=2048))
-    return House(registry, home, private_key, private_key.with_suffix(".pub.pem"))
+    return House(registry, home, keys / "signing.pem", keys / "signing.pub.pem")
 
 
 def arm(name: str, adapter: str | None, rates: dict[str, tuple[int, int]], samples: Reference) -> ArmScores:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,18 +16,12 @@ from activities.signing.statements import SUMMARY
 from assay.contracts.errors import Unavailable
 from assay.settings import Settings
 
-from .conftest import OpaServer, free_port
+from .conftest import OpaServer
 from .house import HEALTHY, TEMPLATE, House
 
 
 @pytest.fixture
 def settings(house: House, opa: OpaServer) -> Settings:
-    keys = house.home / "keys"
-    keys.mkdir()
-    (keys / "signing.pem").write_bytes(house.private_key.read_bytes())
-    (keys / "signing.pub.pem").write_bytes(house.public_key.read_bytes())
-    for name in ("engine", "admin"):
-        (keys / f"{name}.key").write_text("secret", encoding="utf-8")
     return Settings(home=house.home, opa_url=opa.url)
 
 
@@ -66,7 +61,7 @@ def test_stored_facts_name_no_reviewer_comment(house: House, settings: Settings)
     assert set(facts["approvals"][0]) == {"reviewer", "role", "card_diff"}
 
 
-def test_engine_that_is_down_decides_nothing(house: House, settings: Settings) -> None:
+def test_engine_that_is_down_decides_nothing(house: House, settings: Settings, free_port: Callable[[], int]) -> None:
     case = house.case(HEALTHY)
     engine = settings.engine.model_copy(update={"urls": (f"http://127.0.0.1:{free_port()}",)})
     away = settings.model_copy(update={"engine": engine})

@@ -10,7 +10,7 @@ import tarfile
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,9 @@ from activities.policy.client import PolicyClient
 from activities.policy.opa import find_opa
 from assay.contracts.errors import InputRefused, NotFound, PolicyUndefined, Unavailable
 from registry import BlobStore
+from stack.keys import ensure_keys
 
-from .conftest import OpaServer, StartOpa, free_port, write_key
+from .conftest import OpaServer, StartOpa
 
 DIGEST = "sha256:" + "a" * 64
 ALLOWED: dict[str, Any] = {
@@ -79,7 +80,7 @@ def test_bundle_with_one_changed_byte_decides_nothing(
 
 
 def test_bundle_signed_by_another_key_decides_nothing(start_opa: StartOpa, blobs: BlobStore, tmp_path: Path) -> None:
-    foreign = build_bundle(tmp_path / "foreign.tar.gz", write_key(tmp_path, "other"))
+    foreign = build_bundle(tmp_path / "foreign.tar.gz", ensure_keys(tmp_path) / "policy.pem")
     server = start_opa(foreign.path)
     assert not server.ready
     with pytest.raises((Unavailable, PolicyUndefined)):
@@ -102,7 +103,7 @@ def test_decision_log_shows_no_person(opa: OpaServer, blobs: BlobStore) -> None:
     assert json.loads(logged[0])["input"] == {"requested_by": "masked"}
 
 
-def test_opa_that_is_down_is_unavailable(blobs: BlobStore) -> None:
+def test_opa_that_is_down_is_unavailable(blobs: BlobStore, free_port: Callable[[], int]) -> None:
     with pytest.raises(Unavailable, match="OPA_UNREACHABLE"):
         PolicyClient(f"http://127.0.0.1:{free_port()}", blobs).decide("routes", ALLOWED)
 

@@ -13,8 +13,9 @@ from assay.contracts.errors import IntegrityRefused, NotFound
 from assay.contracts.policy import Decision
 from assay.contracts.promotion import Override, PointerMove, PromotionCase
 from assay.contracts.rollout import Incident, RootCause
+from stack.keys import ensure_keys
 
-from .conftest import OpaServer, write_key
+from .conftest import OpaServer
 from .house import HEALTHY, NARROW, TEMPLATE, House
 
 
@@ -132,7 +133,7 @@ def test_another_template_at_the_engine_is_refused(house: House, opa: OpaServer)
 
 def test_statement_by_another_key_is_no_statement(house: House, opa: OpaServer) -> None:
     case = house.case(HEALTHY)
-    foreign = write_key(house.home, "foreign")
+    foreign = ensure_keys(house.home / "elsewhere") / "signing.pem"
     facts = provenance(case.request, house.training_request(case.request.datasets[0])), evaluation(case.request)
     forged = tuple(attest(house.registry.blobs, statement, foreign) for statement in facts)
     version = case.version.model_copy(update={"statements": forged})

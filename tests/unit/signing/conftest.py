@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
+from stack.keys import ensure_keys
 
 
-class KeyPair:
-    """An EC P-256 key pair in PEM files."""
+class KeyPair(NamedTuple):
+    """An EC P-256 key pair in PEM files, as an installation makes it at first start."""
 
-    def __init__(self, folder: Path, name: str) -> None:
-        key = ec.generate_private_key(ec.SECP256R1())
-        self.private, self.public = folder / f"{name}.pem", folder / f"{name}.pub.pem"
-        self.private.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-        self.public.write_bytes(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    private: Path
+    public: Path
+
+
+def key_pair(home: Path) -> KeyPair:
+    folder = ensure_keys(home)
+    return KeyPair(folder / "signing.pem", folder / "signing.pub.pem")
 
 
 @pytest.fixture
 def keys(tmp_path: Path) -> KeyPair:
-    return KeyPair(tmp_path, "signing")
+    return key_pair(tmp_path / "ours")
 
 
 @pytest.fixture
 def other_keys(tmp_path: Path) -> KeyPair:
-    return KeyPair(tmp_path, "other")
+    return key_pair(tmp_path / "theirs")
 
 
 @pytest.fixture
