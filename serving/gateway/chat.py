@@ -15,7 +15,7 @@ from serving.gateway.cohort import bucket
 from serving.gateway.engine import EngineClient
 from serving.gateway.errors import Refusal
 from serving.gateway.http import ClientGone, Request
-from serving.gateway.judge import Sign, signs
+from serving.gateway.judge import Sign
 from serving.gateway.metrics import Metrics
 from serving.gateway.observations import Observations
 from serving.gateway.relay import Relay
@@ -93,7 +93,7 @@ class Chat:
         """Judge, count and log, after the client has its answer. Clients' own faults are not the arm's."""
         found: frozenset[Sign] = frozenset()
         if status == 200:
-            found = signs(body.fields, relay.choices)
+            found = self.observations.judge(target, body.fields, relay.choices)
         elif status >= 500:
             found = frozenset({"ERROR"})
         first_byte = relay.first_byte - request.started if relay.first_byte else None

@@ -7,6 +7,7 @@
     UNKNOWN_TOOL         a call to a tool that was not offered
     INVALID_ARGUMENTS    arguments that are not a JSON object, or break the tool's parameter schema
     INVALID_JSON         text that is not JSON, or breaks the schema, though `response_format` asked for it
+    REPEATED_ANSWER      the answer that other questions got as well (`repetition.py`: it takes more than one answer)
 
 An answer is bad when any of its choices shows any sign. One that was cut at its length limit is not judged for what may
 have been cut off: emptiness, malformed calls, arguments and JSON. What the client did wrong is never counted.
@@ -24,7 +25,14 @@ from jsonschema import Draft202012Validator
 from jsonschema.validators import create
 
 Sign = Literal[
-    "ERROR", "EMPTY_ANSWER", "SPURIOUS_CALL", "MALFORMED_CALL", "UNKNOWN_TOOL", "INVALID_ARGUMENTS", "INVALID_JSON"
+    "ERROR",
+    "EMPTY_ANSWER",
+    "SPURIOUS_CALL",
+    "MALFORMED_CALL",
+    "UNKNOWN_TOOL",
+    "INVALID_ARGUMENTS",
+    "INVALID_JSON",
+    "REPEATED_ANSWER",
 ]
 RAW_CALL: Final = "<tool_call>"
 

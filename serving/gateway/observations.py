@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from assay.contracts.base import CodeCount
 from assay.contracts.rollout import ArmObservation
-from serving.gateway.judge import Sign
+from serving.gateway.judge import Choice, Sign, signs
+from serving.gateway.repetition import Repetition
 from serving.gateway.snapshot import ArmName, Target
 
 MOST_SERIES: Final = 20_000
@@ -72,6 +73,14 @@ class Observations:
     def __init__(self, most: int = MOST_SERIES) -> None:
         self._series: dict[Series, Counts] = {}
         self._most = most
+        self._repetition = Repetition()
+
+    def judge(self, target: Target, request: Mapping[str, Any], choices: Mapping[int, Choice]) -> frozenset[Sign]:
+        """Signs of badness in one answer, alone and beside this version's earlier answers."""
+        found = signs(request, choices)
+        if self._repetition.repeats(target, request, choices):
+            found |= {"REPEATED_ANSWER"}
+        return found
 
     def record(self, target: Target, signs: Iterable[Sign], first_byte: float | None) -> None:
         """Count one judged answer; `first_byte` in seconds, None when there was no answer."""

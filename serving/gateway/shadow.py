@@ -9,7 +9,7 @@ from typing import Final
 from serving.gateway.body import ChatRequest
 from serving.gateway.engine import EngineClient
 from serving.gateway.errors import Refusal
-from serving.gateway.judge import Sign, signs
+from serving.gateway.judge import Sign
 from serving.gateway.metrics import Metrics
 from serving.gateway.observations import Observations
 from serving.gateway.relay import Relay
@@ -51,7 +51,7 @@ class Shadows:
         try:
             async with self._engine.post(target, body.encode(target)) as response:
                 await relay.carry(response)
-            found = signs(body.fields, relay.choices)
+            found = self._observations.judge(target, body.fields, relay.choices)
         except Refusal as refusal:
             if refusal.status < 500:
                 return
