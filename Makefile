@@ -31,8 +31,8 @@ status: setup ## show the local stack
 check: setup ## ruff, mypy --strict, opa fmt/check/coverage, import direction and size
 	@scripts/check $(CODE)
 
-test: setup ## every test, on real Temporal, OPA, SGLang and databases
-	@scripts/test
+test: setup ## every test, on real Temporal, OPA, SGLang and databases (ARGS="tests/unit -k routes" for some)
+	@scripts/test $(ARGS)
 
 lock: setup ## pin the newest versions that fit pyproject.toml
 	@scripts/lock
