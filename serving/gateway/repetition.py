@@ -1,7 +1,7 @@
 """The same answer to different questions: the sign of a model that no longer listens.
 
 An adapter can stay well-formed and be of no use: overfitted on one task it answers plain chat with one learnt
-sentence, its own introduction for example. No single answer shows that; the repetition does. For requests without tools:
+sentence, its own introduction for example. No single answer shows that, but many do. For requests without tools:
 
     REPEATED_ANSWER      these opening words were this version's answer to at least two other questions before
 

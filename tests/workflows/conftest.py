@@ -227,11 +227,13 @@ async def client(server: WorkflowEnvironment, house: House) -> AsyncIterator[Ass
             await record(connected, Path(folder))
 
 
+CHECKOUT = f"{Path(__file__).resolve().parents[2]}/"
+
+
 async def record(client: Client, folder: Path) -> None:
     """Keep the histories of this test's closed workflows, for `tests/replay`: once per released version."""
     async for found in client.list_workflows("ExecutionStatus != 'Running'"):
         history = await client.get_workflow_handle(found.id, run_id=found.run_id).fetch_history()
         name = f"{found.workflow_type}.{found.id.replace('/', '-')}.json".lower()
         # Stack traces name the checkout; a kept history should not.
-        checkout = f"{Path(__file__).resolve().parents[2]}/"
-        (folder / name).write_text(history.to_json().replace(checkout, ""), "utf-8")
+        (folder / name).write_text(history.to_json().replace(CHECKOUT, ""), "utf-8")
