@@ -22,6 +22,7 @@ from stack.supervise import RUNNING, Supervisor
 
 SLEEPER = "import os, time; print(os.environ['ASSAY_HOME'], os.environ['SECRET'], flush=True); time.sleep(600)"
 STUBBORN = "from signal import *; import time; signal(SIGTERM, SIG_IGN); print('up', flush=True); time.sleep(600)"
+PARENT = "import subprocess; print('up', flush=True); subprocess.run(['sleep', '600'], env={'PATH': '/usr/bin:/bin'})"
 PATIENCE = 30.0
 
 
@@ -131,3 +132,15 @@ def test_two_commands_wait_for_each_other(supervisor: Supervisor) -> None:
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(hold, ["first", "second"]))
     assert order in (["first", "first", "second", "second"], ["second", "second", "first", "first"])
+
+
+def test_children_that_hide_their_environment_are_ended_too(supervisor: Supervisor, settings: Settings) -> None:
+    pid = begun(supervisor, PARENT)
+    until(lambda: len(psutil.Process(pid).children()) == 1)
+    [child] = psutil.Process(pid).children()
+    daemon = psutil.Process(pid).parent()
+    assert daemon is not None
+    daemon.kill()
+    until(lambda: not supervisor.running())
+    assert supervisor.clear() == 2
+    assert not child.is_running()
