@@ -1,6 +1,6 @@
 """The identity of a directory of weights: the root digest of the OpenSSF Model Signing format.
 
-SHA-256 over the raw SHA-256 digests of all files, concatenated in the order of their relative POSIX paths. It is what
+SHA-256 over the raw SHA-256 digests of all files, concatenated in the order of their relative paths, folder by folder. It is what
 `model_signing` states as the subject of its signature, so the same digest names a model in the store, in signatures,
 in statements and in the engine.
 """
@@ -27,7 +27,7 @@ def root_digest(directory: Path) -> str:
     if not found:
         raise IntegrityRefused("TREE_EMPTY", f"{directory.name} holds no files", "give the directory of the weights")
     whole = hashlib.sha256()
-    for name in sorted(found):
+    for name in sorted(found, key=lambda name: name.split("/")):
         with found[name].open("rb") as file:
             whole.update(hashlib.file_digest(file, "sha256").digest())
     return "sha256:" + whole.hexdigest()

@@ -196,7 +196,7 @@ class Demo:
     async def _override(self, bad: LifecycleRequest, refused: PromotionStatus) -> None:
         assert refused.decision is not None
         assert refused.card is not None
-        codes = tuple(v.code for v in refused.decision.violations)
+        codes = tuple(sorted({v.code for v in refused.decision.violations}))
         diff = refused.card.diff.sha256
         risk = Override(
             reviewer=plan.RISK_OFFICER,
