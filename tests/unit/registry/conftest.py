@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -27,6 +28,7 @@ from assay.contracts.training import Candidate, DatasetShare, RunSpec, TrainingR
 from assay.settings import Settings
 from registry import LedgerEntry, Registry
 from registry.schema import migrate
+from registry.tables import Base
 
 
 def find_postgresql() -> Path | None:
@@ -55,8 +57,8 @@ class Server:
     def url(self, database: str) -> str:
         return f"postgresql+psycopg://assay@/{database}?host={self.folder}"
 
-    def run(self, statement: str) -> None:
-        engine = create_engine(self.url("postgres"), isolation_level="AUTOCOMMIT")
+    def run(self, statement: str, database: str = "postgres") -> None:
+        engine = create_engine(self.url(database), isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
             connection.exec_driver_sql(statement)
         engine.dispose()
@@ -64,7 +66,7 @@ class Server:
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[Server]:
-    """A server of our own with a migrated template database; stopped by its pid."""
+    """A server of our own with a migrated database, `assay`; stopped by its pid."""
     assert POSTGRESQL is not None
     folder = Path(tempfile.mkdtemp(prefix="assay-pg-"))
     # PostgreSQL refuses to run as root.
@@ -95,12 +97,12 @@ def postgresql() -> Iterator[Server]:
     try:
         running = Server(folder)
         _wait(running, server)
-        running.run("CREATE DATABASE template_assay")
-        migrate(running.url("template_assay"))
+        running.run("CREATE DATABASE assay")
+        migrate(running.url("assay"))
         yield running
     finally:
-        server.terminate()
-        server.wait(timeout=30)
+        server.send_signal(signal.SIGQUIT)  # at once, without a checkpoint: nothing is kept
+        server.wait(timeout=60)
         shutil.rmtree(folder)
 
 
@@ -128,7 +130,7 @@ def empty_url(backend: str, tmp_path: Path, request: pytest.FixtureRequest) -> I
     server: Server = request.getfixturevalue("postgresql")
     name = f"t{uuid.uuid4().hex}"
     server.run(f"CREATE DATABASE {name}")
-    yield server.url(name)  # databases go with the server: dropping one costs a checkpoint
+    yield server.url(name)
 
 
 @pytest.fixture(scope="session")
@@ -147,10 +149,10 @@ def settings(backend: str, tmp_path: Path, request: pytest.FixtureRequest) -> It
         shutil.copy(request.getfixturevalue("sqlite_template"), home / "registry.sqlite")
         yield Settings(home=home)
         return
+    # Emptied, not made anew: a database of its own for every test would take most of the time.
     server: Server = request.getfixturevalue("postgresql")
-    name = f"t{uuid.uuid4().hex}"
-    server.run(f"CREATE DATABASE {name} TEMPLATE template_assay")
-    yield Settings(home=home, database_url=server.url(name))
+    yield Settings(home=home, database_url=server.url("assay"))
+    server.run(f"TRUNCATE {', '.join(Base.metadata.tables)}", database="assay")
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assay.contracts.errors import InputRefused, IntegrityRefused, NotFound
@@ -34,6 +34,7 @@ def stored(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file()]
 
 
+@settings(deadline=None)  # files are written
 @given(data=st.binary(max_size=4096))
 def test_what_was_put_comes_back_under_its_digest(shared: BlobStore, data: bytes) -> None:
     reference = shared.put(data)
