@@ -23,9 +23,9 @@ from assay.settings import Settings
 from serving.devices import choose_dtype, detect_device
 from stack.environment import variables
 from stack.leftovers import MARK
-from stack.processes import ports
+from stack.ports import port_free, ports
+from stack.status import look
 from stack.supervise import Supervisor
-from stack.up import look, port_free
 
 GIB: Final = 1 << 30
 DISK_NEEDED: Final = 5 * GIB

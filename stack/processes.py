@@ -14,9 +14,9 @@ from assay.contracts.base import BasePin
 from assay.contracts.names import SEARCH_ATTRIBUTES
 from assay.settings import Settings
 from stack.keys import secret
+from stack.ports import WORKERS
 
 ROOT: Final = Path(__file__).resolve().parents[1]
-WORKERS: Final = ("control", "data", "training", "serving")
 
 
 @dataclass(frozen=True)
@@ -28,19 +28,6 @@ class Process:
     environment: Mapping[str, str] = field(default_factory=dict)
     wave: int = 0
     stop_seconds: int = 15
-
-
-def ports(settings: Settings) -> dict[str, dict[str, int]]:
-    """Process name to the ports it listens on, each by the setting that changes it."""
-    numbers = settings.ports
-    served = {
-        "temporal": {"TEMPORAL": numbers.temporal, "TEMPORAL_UI": numbers.temporal_ui},
-        "opa": {"OPA": numbers.opa, "OPA_DIAGNOSTICS": numbers.opa_diagnostics},
-        "engine": {"ENGINE": numbers.engine},
-        "gateway": {"GATEWAY": numbers.gateway},
-        **{f"worker-{name}": {"WORKER_METRICS": numbers.worker_metrics + i} for i, name in enumerate(WORKERS)},
-    }
-    return {name: {f"ASSAY_PORTS__{part}": port for part, port in of.items()} for name, of in served.items()}
 
 
 def processes(settings: Settings, base: BasePin) -> tuple[Process, ...]:

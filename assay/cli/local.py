@@ -17,11 +17,9 @@ from rich.table import Table
 from assay.cli.main import as_json, json_option, settings_in_force
 from assay.contracts.errors import NotFound
 from assay.settings import Settings
-from stack.doctor import examine
 from stack.health import WAITS_FOR
+from stack.status import Line, Show, endpoints, look
 from stack.supervise import Supervisor
-from stack.up import Line, Show, endpoints, look
-from stack.up import up as bring_up
 
 _COLOURS = {"healthy": "green", "starting": "yellow", "unhealthy": "red", "stopped": "dim"}
 
@@ -29,6 +27,9 @@ _COLOURS = {"healthy": "green", "starting": "yellow", "unhealthy": "red", "stopp
 @click.command()
 def up() -> None:
     """Start the local stack and wait until all of it is healthy; what runs already is left alone."""
+    # Registry, policies and workers are loaded here, so that `status` and `logs` answer at once.
+    from stack.up import up as bring_up
+
     settings, console = settings_in_force(), Console()
     begun = time.monotonic()
     show, stop = _live(console) if console.is_terminal else _plain(console)
@@ -86,6 +87,8 @@ def logs(name: str, count: int, *, follow: bool) -> None:
 @json_option
 def doctor(*, as_json_: bool) -> None:
     """Look at this machine: versions, ports, disk, memory, device, clock. Exit code 1 when something is wrong."""
+    from stack.doctor import examine
+
     findings = asyncio.run(examine(settings_in_force()))
     if as_json_:
         as_json([asdict(finding) for finding in findings])

@@ -10,8 +10,7 @@ import pytest
 from assay.contracts.errors import Conflict
 from assay.settings import Settings
 from stack.environment import environment_of, settings_digest
-from stack.processes import WORKERS, ports
-from stack.up import refuse_taken_ports
+from stack.ports import WORKERS, ports, refuse_taken_ports
 
 
 def changed(home: Path) -> Settings:

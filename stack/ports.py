@@ -1,0 +1,48 @@
+"""Which process listens where, by the setting that changes it."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterable
+from typing import Final
+
+from assay.contracts.errors import Conflict
+from assay.settings import Settings
+
+WORKERS: Final = ("control", "data", "training", "serving")
+
+
+def ports(settings: Settings) -> dict[str, dict[str, int]]:
+    """Process name to the ports it listens on, each by the setting that changes it."""
+    numbers = settings.ports
+    served = {
+        "temporal": {"TEMPORAL": numbers.temporal, "TEMPORAL_UI": numbers.temporal_ui},
+        "opa": {"OPA": numbers.opa, "OPA_DIAGNOSTICS": numbers.opa_diagnostics},
+        "engine": {"ENGINE": numbers.engine},
+        "gateway": {"GATEWAY": numbers.gateway},
+        **{f"worker-{name}": {"WORKER_METRICS": numbers.worker_metrics + i} for i, name in enumerate(WORKERS)},
+    }
+    return {name: {f"ASSAY_PORTS__{part}": port for part, port in of.items()} for name, of in served.items()}
+
+
+def refuse_taken_ports(settings: Settings, stopped: Iterable[str]) -> None:
+    """Raises Conflict (`PORT_TAKEN`) with the setting to change, when a stopped process could not listen."""
+    for name in stopped:
+        for setting, port in ports(settings)[name].items():
+            if not port_free(port):
+                raise Conflict(
+                    "PORT_TAKEN",
+                    f"port {port} of {name} is taken by another program",
+                    f"stop that program, or set {setting} to a free port",
+                )
+
+
+def port_free(port: int) -> bool:
+    """Whether a server could listen on this loopback port."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
