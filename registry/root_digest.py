@@ -1,8 +1,8 @@
 """The identity of a directory of weights: the root digest of the OpenSSF Model Signing format.
 
 SHA-256 over the raw SHA-256 digests of all files, concatenated in the order of their relative paths, folder by folder.
-It is what `model_signing` states as the subject of its signature, so the same digest names a model in the store, in signatures,
-in statements and in the engine.
+It is what `model_signing` states as the subject of its signature, so the same digest names a model in the store, in
+signatures, in statements and in the engine.
 """
 
 from __future__ import annotations
