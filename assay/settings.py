@@ -60,6 +60,7 @@ class Settings(BaseSettings):
     temporal_namespace: str = "default"
     opa_url: str | None = Field(default=None, description="default the local OPA")
     gateway_urls: tuple[str, ...] = Field(default=(), description="default the local gateway")
+    gateway_host: str = Field(default="127.0.0.1", description="address that the gateway listens on")
     gateway_processes: int = Field(default=1, ge=1)
     admin_key: SecretStr | None = Field(
         default=None, description="control key of gateways and engines; default in `home`"

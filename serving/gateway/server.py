@@ -79,7 +79,7 @@ def serve(settings: Settings) -> None:
     configure_logs(settings.log_level)
     configure_traces(settings, "assay-gateway")
     config = configure(settings)
-    listeners = [listen(settings.ports.gateway)]
+    listeners = [listen(settings.ports.gateway, settings.gateway_host)]
     if config.peers:
         listeners.append(listen(0))
         announce(config.peers, listeners[1].getsockname()[1])
@@ -101,13 +101,13 @@ def serve(settings: Settings) -> None:
     server.run(sockets=listeners)
 
 
-def listen(port: int) -> socket.socket:
-    """A loopback listener that several processes may share; 0 is any free port. Raises Unavailable (`PORT_TAKEN`)."""
+def listen(port: int, host: str = "127.0.0.1") -> socket.socket:
+    """A listener that several processes may share; 0 is any free port. Raises Unavailable (`PORT_TAKEN`)."""
     try:
         # SO_REUSEPORT: the kernel spreads connections over the processes.
-        listener = socket.create_server(("127.0.0.1", port), reuse_port=True, backlog=2048)
+        listener = socket.create_server((host, port), reuse_port=True, backlog=2048)
     except OSError as error:
-        message = f"The gateway can not listen on 127.0.0.1:{port}: {error.strerror}."
+        message = f"The gateway can not listen on {host}:{port}: {error.strerror}."
         raise Unavailable("PORT_TAKEN", message, "Set ASSAY_PORTS__GATEWAY to a free port.") from error
     # Head and body of an answer are two writes; without this, Nagle's algorithm holds the second for 40 ms.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
