@@ -106,8 +106,11 @@ def test_a_crash_says_how_it_ended_and_its_last_words(tmp_path: Path) -> None:
         process.check_ended_well(folder, -9)
 
 
-def test_a_good_end_is_no_failure(tmp_path: Path) -> None:
-    process.check_ended_well(RunFolder(tmp_path), 0)
+def test_a_good_end_counts_whatever_an_earlier_attempt_left(tmp_path: Path) -> None:
+    folder, left = RunFolder(tmp_path), Failure(code="MIX_EMPTY", message="no rows", remedy="add some")
+    folder.write_failure(left)
+    process.check_ended_well(folder, 0)
+    assert folder.read_failure() == left
 
 
 def test_the_worker_side_imports_no_torch() -> None:
