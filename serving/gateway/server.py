@@ -79,7 +79,7 @@ def serve(settings: Settings) -> None:
     configure_logs(settings.log_level)
     configure_traces(settings, "assay-gateway")
     config = configure(settings)
-    listeners = [listen(settings.ports.gateway, settings.gateway_host)]
+    listeners = [listen(settings.ports.gateway, settings.gateway_host, shared=config.peers is not None)]
     if config.peers:
         listeners.append(listen(0))
         announce(config.peers, listeners[1].getsockname()[1])
@@ -101,11 +101,13 @@ def serve(settings: Settings) -> None:
     server.run(sockets=listeners)
 
 
-def listen(port: int, host: str = "127.0.0.1") -> socket.socket:
-    """A listener that several processes may share; 0 is any free port. Raises Unavailable (`PORT_TAKEN`)."""
+def listen(port: int, host: str = "127.0.0.1", *, shared: bool = False) -> socket.socket:
+    """A listener; 0 is any free port. `shared`: the kernel spreads connections over the processes that listen so.
+
+    Raises Unavailable (`PORT_TAKEN`).
+    """
     try:
-        # SO_REUSEPORT: the kernel spreads connections over the processes.
-        listener = socket.create_server((host, port), reuse_port=True, backlog=2048)
+        listener = socket.create_server((host, port), reuse_port=shared, backlog=2048)
     except OSError as error:
         message = f"The gateway can not listen on {host}:{port}: {error.strerror}."
         raise Unavailable("PORT_TAKEN", message, "Set ASSAY_PORTS__GATEWAY to a free port.") from error
@@ -118,6 +120,8 @@ def _supervise(settings: Settings) -> None:
     """Keep the processes alive until told to stop; one that ends by itself is replaced after a second."""
     folder = configure(settings).peers
     assert folder
+    # Not shared for a moment: a stray gateway on the same port would silently take its part of the requests.
+    listen(settings.ports.gateway, settings.gateway_host).close()
     shutil.rmtree(folder, ignore_errors=True)
     context = multiprocessing.get_context("spawn")
     stopping = threading.Event()
