@@ -10,7 +10,14 @@ import pytest
 from pydantic import SecretStr
 
 from serving.devices import choose_dtype, cpu_flags
-from serving.engines.launcher import ADMIN_KEY_VARIABLE, KEY_VARIABLE, Launch, environment, write_configuration
+from serving.engines.launcher import (
+    ADMIN_KEY_VARIABLE,
+    KEY_VARIABLE,
+    Launch,
+    environment,
+    unused_architectures,
+    write_configuration,
+)
 from serving.template import TEMPLATE_PATH, template_digest
 
 
@@ -65,6 +72,14 @@ def test_a_gpu_server_runs_without_the_shim(launch: Launch) -> None:
     on_gpu = launch.model_copy(update={"device": "cuda", "dtype": "bfloat16"})
     assert "PYTHONPATH" not in environment(on_gpu, {})
     assert "attention-backend" not in json.loads(write_configuration(on_gpu).read_text())
+
+
+@pytest.mark.parametrize(("kind", "left_out"), [("llama", True), ("unheard-of", False)])
+def test_only_the_models_own_code_is_imported(tmp_path: Path, kind: str, left_out: bool) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": kind}))
+    unused = unused_architectures(tmp_path)
+    assert "llama" not in unused
+    assert ("qwen2" in unused) is left_out
 
 
 @pytest.mark.parametrize(
