@@ -34,7 +34,7 @@ class Size:
     quotable: bool
 
 
-FULL = Size(healthy_steps=58, narrow_steps=36, shadow_requests=12, canary_requests=(10, 20), quotable=True)
+FULL = Size(healthy_steps=40, narrow_steps=24, shadow_requests=12, canary_requests=(10, 20), quotable=True)
 QUICK = Size(healthy_steps=24, narrow_steps=14, shadow_requests=6, canary_requests=(6, 10), quotable=False)
 
 
