@@ -18,6 +18,7 @@ from temporalio.converter import (
     JSONPlainPayloadConverter,
     create_payload_validation_error,
 )
+from temporalio.exceptions import ApplicationError
 
 
 class StrictJSONConverter(PydanticJSONPlainPayloadConverter):
@@ -30,7 +31,14 @@ class StrictJSONConverter(PydanticJSONPlainPayloadConverter):
         except pydantic.ValidationError as error:
             # The input is left out: it may hold personal data, and failures are stored in the history.
             fields = error.errors(include_url=False, include_context=False, include_input=False)
-            raise create_payload_validation_error(fields) from None
+            raise _naming(fields) from None
+
+
+def _naming(fields: list[Any]) -> ApplicationError:
+    """The SDK's own validation failure, with the fields in its message: the CLI and the UI do not decode details."""
+    stock = create_payload_validation_error(fields)
+    said = "; ".join(f"{'.'.join(map(str, field['loc'])) or 'input'}: {field['msg']}" for field in fields)
+    return ApplicationError(f"{stock.message}: {said[:2000]}", *stock.details, type=stock.type, non_retryable=True)
 
 
 class PayloadConverter(CompositePayloadConverter):
