@@ -18,9 +18,11 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from assay.contracts.errors import Unavailable
 from assay.contracts.rollout import RouteTable
 from assay.settings import Ports, Settings
 from registry import Registry
+from serving.gateway.server import listen
 
 ADMIN = {"authorization": "Bearer admin-secret"}
 
@@ -56,7 +58,7 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 async def test_two_processes_are_one_gateway(
     engine: Any, collector: Collector, make_route: Any, tmp_path: Path, eventually: Any
 ) -> None:
@@ -86,7 +88,7 @@ async def test_two_processes_are_one_gateway(
                 except (aiohttp.ClientError, FileNotFoundError):
                     return False
 
-            await eventually(both_answer, 90)
+            await eventually(both_answer, 150)  # imports, on a busy machine
             await flip_and_count(session, url, key, registry, make_route)
     finally:
         process.send_signal(signal.SIGTERM)
@@ -133,3 +135,13 @@ async def adapter_of(session: aiohttp.ClientSession, url: str, key: str) -> str:
 
 def publish(registry: Registry, table: RouteTable) -> None:
     registry.routes.publish(table, key=f"k{table.revision}", actor="test", reason="test", decision_id="d")
+
+
+def test_a_port_is_shared_by_siblings_only() -> None:
+    with listen(0) as alone:
+        port = alone.getsockname()[1]
+        for shared in (False, True):
+            with pytest.raises(Unavailable, match="PORT_TAKEN"):
+                listen(port, shared=shared)
+    with listen(port, shared=True), listen(port, shared=True) as sibling:
+        assert sibling.getsockname()[1] == port
