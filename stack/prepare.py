@@ -65,9 +65,9 @@ def _register(settings: Settings, base: BasePin, path: Path) -> None:
 
 
 def _examples(target: Path, say: Say) -> None:
-    if not (target / "sources.json").exists():
-        _module("examples.data.build", str(target))
-        say(f"example data: {target}")
+    """Built anew each time: it takes two seconds, gives the same bytes, and follows the packages and the builder."""
+    _module("examples.data.build", str(target))
+    say(f"example data: {target}")
 
 
 def _module(name: str, *arguments: str) -> None:

@@ -7,6 +7,7 @@
     malformed.jsonl  a file with a broken line
     regulated.jsonl  the clean planted rows, as if from a regulated system
     suite.jsonl      evaluation rows on functions that no training row offers, in two splits
+    suite-quick.jsonl  a part of them
     sources.json     the terms under which the rows come (`terms.py`)
     sources.json     the terms of each file of rows: `Source` messages by name, written last
 
@@ -29,6 +30,11 @@ HERE: Final = Path(__file__).parent
 HELD_OUT_SHARE: Final = 0.18
 SELECT: Final = {"call": 24, "irrelevance": 12, "chat": 10}
 REPORT: Final = {"call": 40, "irrelevance": 20, "chat": 20}
+QUICK: Final = {
+    "select": {"call": 8, "irrelevance": 4, "chat": 4},
+    "report": {"call": 20, "irrelevance": 10, "chat": 10},
+}
+"""What `suite-quick.jsonl` keeps: the fewest rows that the review gate takes for an evaluation."""
 SWAPPED: Final = 150
 """Call prompts that are shown with another row's tools, to be refused."""
 REFUSALS: Final = (
@@ -61,6 +67,7 @@ def build(folder: Path) -> dict[str, int]:
         "regulated": planted.clean(),
         "suite": list(_suite(held_out)),
     }
+    files["suite-quick"] = list(_quick(files["suite"]))
     folder.mkdir(parents=True, exist_ok=True)
     for name, rows in files.items():
         _write(folder / f"{name}.jsonl", (json.dumps(row, ensure_ascii=False) for row in rows))
@@ -110,6 +117,15 @@ def _suite(held_out: list[Case]) -> Iterator[dict[str, Any]]:
             raise SystemExit(f"the packaged data gives {len(of_task)} {task} rows and the suite wants {wanted}")
         for i, row in enumerate(of_task[:wanted]):
             yield {**row, "split": "select" if i < SELECT[task] else "report"}
+
+
+def _quick(suite: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    left = {(split, task): rows for split, tasks in QUICK.items() for task, rows in tasks.items()}
+    for row in suite:
+        key = row["split"], row["task"]
+        left[key] -= 1
+        if left[key] >= 0:
+            yield row
 
 
 def _asked(

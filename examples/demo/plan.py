@@ -31,11 +31,16 @@ class Size:
     narrow_steps: int
     shadow_requests: int
     canary_requests: tuple[int, int]
+    suite: str
     quotable: bool
 
 
-FULL = Size(healthy_steps=40, narrow_steps=24, shadow_requests=12, canary_requests=(10, 20), quotable=True)
-QUICK = Size(healthy_steps=24, narrow_steps=14, shadow_requests=6, canary_requests=(6, 10), quotable=False)
+FULL = Size(
+    healthy_steps=40, narrow_steps=24, shadow_requests=12, canary_requests=(10, 20), suite="suite", quotable=True
+)
+QUICK = Size(
+    healthy_steps=24, narrow_steps=14, shadow_requests=6, canary_requests=(6, 10), suite="suite-quick", quotable=False
+)
 
 
 def rollout_plan(size: Size) -> RolloutPlan:
@@ -71,7 +76,7 @@ def lifecycle(data: Path, version: int, size: Size, *, narrow: bool = False) -> 
         dataset="calls-only" if narrow else "support",
         sources=sources(data, names),
         recipe=recipe,
-        suite=str(data / "suite.jsonl"),
+        suite=str(data / f"{size.suite}.jsonl"),
         approval=ApprovalRules(roles_required=("owner",), override_window=timedelta(minutes=30)),
         rollout=rollout_plan(size),
         requested_by=REQUESTER,
