@@ -158,7 +158,7 @@ def test_without_opa_nothing_is_accepted_and_with_it_the_intake_goes_on(stack: S
         answer = stack.temporal("workflow", "query", "-w", "patience", "--name", "status")
         return bool(answer["queryResult"][0]["stage"] == "sealed")
 
-    until(sealed)
+    until(sealed, patience=300)
 
 
 def test_workflows_are_found_by_tenant(stack: Stack) -> None:
