@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+import orjson
+
 from assay.contracts.base import Message
 
-_TAGGED: Final = re.compile(r"<tool_call>\s*(.*?)\s*(?:</tool_call>|$)", re.DOTALL)
+_TAG: Final = "<tool_call>"
+_TAGGED: Final = re.compile(rf"{_TAG}\s*(.*?)\s*(?:</tool_call>|$)", re.DOTALL)
 
 
 class Call(Message):
@@ -38,33 +40,36 @@ def parse(response: Mapping[str, Any], *, schema_decoding: bool) -> Answer:
     choice = response["choices"][0]
     message = choice["message"]
     text, finish = message.get("content") or "", choice.get("finish_reason") or ""
-    calls = [_call(one["function"]["name"], one["function"]["arguments"]) for one in message.get("tool_calls") or ()]
-    malformed = False
-    if schema_decoding and not calls:
-        found = _object(text)
-        malformed = found is None
-        calls = [found] if found else []
-    elif not calls and "<tool_call>" in text:
-        tagged = [_object(body) for body in _TAGGED.findall(text)]
-        calls = [call for call in tagged if call is not None]
-        malformed = len(calls) < max(1, len(tagged))
-    return Answer(text=text, calls=tuple(calls), malformed_call=malformed, finish_reason=finish)
-
-
-def _call(name: str, arguments: object) -> Call:
-    if isinstance(arguments, str):
-        try:
-            arguments = json.loads(arguments)
-        except ValueError:
-            arguments = None
-    return Call(name=name, arguments=arguments if isinstance(arguments, dict) else None)
+    found: list[Call | None] = [_call(one["function"]) for one in message.get("tool_calls") or ()]
+    if schema_decoding and not found:
+        found = [_object(text)]
+    elif _TAG in text:
+        found += [_object(body) for body in _TAGGED.findall(text)]
+    calls = tuple(call for call in found if call is not None)
+    return Answer(text=text, calls=calls, malformed_call=len(calls) < len(found), finish_reason=finish)
 
 
 def _object(text: str) -> Call | None:
+    found = _json(text)
+    return _call(found) if isinstance(found, dict) and isinstance(found.get("name"), str) else None
+
+
+def _call(function: Mapping[str, Any]) -> Call:
+    """Arguments come as JSON text from an engine, and as an object from a call that stands in the content."""
+    given = function.get("arguments")
+    if isinstance(given, str):
+        given = _json(given)
+    call = Call(name=function["name"], arguments=given if isinstance(given, dict) else None)
     try:
-        found = json.loads(text)
+        call.model_dump_json()
+    except ValueError:  # nested too deep to be stored
+        return Call(name=call.name, arguments=None)
+    return call
+
+
+def _json(text: str) -> object:
+    """Strict, unlike Python's own: an answer with NaN, half a surrogate pair or a 400-digit number is not JSON."""
+    try:
+        return orjson.loads(text)
     except ValueError:
         return None
-    if not isinstance(found, dict) or not isinstance(found.get("name"), str):
-        return None
-    return _call(found["name"], found.get("arguments"))

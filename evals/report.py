@@ -26,9 +26,15 @@ def paired_tests(job: ReportJob, samples: Mapping[str, Sequence[Sample]]) -> tup
     for name, arm, against in PAIRED:
         left, right = arm.replace("adapter", chosen), against
         if left in samples and right in samples:
-            verdicts = [[s.scores[name] for s in samples[a] if name in s.scores] for a in (left, right)]
-            found.append(mcnemar(name, (left, verdicts[0]), (right, verdicts[1])))
+            found.append(
+                mcnemar(name, (left, _verdicts(samples[left], name)), (right, _verdicts(samples[right], name)))
+            )
     return tuple(found)
+
+
+def _verdicts(samples: Sequence[Sample], rate: str) -> list[bool]:
+    """By row id, so that two arms are compared row by row whatever order they answered in."""
+    return [one.scores[rate] for one in sorted(samples, key=lambda one: one.id) if rate in one.scores]
 
 
 def document(job: ReportJob, paired: Sequence[PairedTest]) -> dict[str, Any]:

@@ -38,7 +38,10 @@ class Sample(Message):
 async def answer_all(
     rows: Sequence[SuiteRow], generate: Generate, *, schema_decoding: bool, progress: Callable[[int], None]
 ) -> tuple[Sample, ...]:
-    """Samples in the order of the rows. What `generate` raises for one row ends the whole; nothing is skipped."""
+    """Samples in the order of the rows. What `generate` raises for one row ends the whole; nothing is skipped.
+
+    It is raised as it is, not in a group: whether trying again helps is read off its type.
+    """
     gate, done = asyncio.Semaphore(IN_FLIGHT), 0
 
     async def ask(row: SuiteRow) -> Sample:
@@ -49,8 +52,11 @@ async def answer_all(
         progress(done)
         return score(row, parse(response, schema_decoding=schema_decoding))
 
-    async with asyncio.TaskGroup() as tasks:
-        asked = [tasks.create_task(ask(row)) for row in rows]
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            asked = [tasks.create_task(ask(row)) for row in rows]
+    except BaseExceptionGroup as failed:
+        raise failed.exceptions[0] from failed
     return tuple(task.result() for task in asked)
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Final
 
 import jsonschema
 
 from evals.answers import Answer, Call
-from evals.suite import ExpectedCall, SuiteRow
+from evals.matching import matches, plain
+from evals.suite import SuiteRow, parameters
 
 Scorer = Callable[[SuiteRow, Answer], bool | None]
 
@@ -29,7 +30,7 @@ def call_full_match(row: SuiteRow, answer: Answer) -> bool | None:
     call = _only(answer)
     if call is None or not _grammatical(row, call):
         return False
-    return any(_matches(call, expected) for expected in row.expected or ())
+    return any(matches(call, expected) for expected in row.expected or ())
 
 
 def call_wrong_tool(row: SuiteRow, answer: Answer) -> bool | None:
@@ -41,16 +42,20 @@ def call_wrong_tool(row: SuiteRow, answer: Answer) -> bool | None:
 
 
 def call_argument_hallucination(row: SuiteRow, answer: Answer) -> bool | None:
-    """A string or number among the arguments that does not stand in the conversation.
+    """A string or number among the arguments that stands nowhere in the question.
 
-    By substring, so it is a lower bound: a value that stands there with another meaning is not found.
+    The question is the conversation and what tools name in `enum`, `const` and `default`; values that the suite accepts
+    are not invented either, wherever they come from. By substring, so it is a lower bound: a value that stands there
+    with another meaning is not found.
     """
     if row.task != "call":
         return None
-    said = " ".join(str(message.get("content") or "") for message in row.messages).casefold()
-    accepted = {_text(v) for e in row.expected or () for values in e.arguments.values() for v in values}
-    values = [v for call in answer.calls for v in _leaves(call.arguments)]
-    return any(_text(value) not in said and _text(value) not in accepted for value in values)
+    said = " ".join(str(message.get("content") or "") for message in row.messages)
+    named = [value for tool in row.tools for value in _named(tool)]
+    accepted = [value for one in row.expected or () for value in _leaves(one.arguments)]
+    known = {_text(value) for value in (*named, *accepted)}
+    given = [value for call in answer.calls for value in _leaves(call.arguments)]
+    return any(_text(value) not in known and not _stands(value, said) for value in given)
 
 
 def irrelevance_refused(row: SuiteRow, answer: Answer) -> bool | None:
@@ -89,47 +94,21 @@ def _only(answer: Answer) -> Call | None:
 
 
 def _grammatical(row: SuiteRow, call: Call) -> bool:
-    schema = next((t["function"].get("parameters") for t in row.tools if t["function"]["name"] == call.name), None)
-    if schema is None or call.arguments is None:
+    function = next((t["function"] for t in row.tools if t["function"]["name"] == call.name), None)
+    if function is None or call.arguments is None:
         return False
-    validator = jsonschema.Draft202012Validator({**schema, "additionalProperties": False})
-    return validator.is_valid(call.arguments)
+    schema = {"additionalProperties": False, **parameters(function)}  # a tool that wants more arguments says so itself
+    return jsonschema.Draft202012Validator(schema).is_valid(call.arguments)
 
 
-def _matches(call: Call, expected: ExpectedCall) -> bool:
-    if call.name != expected.name or call.arguments is None:
-        return False
-    if not call.arguments.keys() <= expected.arguments.keys():
-        return False
-    return all(
-        any(_equal(call.arguments[name], value) for value in accepted) if name in call.arguments else "" in accepted
-        for name, accepted in expected.arguments.items()
-    )
-
-
-def _equal(given: object, accepted: object) -> bool:
-    """BFCL's leniency: strings without regard to case and spacing, 1 equals 1.0, true is not 1; lists item by item."""
-    if isinstance(given, bool) or isinstance(accepted, bool):
-        return given is accepted
-    if isinstance(given, (int, float)) and isinstance(accepted, (int, float)):
-        return float(given) == float(accepted)
-    if isinstance(given, str) and isinstance(accepted, str):
-        return _text(given) == _text(accepted)
-    if isinstance(given, list) and isinstance(accepted, list):
-        return len(given) == len(accepted) and all(map(_equal, given, accepted))
-    if isinstance(given, dict) and isinstance(accepted, dict):
-        return _equal_objects(given, accepted)
-    return given == accepted
-
-
-def _equal_objects(given: dict[str, Any], accepted: dict[str, Any]) -> bool:
-    """In BFCL's possible answers each value inside an object is again a list of accepted values."""
-    if not given.keys() <= accepted.keys():
-        return False
-    return all(
-        any(_equal(given[key], value) for value in values) if key in given else "" in values
-        for key, values in ((k, v if isinstance(v, list) else [v]) for k, v in accepted.items())
-    )
+def _named(schema: object) -> list[object]:
+    """Values that a tool's definition itself names for its arguments."""
+    if isinstance(schema, list):
+        return [value for one in schema for value in _named(one)]
+    if not isinstance(schema, dict):
+        return []
+    here = _leaves([schema.get("enum"), schema.get("default"), schema.get("const")])
+    return here + [value for one in schema.values() for value in _named(one)]
 
 
 def _leaves(value: object) -> list[object]:
@@ -140,7 +119,11 @@ def _leaves(value: object) -> list[object]:
     return [] if value is None or isinstance(value, bool) or value == "" else [value]
 
 
+def _stands(value: object, said: str) -> bool:
+    return plain(value) in plain(said) if isinstance(value, str) else _text(value) in said
+
+
 def _text(value: object) -> str:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return " ".join((value if isinstance(value, str) else json.dumps(value)).casefold().split())
+    return plain(value) if isinstance(value, str) else json.dumps(value)

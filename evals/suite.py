@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from typing import Any, Literal
 
+import jsonschema
+import referencing.exceptions
 from pydantic import Field, ValidationError
+from referencing.jsonschema import DRAFT202012, EMPTY_REGISTRY
 
 from assay.contracts.base import Message
 from assay.contracts.errors import InputRefused
@@ -37,6 +42,12 @@ class SuiteRow(Message):
     contains: list[str] | None = None
 
 
+def parameters(function: dict[str, Any]) -> dict[str, Any]:
+    """JSON Schema of a function's arguments; a function that names none takes none."""
+    schema: dict[str, Any] = function.get("parameters") or {"type": "object"}
+    return schema
+
+
 def read_suite(data: bytes) -> tuple[SuiteRow, ...]:
     """Parse a suite. Raises InputRefused (`SUITE_MALFORMED`) with the line number and the fields that are wrong."""
     rows = []
@@ -46,20 +57,77 @@ def read_suite(data: bytes) -> tuple[SuiteRow, ...]:
         except ValidationError as error:
             fields = ", ".join(".".join(map(str, one["loc"])) or one["msg"] for one in error.errors())
             raise _malformed(f"line {number}: {fields}") from None
-        _check_complete(row, number)
+        if problem := _tools_problem(row) or _task_problem(row):
+            raise _malformed(f"line {number}: {problem}")
         rows.append(row)
     if not rows:
         raise _malformed("it is empty")
+    _check_apart(rows)
     return tuple(rows)
 
 
-def _check_complete(row: SuiteRow, number: int) -> None:
-    if row.task == "call" and not (row.tools and row.expected):
-        raise _malformed(f"line {number}: a call row needs tools and expected")
-    if row.task == "irrelevance" and not row.tools:
-        raise _malformed(f"line {number}: an irrelevance row needs tools")
-    if row.task == "chat" and not row.contains:
-        raise _malformed(f"line {number}: a chat row needs contains")
+def _tools_problem(row: SuiteRow) -> str | None:
+    """A schema that cannot be judged by would end an evaluation hours later."""
+    names = []
+    for number, tool in enumerate(row.tools):
+        function = tool.get("function")
+        if not isinstance(function, dict) or not isinstance(function.get("name"), str):
+            return f"tools.{number} is not a function with a name"
+        if problem := _schema_problem(function.get("parameters") or {}):
+            return f"tools.{number} has parameters that are no JSON Schema: {problem}"
+        names.append(function["name"])
+    return "two tools have one name" if len(set(names)) < len(names) else None
+
+
+def _schema_problem(schema: object) -> str | None:
+    """Only references within the schema are followed: a suite does not send its reader to the network."""
+    if not isinstance(schema, dict):
+        return "not an object"
+    resolver = EMPTY_REGISTRY.with_resource("", DRAFT202012.create_resource(schema)).resolver()
+    try:
+        jsonschema.Draft202012Validator.check_schema(schema)
+        for reference in _references(schema):
+            resolver.lookup(reference)
+    except jsonschema.SchemaError as error:
+        return error.message
+    except referencing.exceptions.Unresolvable as error:
+        return f"{error.ref} leads nowhere within it"
+    return None
+
+
+def _references(schema: object) -> Iterator[str]:
+    if isinstance(schema, dict):
+        if isinstance(schema.get("$ref"), str):
+            yield schema["$ref"]
+        schema = list(schema.values())
+    if isinstance(schema, list):
+        for one in schema:
+            yield from _references(one)
+
+
+def _task_problem(row: SuiteRow) -> str | None:
+    offered = {tool["function"]["name"] for tool in row.tools}
+    if row.task == "chat":
+        if row.tools or not row.contains:
+            return "a chat row needs contains, and no tools"
+        return None if all(word.strip() for word in row.contains) else "an empty word stands in every answer"
+    if row.task == "irrelevance":
+        return None if row.tools else "an irrelevance row needs tools"
+    if not row.tools or not row.expected:
+        return "a call row needs tools and expected"
+    return None if {one.name for one in row.expected} <= offered else "expected names a tool that is not offered"
+
+
+def _check_apart(rows: list[SuiteRow]) -> None:
+    """What was chosen on must not be reported on; and answers of two arms are paired by id."""
+    lines: dict[str, int] = {}
+    splits: dict[str, Split] = {}
+    for number, row in enumerate(rows, start=1):
+        if (first := lines.setdefault(row.id, number)) != number:
+            raise _malformed(f"line {number}: the id of line {first}")
+        question = json.dumps([row.messages, row.tools], sort_keys=True)
+        if splits.setdefault(question, row.split) != row.split:
+            raise _malformed(f"line {number}: this question stands in the other split, too")
 
 
 def _malformed(why: str) -> InputRefused:
