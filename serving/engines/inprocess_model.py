@@ -84,6 +84,8 @@ class LocalModel:
     def unload(self, name: str) -> None:
         inner = self._names.pop(name)
         if self._names:
+            # Deleting the one that answered last makes PEFT choose another, with a warning.
+            self._model.set_adapter(next(iter(self._names.values())))
             self._model.delete_adapter(inner)
         else:
             # PEFT cannot hold no adapter at all; the plain model comes back.

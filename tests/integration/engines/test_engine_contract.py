@@ -91,6 +91,15 @@ async def test_adapters_change_answers_and_only_their_own(loaded: Engine, adapte
     assert await loaded.loaded() == {FIRST, SECOND}
 
 
+async def test_the_adapter_that_answered_last_can_be_unloaded(loaded: Engine, adapters: tuple[Path, Path]) -> None:
+    await loaded.load(SECOND, adapters[1])
+    first = said(await loaded.chat(ask(), FIRST))
+    await loaded.chat(ask(), SECOND)
+    await loaded.unload(SECOND)
+    assert await loaded.loaded() == {FIRST}
+    assert said(await loaded.chat(ask(), FIRST)) == first
+
+
 async def test_the_body_cannot_choose_an_adapter(loaded: Engine) -> None:
     base = said(await loaded.chat(ask(), None))
     assert said(await loaded.chat(ask(model=f"base:{FIRST}", lora_path=FIRST), None)) == base
