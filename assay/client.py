@@ -18,13 +18,13 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from assay.contracts import names
 from assay.contracts.base import Message
-from assay.contracts.data import IntakeStatus
+from assay.contracts.data import IntakeRequest, IntakeStatus
 from assay.contracts.errors import NotFound, PolicyRefused, Unavailable
-from assay.contracts.evaluation import EvaluationStatus
+from assay.contracts.evaluation import EvaluationRequest, EvaluationStatus
 from assay.contracts.lifecycle import LifecycleRequest, LifecycleStatus
 from assay.contracts.promotion import Approval, Hold, Override, PromotionRequest, PromotionStatus, Rejection, Release
 from assay.contracts.rollout import RolloutRequest, RolloutStatus, RootCause
-from assay.contracts.training import TrainingProgress, TrainingStatus
+from assay.contracts.training import TrainingProgress, TrainingRequest, TrainingStatus
 from assay.converter import data_converter
 
 Answer = TypeVar("Answer", bound=Message)
@@ -59,6 +59,21 @@ class AssayClient:
         """Start, or find the one that runs already under the same id."""
         id_ = names.lifecycle_id(request.tenant, request.model, request.version)
         return await self._start("Lifecycle", request, id_, LifecycleStatus)
+
+    async def start_intake(self, request: IntakeRequest) -> WorkflowHandle[object, IntakeStatus]:
+        """Start an intake by itself."""
+        id_ = names.intake_id(request.tenant, request.dataset, request.version)
+        return await self._start("Intake", request, id_, IntakeStatus)
+
+    async def start_training(self, request: TrainingRequest) -> WorkflowHandle[object, TrainingStatus]:
+        """Start a training by itself, on datasets that are sealed."""
+        id_ = names.training_id(request.tenant, request.model, request.version)
+        return await self._start("Training", request, id_, TrainingStatus)
+
+    async def start_evaluation(self, request: EvaluationRequest) -> WorkflowHandle[object, EvaluationStatus]:
+        """Start an evaluation by itself, of a run that is finished."""
+        id_ = names.evaluation_id(request.tenant, request.model, request.version)
+        return await self._start("Evaluation", request, id_, EvaluationStatus)
 
     async def start_promotion(self, request: PromotionRequest) -> WorkflowHandle[object, PromotionStatus]:
         """Start a promotion by itself, for a version that is trained and evaluated."""

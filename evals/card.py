@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from assay.contracts.base import Message
-from assay.contracts.promotion import PromotionRequest
+from assay.contracts.promotion import PinnedPromotion
 
 REQUIRED: Final = (
     "model_details",
@@ -31,7 +31,7 @@ class DatasetFacts(Message):
 
 
 def card(
-    request: PromotionRequest, base_licence: str, recipe: Mapping[str, Any], datasets: Sequence[DatasetFacts]
+    request: PinnedPromotion, base_licence: str, recipe: Mapping[str, Any], datasets: Sequence[DatasetFacts]
 ) -> dict[str, Any]:
     """The card of one version as plain data; the same facts give the same card."""
     chosen, training = request.evaluation.chosen, request.training
@@ -75,7 +75,7 @@ def missing(document: Mapping[str, Any]) -> list[str]:
     return [section for section in REQUIRED if not document.get(section)]
 
 
-def _limitations(request: PromotionRequest, datasets: Sequence[DatasetFacts]) -> list[str]:
+def _limitations(request: PinnedPromotion, datasets: Sequence[DatasetFacts]) -> list[str]:
     said = ["Rates are measured on the named suite only; intervals are 95 % Wilson score intervals."]
     synthetic = sorted({name for facts in datasets for name in facts.synthetic_sources})
     if synthetic:

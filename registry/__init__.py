@@ -13,11 +13,22 @@ from registry.keys import Keys, hash_key
 from registry.lineage import Lineage, Node
 from registry.pointers import Pointers
 from registry.routes import Routes
-from registry.runs import Evaluations, Runs
+from registry.runs import EvaluationRecord, Evaluations, RunRecord, Runs
 from registry.schema import migrate
 from registry.versions import VersionRecord, Versions
 
-__all__ = ["BaseRecord", "BlobStore", "DatasetRecord", "LedgerEntry", "Node", "Registry", "VersionRecord", "hash_key"]
+__all__ = [
+    "BaseRecord",
+    "BlobStore",
+    "DatasetRecord",
+    "EvaluationRecord",
+    "LedgerEntry",
+    "Node",
+    "Registry",
+    "RunRecord",
+    "VersionRecord",
+    "hash_key",
+]
 
 
 class Registry:

@@ -44,6 +44,10 @@ class Bases:
         newest = select(BaseModelRow).where(BaseModelRow.repository == repository)
         return self._one(newest.order_by(BaseModelRow.created_at.desc()), repository)
 
+    def find(self, name: str) -> BaseRecord:
+        """By digest, or the newest revision of a repository. Raises NotFound (`BASE_UNKNOWN`)."""
+        return self.by_digest(name) if name.startswith("sha256:") else self.get(name)
+
     def by_digest(self, digest: str) -> BaseRecord:
         """The base of a digest. Raises NotFound (`BASE_UNKNOWN`)."""
         return self._one(select(BaseModelRow).where(BaseModelRow.digest == digest), digest)

@@ -76,18 +76,35 @@ class Datasets:
             row = session.get(DatasetRow, id_)
         if row is None:
             raise NotFound("DATASET_UNKNOWN", f"no dataset {id_}", "run an Intake; its status has the id")
-        return DatasetRecord(
-            dataset=Dataset.model_validate(row.dataset),
-            request=IntakeRequest.model_validate(row.request),
-            ledger=Reference.model_validate(row.ledger),
-            quarantined=row.quarantined,
-        )
+        return _record(row)
+
+    def named(self, tenant: str, name: str, version: int) -> DatasetRecord:
+        """A tenant's dataset by name and version; of several seals of one version the newest.
+
+        Raises NotFound (`DATASET_UNKNOWN`).
+        """
+        query = select(DatasetRow).where(DatasetRow.tenant == tenant, DatasetRow.name == name)
+        with self._database.reading() as session:
+            rows = session.scalars(query.order_by(DatasetRow.created_at.desc())).all()
+        for row in rows:
+            if row.request["version"] == version:
+                return _record(row)
+        raise NotFound("DATASET_UNKNOWN", f"no dataset {name}/{version} of {tenant}", "run an Intake for it")
 
     def outcomes(self, id_: str) -> dict[str, int]:
         """How many ledger entries of a dataset ended how."""
         query = select(LedgerRow.outcome, func.count()).where(LedgerRow.dataset == id_).group_by(LedgerRow.outcome)
         with self._database.reading() as session:
             return {outcome: int(count) for outcome, count in session.execute(query)}
+
+
+def _record(row: DatasetRow) -> DatasetRecord:
+    return DatasetRecord(
+        dataset=Dataset.model_validate(row.dataset),
+        request=IntakeRequest.model_validate(row.request),
+        ledger=Reference.model_validate(row.ledger),
+        quarantined=row.quarantined,
+    )
 
 
 def _batches(entries: Iterable[LedgerEntry]) -> Iterator[list[LedgerEntry]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -45,6 +45,22 @@ class Routes:
     def decision_id(self, revision: int) -> str:
         """The decision under which a revision was published. Raises NotFound (`ROUTE_REVISION_UNKNOWN`)."""
         return self._row(revision).decision_id
+
+    def decision_of(self, tenant: str, model: str) -> str:
+        """The decision under which this model's route, as it is in force, was first published.
+
+        Raises NotFound (`ROUTE_UNKNOWN`).
+        """
+        found, wanted = None, None
+        with self._database.reading() as session:
+            for row in session.scalars(_NEWEST.limit(None)).yield_per(50):
+                route = _route(row, tenant, model)
+                if route is None or (found is not None and route != wanted):
+                    break
+                found, wanted = row.decision_id, route
+        if found is None:
+            raise NotFound("ROUTE_UNKNOWN", f"{tenant}/{model} has no route", "see `assay routes`")
+        return found
 
     def by_key(self, key: str) -> RouteTable | None:
         """The table that was published under an idempotency key."""
@@ -89,6 +105,11 @@ class Routes:
         if row is None:
             raise NotFound("ROUTE_REVISION_UNKNOWN", f"no route table of revision {revision}", "see `assay routes`")
         return row
+
+
+def _route(row: RouteRevisionRow, tenant: str, model: str) -> dict[str, Any] | None:
+    routes: list[dict[str, Any]] = row.table["routes"]
+    return next((route for route in routes if (route["tenant"], route["model"]) == (tenant, model)), None)
 
 
 def _uses(table: RouteTable) -> frozenset[Use]:

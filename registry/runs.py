@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from sqlalchemy import select
 
 from assay.contracts.base import Message
 from assay.contracts.errors import NotFound
-from assay.contracts.evaluation import EvaluationRequest, EvaluationResult
-from assay.contracts.training import TrainingRequest, TrainingResult
+from assay.contracts.evaluation import EvaluationResult, PinnedEvaluation
+from assay.contracts.training import PinnedTraining, TrainingResult
 from registry.database import Database
 from registry.lineage import Edge, record
 from registry.tables import EvaluationRow, RunRow
@@ -18,7 +18,7 @@ from registry.tables import EvaluationRow, RunRow
 class RunRecord(Message):
     """A run as it was asked for and as it went."""
 
-    request: TrainingRequest
+    request: PinnedTraining
     result: TrainingResult
 
 
@@ -28,7 +28,7 @@ class Runs:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, result: TrainingResult, request: TrainingRequest) -> None:
+    def add(self, result: TrainingResult, request: PinnedTraining) -> None:
         """Enter a finished run with its lineage (base, datasets -> run -> checkpoints); again adds nothing."""
         row = RunRow(
             run_id=result.run_id,
@@ -51,6 +51,15 @@ class Runs:
             raise NotFound("RUN_UNKNOWN", f"no finished run {run_id}", "see `assay runs`")
         return _run(row)
 
+    def newest(self, tenant: str, model: str, version: int) -> RunRecord:
+        """The newest finished run of a version. Raises NotFound (`RUN_UNKNOWN`)."""
+        of = (RunRow.tenant == tenant, RunRow.model == model, RunRow.version == version)
+        with self._database.reading() as session:
+            row = session.scalars(select(RunRow).where(*of).order_by(RunRow.created_at.desc())).first()
+        if row is None:
+            raise NotFound("RUN_UNKNOWN", f"no finished run of {tenant}/{model} version {version}", "see `assay runs`")
+        return _run(row)
+
     def list(self, *, tenant: str | None = None, model: str | None = None) -> tuple[RunRecord, ...]:
         """Finished runs, newest first."""
         query = select(RunRow).order_by(RunRow.created_at.desc())
@@ -65,7 +74,7 @@ class Runs:
 class EvaluationRecord(Message):
     """An evaluation as it was asked for and what came out."""
 
-    request: EvaluationRequest
+    request: PinnedEvaluation
     result: EvaluationResult
 
 
@@ -75,7 +84,7 @@ class Evaluations:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, result: EvaluationResult, request: EvaluationRequest) -> None:
+    def add(self, result: EvaluationResult, request: PinnedEvaluation) -> None:
         """Enter a report with its lineage (suite, adapters -> report); again adds nothing."""
         row = EvaluationRow(
             report=result.report.sha256,
@@ -95,12 +104,29 @@ class Evaluations:
             row = session.get(EvaluationRow, report)
         if row is None:
             raise NotFound("REPORT_UNKNOWN", f"no evaluation report {report}", "run an Evaluation")
-        return EvaluationRecord(
-            request=EvaluationRequest.model_validate(row.request), result=EvaluationResult.model_validate(row.result)
+        return _evaluation(row)
+
+    def about(self, tenant: str, model: str, adapters: Sequence[str], *, report: str | None = None) -> EvaluationRecord:
+        """The newest report of this model that chose one of these adapters, or exactly `report`.
+
+        Raises NotFound (`REPORT_UNKNOWN`).
+        """
+        query = select(EvaluationRow).where(
+            EvaluationRow.tenant == tenant, EvaluationRow.model == model, EvaluationRow.adapter.in_(adapters)
         )
+        if report is not None:
+            query = query.where(EvaluationRow.report == report)
+        with self._database.reading() as session:
+            row = session.scalars(query.order_by(EvaluationRow.created_at.desc())).first()
+        if row is None:
+            which = report or "an adapter of this run"
+            raise NotFound(
+                "REPORT_UNKNOWN", f"no evaluation report of {tenant}/{model} on {which}", "run an Evaluation"
+            )
+        return _evaluation(row)
 
 
-def _run_edges(result: TrainingResult, request: TrainingRequest) -> Iterator[Edge]:
+def _run_edges(result: TrainingResult, request: PinnedTraining) -> Iterator[Edge]:
     run, spec = result.run_id, request.spec
     yield Edge(parent=spec.base.digest, child=run, relation="trained on", parent_kind="base", child_kind="run")
     for share in spec.datasets:
@@ -110,7 +136,7 @@ def _run_edges(result: TrainingResult, request: TrainingRequest) -> Iterator[Edg
         yield Edge(parent=run, child=candidate.adapter, relation=at, parent_kind="run", child_kind="adapter")
 
 
-def _report_edges(result: EvaluationResult, request: EvaluationRequest) -> Iterator[Edge]:
+def _report_edges(result: EvaluationResult, request: PinnedEvaluation) -> Iterator[Edge]:
     report, chosen = result.report.sha256, result.chosen.adapter
     yield Edge(
         parent=request.suite.sha256, child=report, relation="asked from", parent_kind="suite", child_kind="report"
@@ -120,7 +146,13 @@ def _report_edges(result: EvaluationResult, request: EvaluationRequest) -> Itera
         yield Edge(parent=adapter, child=report, relation=relation, parent_kind="adapter", child_kind="report")
 
 
+def _evaluation(row: EvaluationRow) -> EvaluationRecord:
+    return EvaluationRecord(
+        request=PinnedEvaluation.model_validate(row.request), result=EvaluationResult.model_validate(row.result)
+    )
+
+
 def _run(row: RunRow) -> RunRecord:
     return RunRecord(
-        request=TrainingRequest.model_validate(row.request), result=TrainingResult.model_validate(row.result)
+        request=PinnedTraining.model_validate(row.request), result=TrainingResult.model_validate(row.result)
     )

@@ -8,7 +8,7 @@ from sqlalchemy import Select, select
 
 from assay.contracts.base import BasePin, Digest, Message, Reference
 from assay.contracts.errors import Conflict, NotFound
-from assay.contracts.promotion import CardDraft, PromotionCase, PromotionRequest, SignedVersion
+from assay.contracts.promotion import CardDraft, PinnedPromotion, PromotionCase, SignedVersion
 from registry.database import Database
 from registry.lineage import Edge, record, version_name
 from registry.tables import VersionRow
@@ -22,7 +22,7 @@ class VersionRecord(Message):
     version: int
     signed: SignedVersion
     card: CardDraft
-    request: PromotionRequest
+    request: PinnedPromotion
     quarantined: bool
 
     @property
@@ -97,6 +97,15 @@ class Versions:
             raise NotFound("VERSION_UNKNOWN", f"no registered version {digest}", "see `assay models`")
         return _record(row)
 
+    def numbered(self, tenant: str, model: str, version: int) -> VersionRecord:
+        """The version registered under a number. Raises NotFound (`VERSION_UNKNOWN`)."""
+        query = _narrow(select(VersionRow).where(VersionRow.version == version), tenant, model)
+        with self._database.reading() as session:
+            row = session.scalars(query).first()
+        if row is None:
+            raise NotFound("VERSION_UNKNOWN", f"no version {version} of {tenant}/{model}", "see `assay models`")
+        return _record(row)
+
     def list(self, *, tenant: str | None = None, model: str | None = None) -> tuple[VersionRecord, ...]:
         """Registered versions, newest first."""
         query = select(VersionRow).order_by(VersionRow.created_at.desc())
@@ -127,6 +136,6 @@ def _record(row: VersionRow) -> VersionRecord:
         version=row.version,
         signed=SignedVersion.model_validate(row.signed),
         card=CardDraft.model_validate(row.card),
-        request=PromotionRequest.model_validate(row.request),
+        request=PinnedPromotion.model_validate(row.request),
         quarantined=row.quarantined,
     )

@@ -65,7 +65,8 @@ def _route(change: RouteChange) -> Route:
 
 def pairs(table: RouteTable, change: RouteChange) -> tuple[Pair, ...]:
     """Every pair of the changed route, for the routes gate."""
-    route = next(r for r in table.routes if (r.tenant, r.model) == (change.tenant, change.model))
+    route = route_of(table, change.tenant, change.model)
+    assert route is not None
     found = [Pair(route.tenant, route.model, arm.name, arm.version, route.base) for arm in route.arms]
     if route.shadow:
         found.append(Pair(route.tenant, route.model, "shadow", route.shadow.version, route.base))
@@ -73,24 +74,41 @@ def pairs(table: RouteTable, change: RouteChange) -> tuple[Pair, ...]:
     return tuple(found)
 
 
-def grants(route: Route | None) -> frozenset[tuple[str | None, str]]:
-    """What a route lets answer its tenant's requests: (version, base digest) of each arm and the shadow."""
-    if route is None:
-        return frozenset()
-    versions = {arm.version for arm in route.arms} | ({route.shadow.version} if route.shadow else set())
-    return frozenset((version, route.base.digest) for version in versions)
-
-
 def only_withdraws(current: RouteTable, table: RouteTable, change: RouteChange) -> bool:
-    """Whether the change grants nothing that is not granted now: a rollback.
+    """Whether the change only takes traffic from a canary or a shadow: a rollback.
 
-    Such a change needs no new decision, so that a rollback never waits for a policy engine that is down.
+    Such a change needs no new decision, so that a rollback never waits for a policy engine that is down. Everything
+    else does: another stable version, a first or a larger share, one more adapter kept warm.
     """
+    before, after = route_of(current, change.tenant, change.model), route_of(table, change.tenant, change.model)
+    if before is None or after is None:
+        return False
+    return (
+        (before.base, _stable(before)) == (after.base, _stable(after))
+        and set(after.warm) <= set(before.warm)
+        and all(_shares(before).get(tested, 0) >= percent for tested, percent in _shares(after).items())
+    )
 
-    def of(some: RouteTable) -> Route | None:
-        return next((r for r in some.routes if (r.tenant, r.model) == (change.tenant, change.model)), None)
 
-    return of(current) is not None and grants(of(table)) <= grants(of(current)) and not change.warm
+def tested_versions(route: Route | None) -> frozenset[str | None]:
+    """Versions that are being tried in a route: its canary and its shadow."""
+    return frozenset(version for _, version in _shares(route)) if route else frozenset()
+
+
+def route_of(table: RouteTable, tenant: str, model: str) -> Route | None:
+    """The route of one model, if it has one."""
+    return next((r for r in table.routes if (r.tenant, r.model) == (tenant, model)), None)
+
+
+def _stable(route: Route) -> str | None:
+    return next((arm.version for arm in route.arms if arm.name == "stable"), None)
+
+
+def _shares(route: Route) -> dict[tuple[str, str | None], float]:
+    shares = {("canary", arm.version): arm.percent for arm in route.arms if arm.name == "canary"}
+    if route.shadow:
+        shares["shadow", route.shadow.version] = route.shadow.percent
+    return shares
 
 
 def adapters_needed(table: RouteTable) -> frozenset[str]:

@@ -1,13 +1,16 @@
-"""What every workflow shares: activity options by kind of work, where it stands for the UI, how a failure reads."""
+"""What every workflow shares: activity options, cancellation that leaves nothing half done, how a failure reads."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Coroutine
 from datetime import timedelta
-from typing import Final, TypedDict
+from typing import Any, Final, TypedDict, TypeVar
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError, ChildWorkflowError, FailureError
+from temporalio.workflow import ActivityCancellationType
 
 with workflow.unsafe.imports_passed_through():
     from assay.contracts.names import (
@@ -23,6 +26,9 @@ with workflow.unsafe.imports_passed_through():
     )
 
 
+T = TypeVar("T")
+
+
 class ActivityOptions(TypedDict):
     """Keyword arguments of `workflow.execute_activity`."""
 
@@ -30,6 +36,7 @@ class ActivityOptions(TypedDict):
     start_to_close_timeout: timedelta
     heartbeat_timeout: timedelta | None
     retry_policy: RetryPolicy
+    cancellation_type: ActivityCancellationType
 
 
 # Typed errors say themselves whether trying again helps (a worker interceptor marks the others non-retryable), so no
@@ -39,7 +46,12 @@ _PATIENT: Final = RetryPolicy(initial_interval=timedelta(milliseconds=500), maxi
 
 def _options(queue: str, at_most: timedelta, heartbeat: timedelta | None = None) -> ActivityOptions:
     return ActivityOptions(
-        task_queue=queue, start_to_close_timeout=at_most, heartbeat_timeout=heartbeat, retry_policy=_PATIENT
+        task_queue=queue,
+        start_to_close_timeout=at_most,
+        heartbeat_timeout=heartbeat,
+        retry_policy=_PATIENT,
+        # The default would let a workflow go on while the activity still does what is being undone.
+        cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
     )
 
 
@@ -49,6 +61,42 @@ DATA: Final = _options(DATA_QUEUE, timedelta(hours=6), timedelta(minutes=1))
 TRAINING: Final = _options(TRAINING_QUEUE, timedelta(days=14), timedelta(seconds=15))
 SERVING: Final = _options(SERVING_QUEUE, timedelta(minutes=5))
 EVALUATION: Final = _options(SERVING_QUEUE, timedelta(hours=2), timedelta(minutes=2))
+
+
+async def settled(work: Coroutine[Any, Any, T], *, hand_on: bool = True, late_result: bool = False) -> T:
+    """Await work that may be cancelled, and raise the cancellation only when it has ended.
+
+    hand_on: the work itself is cancelled too. late_result: when it ended well all the same, that counts and nothing is
+    raised. (The SDK alone swallows the cancellation of an activity that ended well.)
+    """
+    task = asyncio.create_task(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        if hand_on:
+            task.cancel()
+        await workflow.wait([task])
+        if late_result and not task.cancelled() and task.exception() is None:
+            return task.result()
+        raise
+
+
+async def committed(work: Coroutine[Any, Any, T]) -> T:
+    """Await work that must not stop half-way: a cancellation that comes meanwhile comes too late."""
+    task = asyncio.create_task(work)
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            continue
+    return task.result()
+
+
+def given(request: T | None) -> T:
+    """The input. A workflow that was started without one fails, where a missing argument would be retried for ever."""
+    if request is None:
+        raise ApplicationError("give the request as one JSON document", type="INPUT_MISSING", non_retryable=True)
+    return request
 
 
 def stand(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from temporalio import workflow
 from temporalio.common import VersioningBehavior
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from assay.contracts.base import CodeCount
@@ -18,7 +18,7 @@ with workflow.unsafe.imports_passed_through():
         screen_source,
         seal_dataset,
     )
-    from workflows.common import DATA, failure, reason_of, stand
+    from workflows.common import DATA, failure, given, reason_of, settled, stand
 
 
 def total(counts: list[RowCounts]) -> RowCounts:
@@ -43,17 +43,20 @@ class Intake:
     """One dataset from its sources. The same request gives the same dataset id."""
 
     @workflow.init
-    def __init__(self, request: IntakeRequest) -> None:
-        self._request = request
-        self._status = IntakeStatus(sources_total=len(request.sources))
+    def __init__(self, request: IntakeRequest | None = None) -> None:
+        self._asked = request
+        self._status = IntakeStatus(sources_total=len(request.sources) if request else 0)
 
     @workflow.run
-    async def run(self, request: IntakeRequest) -> IntakeStatus:
-        stand("screening", f"0 of {len(request.sources)} sources", tenant=request.tenant, dataset=request.dataset)
+    async def run(self, request: IntakeRequest | None = None) -> IntakeStatus:  # noqa: ARG002  # __init__ keeps it
+        wanted = self._request
+        stand("screening", f"0 of {len(wanted.sources)} sources", tenant=wanted.tenant, dataset=wanted.dataset)
         try:
-            screened = [await self._screen(i) for i in range(len(request.sources))]
+            screened = [await self._screen(i) for i in range(len(wanted.sources))]
             await self._seal(screened)
         except ActivityError as error:
+            if is_cancelled_exception(error):
+                raise
             self._status = self._status.model_copy(update={"stage": "failed"})
             stand("failed", reason_of(error))
             raise failure(error) from error
@@ -64,10 +67,14 @@ class Intake:
         """Where this intake stands."""
         return self._status
 
+    @property
+    def _request(self) -> IntakeRequest:
+        return given(self._asked)
+
     async def _screen(self, index: int) -> ScreenedSource:
         request, source = self._request, self._request.sources[index]
         job = ScreenJob(tenant=request.tenant, dataset=request.dataset, purpose=request.purpose, source=source)
-        screened = await workflow.execute_activity(screen_source, job, **DATA, summary=f"screen {source.name}")
+        screened = await settled(workflow.execute_activity(screen_source, job, **DATA, summary=f"screen {source.name}"))
         counts = total([self._status.counts, screened.counts])
         self._status = self._status.model_copy(update={"sources_done": index + 1, "counts": counts})
         stand("screening", f"{index + 1} of {len(request.sources)} sources, {counts.accepted} rows accepted")
@@ -76,6 +83,6 @@ class Intake:
     async def _seal(self, screened: list[ScreenedSource]) -> None:
         stand("sealing")
         job = SealJob(request=self._request, screened=tuple(screened))
-        dataset = await workflow.execute_activity(seal_dataset, job, **DATA, summary="write the manifest")
+        dataset = await settled(workflow.execute_activity(seal_dataset, job, **DATA, summary="write the manifest"))
         self._status = self._status.model_copy(update={"stage": "sealed", "dataset": dataset, "counts": dataset.counts})
         stand("sealed", f"{dataset.counts.accepted} rows, {dataset.id}", digest=dataset.id)

@@ -6,7 +6,13 @@ from typing import TypeVar
 
 from temporalio import workflow
 from temporalio.common import VersioningBehavior
-from temporalio.exceptions import ActivityError, ChildWorkflowError, is_cancelled_exception
+from temporalio.exceptions import (
+    ActivityError,
+    ApplicationError,
+    ChildWorkflowError,
+    WorkflowAlreadyStartedError,
+    is_cancelled_exception,
+)
 from temporalio.workflow import ChildWorkflowCancellationType, ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
@@ -17,8 +23,8 @@ with workflow.unsafe.imports_passed_through():
     from assay.contracts.lifecycle import LifecycleRequest, LifecycleStatus, Preparation, prepare_lifecycle
     from assay.contracts.promotion import Hold, PromotionRequest, PromotionStatus, Release
     from assay.contracts.rollout import RolloutRequest, RolloutStatus
-    from assay.contracts.training import DatasetShare, RunSpec, TrainingRequest, TrainingResult, TrainingStatus
-    from workflows.common import CONTROL, failure, reason_of, refuse_if, stand
+    from assay.contracts.training import DatasetChoice, TrainingRequest, TrainingResult, TrainingStatus
+    from workflows.common import CONTROL, failure, given, reason_of, refuse_if, settled, stand
 
 Status = TypeVar("Status", bound=Message)
 
@@ -36,12 +42,12 @@ class Lifecycle:
     """One version of one tenant's model. Days may pass between two lines of it."""
 
     @workflow.init
-    def __init__(self, request: LifecycleRequest) -> None:
-        self._request = request
+    def __init__(self, request: LifecycleRequest | None = None) -> None:
+        self._asked = request
         self._status = LifecycleStatus()
 
     @workflow.run
-    async def run(self, request: LifecycleRequest) -> LifecycleStatus:  # noqa: ARG002  # __init__ keeps it
+    async def run(self, request: LifecycleRequest | None = None) -> LifecycleStatus:  # noqa: ARG002  # __init__ keeps it
         try:
             await self._live()
         except Ended as end:
@@ -65,6 +71,10 @@ class Lifecycle:
         self._set(held=True, reasons=(f"held by {hold.actor}: {hold.reason}",))
         return self._status
 
+    @hold.validator
+    def _may_hold(self, hold: Hold) -> None:  # noqa: ARG002  # the SDK passes it
+        refuse_if("it is held already" if self._status.held else None)
+
     @workflow.update
     async def release(self, release: Release) -> LifecycleStatus:
         """Go on after a hold."""
@@ -75,16 +85,22 @@ class Lifecycle:
     def _may_release(self, release: Release) -> None:
         refuse_if(None if self._status.held else f"{release.actor} cannot release what is not held")
 
+    @property
+    def _request(self) -> LifecycleRequest:
+        return given(self._asked)
+
     async def _live(self) -> None:
         self._set(stage="preparing")
-        preparation = await workflow.execute_activity(
-            prepare_lifecycle, self._request, **CONTROL, summary="pin base, template and suite"
+        preparation = await settled(
+            workflow.execute_activity(
+                prepare_lifecycle, self._request, **CONTROL, summary="pin base, template and suite"
+            )
         )
         dataset = await self._intake()
         training = await self._train(preparation, dataset)
         evaluation = await self._evaluate(preparation, training)
-        await self._promote(preparation, dataset, training, evaluation)
-        await self._roll_out(preparation)
+        await self._promote(training, evaluation)
+        await self._roll_out()
 
     async def _intake(self) -> Dataset:
         r = self._request
@@ -104,18 +120,15 @@ class Lifecycle:
 
     async def _train(self, preparation: Preparation, dataset: Dataset) -> TrainingResult:
         r = self._request
-        spec = RunSpec(
-            base=preparation.base,
-            datasets=(DatasetShare(dataset=dataset.id),),
-            template=preparation.template,
-            recipe=r.recipe,
-            budget=r.budget,
-        )
         wanted = TrainingRequest(
             tenant=r.tenant,
             model=r.model,
             version=r.version,
-            spec=spec,
+            base=preparation.base.digest,
+            datasets=(DatasetChoice(dataset=dataset.id),),
+            template=preparation.template,
+            recipe=r.recipe,
+            budget=r.budget,
             purpose=r.purpose,
             requested_by=r.requested_by,
         )
@@ -131,10 +144,8 @@ class Lifecycle:
             tenant=r.tenant,
             model=r.model,
             version=r.version,
-            base=preparation.base,
-            template=preparation.template,
-            suite=preparation.suite,
-            candidates=training.candidates,
+            suite=preparation.suite.uri,
+            run=training.run_id,
             requested_by=r.requested_by,
         )
         child = names.evaluation_id(r.tenant, r.model, r.version)
@@ -143,18 +154,14 @@ class Lifecycle:
         self._set(version=status.result.chosen.adapter)
         return status.result
 
-    async def _promote(
-        self, preparation: Preparation, dataset: Dataset, training: TrainingResult, evaluation: EvaluationResult
-    ) -> None:
+    async def _promote(self, training: TrainingResult, evaluation: EvaluationResult) -> None:
         r = self._request
         wanted = PromotionRequest(
             tenant=r.tenant,
             model=r.model,
             version=r.version,
-            base=preparation.base,
-            datasets=(dataset.id,),
-            training=training,
-            evaluation=evaluation,
+            run=training.run_id,
+            report=evaluation.report.sha256,
             purpose=r.purpose,
             rules=r.approval,
             requested_by=r.requested_by,
@@ -164,15 +171,13 @@ class Lifecycle:
         if status.stage != "staged":
             raise Ended("refused", status.reasons)
 
-    async def _roll_out(self, preparation: Preparation) -> None:
+    async def _roll_out(self) -> None:
         r = self._request
-        assert self._status.version is not None
         wanted = RolloutRequest(
             tenant=r.tenant,
             model=r.model,
             version=r.version,
             target=self._status.version,
-            base=preparation.base,
             plan=r.rollout,
             requested_by=r.requested_by,
         )
@@ -185,16 +190,23 @@ class Lifecycle:
     async def _step(self, stage: str, kind: str, child: str, wanted: Message, answers: type[Status]) -> Status:
         await workflow.wait_condition(lambda: not self._status.held)
         self._set(stage=stage, child=child)
-        status: Status = await workflow.execute_child_workflow(
+        # A cancelled lifecycle waits until its child has put things right.
+        work = workflow.execute_child_workflow(
             kind,
             wanted,
             id=child,
             result_type=answers,
             static_summary=f"{stage} of {self._request.tenant}/{self._request.model} {self._request.version}",
-            # A cancelled lifecycle waits until its child has put things right.
             cancellation_type=ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
             parent_close_policy=ParentClosePolicy.REQUEST_CANCEL,
         )
+        try:
+            # A rollout that was promoted before the cancellation reached it is in production.
+            status: Status = await settled(work, late_result=kind == "Rollout")
+        except WorkflowAlreadyStartedError as error:
+            raise ApplicationError(
+                f"{child} runs already, for somebody else", type="WORKFLOW_RUNNING", non_retryable=True
+            ) from error
         return status
 
     def _set(self, **changes: object) -> None:

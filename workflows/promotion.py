@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from temporalio import workflow
 from temporalio.common import VersioningBehavior
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from assay.contracts.policy import Decision
@@ -14,6 +14,7 @@ with workflow.unsafe.imports_passed_through():
         Approval,
         Hold,
         Override,
+        PinnedPromotion,
         PointerMove,
         PointerQuery,
         PromotionCase,
@@ -26,11 +27,26 @@ with workflow.unsafe.imports_passed_through():
         decide_review,
         draft_card,
         move_pointer,
+        pin_promotion,
         read_pointer,
         register_version,
         sign_version,
     )
-    from workflows.common import CONTROL, SERVING, failure, reason_of, refuse_if, stand
+    from workflows.common import (
+        CONTROL,
+        SERVING,
+        committed,
+        failure,
+        given,
+        reason_of,
+        refuse_if,
+        settled,
+        stand,
+    )
+
+ENDED = frozenset({"staged", "refused", "rejected", "expired", "failed"})
+MORE_PEOPLE = frozenset({"QUORUM_NOT_MET", "ROLE_MISSING", "OVERRIDE_ALONE"})
+"""What the release gate refuses only because not enough people answered yet."""
 
 
 @workflow.defn(name="Promotion", versioning_behavior=VersioningBehavior.PINNED)
@@ -38,19 +54,21 @@ class Promotion:
     """One attempt to promote one version. Refusals end it; a new attempt is a new workflow."""
 
     @workflow.init
-    def __init__(self, request: PromotionRequest) -> None:
-        self._request = request
+    def __init__(self, request: PromotionRequest | None = None) -> None:
+        self._asked = request
+        self._pinned: PinnedPromotion | None = None
         self._status = PromotionStatus()
         self._deadline: datetime | None = None
 
     @workflow.run
-    async def run(self, request: PromotionRequest) -> PromotionStatus:
-        stand("drafting", tenant=request.tenant, model=request.model, digest=request.evaluation.chosen.adapter)
+    async def run(self, request: PromotionRequest | None = None) -> PromotionStatus:  # noqa: ARG002  # __init__ keeps it
         try:
             await self._draft()
-            if await self._reviewed() and await self._approved() and await self._released():
-                await self._stage()
+            if await self._reviewed() and await self._released():
+                await committed(self._stage())
         except ActivityError as error:
+            if is_cancelled_exception(error):
+                raise
             self._set(stage="failed", reasons=(reason_of(error),))
             raise failure(error) from error
         await workflow.wait_condition(workflow.all_handlers_finished)
@@ -105,6 +123,12 @@ class Promotion:
         self._set(held=True, reasons=(*self._status.reasons, f"held by {hold.actor}: {hold.reason}"))
         return self._status
 
+    @hold.validator
+    def _may_hold(self, hold: Hold) -> None:
+        if self._status.stage in ENDED:
+            refuse_if(f"{hold.actor} cannot: it is {self._status.stage} already")
+        refuse_if("it is held already" if self._status.held else None)
+
     @workflow.update
     async def release(self, release: Release) -> PromotionStatus:
         """Go on after a hold."""
@@ -115,11 +139,24 @@ class Promotion:
     def _may_release(self, release: Release) -> None:
         refuse_if(None if self._status.held else f"{release.actor} cannot release what is not held")
 
+    @property
+    def _request(self) -> PromotionRequest:
+        return given(self._asked)
+
     async def _draft(self) -> None:
-        card = await workflow.execute_activity(draft_card, self._request, **SERVING, summary="write card and diff")
-        version = await workflow.execute_activity(sign_version, self._request, **CONTROL, summary="sign and attest")
+        request = self._request
+        stand("drafting", tenant=request.tenant, model=request.model)
+        pinned = await settled(
+            workflow.execute_activity(pin_promotion, request, **CONTROL, summary="find run and evaluation on record")
+        )
+        self._pinned = pinned
+        stand("drafting", digest=pinned.evaluation.chosen.adapter)
+        card = await settled(workflow.execute_activity(draft_card, pinned, **SERVING, summary="write card and diff"))
+        version = await settled(workflow.execute_activity(sign_version, pinned, **CONTROL, summary="sign and attest"))
         self._set(stage="deciding", card=card, version=version)
-        await workflow.execute_activity(register_version, self._case(), **CONTROL, summary="register the version")
+        await settled(
+            workflow.execute_activity(register_version, self._case(), **CONTROL, summary="register the version")
+        )
 
     async def _reviewed(self) -> bool:
         """Ask before people are asked; a refusal that may be overridden waits for an override."""
@@ -133,14 +170,22 @@ class Promotion:
         return False
 
     async def _decide_review(self) -> Decision:
-        decision = await workflow.execute_activity(
-            decide_review, self._case(), **CONTROL, summary="ask the review gate"
+        decision = await settled(
+            workflow.execute_activity(decide_review, self._case(), **CONTROL, summary="ask the review gate")
         )
-        await workflow.execute_activity(
-            attest_decision, args=[self._case(), decision], **CONTROL, summary="attest the review decision"
-        )
+        await self._attest(decision)
         self._set(decision=decision)
         return decision
+
+    async def _attest(self, decision: Decision) -> None:
+        await settled(
+            workflow.execute_activity(
+                attest_decision,
+                args=[self._case(), decision],
+                **CONTROL,
+                summary=f"attest the {decision.gate} decision",
+            )
+        )
 
     async def _overridden(self) -> bool:
         assert self._deadline is not None
@@ -157,14 +202,31 @@ class Promotion:
             return False
         return self._status.rejection is None
 
+    async def _released(self) -> bool:
+        """Ask people, then the release gate, which may want more of them than the request did: then ask again."""
+        self._deadline = workflow.now() + self._request.rules.deadline
+        while await self._approved():
+            decision = await self._decide_release()
+            if decision.allow:
+                return True
+            if {v.code for v in decision.violations} - MORE_PEOPLE:
+                self._end_refused(decision)
+                return False
+        return False
+
     async def _approved(self) -> bool:
-        rules = self._request.rules
-        self._deadline = workflow.now() + rules.deadline
-        self._set(stage="awaiting approval", reasons=_reasons(self._status.decision, warnings=True))
+        """Wait for a quorum of the request's roles, and after a release decision for one more approval."""
+        assert self._deadline is not None
+        asked, known = self._status.release, len(self._status.approvals)
+        reasons = _reasons(asked) if asked else _reasons(self._status.decision, warnings=True)
+        self._set(stage="awaiting approval", reasons=reasons)
         try:
             await workflow.wait_condition(
-                lambda: self._status.rejection is not None or (self._quorum() and not self._status.held),
-                timeout=rules.deadline,
+                lambda: (
+                    self._status.rejection is not None
+                    or (self._quorum() and not self._status.held and (asked is None or self._more_than(known)))
+                ),
+                timeout=max(self._deadline - workflow.now(), timedelta(0)),
                 timeout_summary="approval deadline",
             )
         except TimeoutError:
@@ -175,19 +237,19 @@ class Promotion:
             return False
         return True
 
-    async def _released(self) -> bool:
+    async def _decide_release(self) -> Decision:
         """The facts may have changed while people were reading, so the gate is asked again, with their approvals."""
-        self._set(stage="deciding")
-        decision = await workflow.execute_activity(
-            decide_release, self._case(), **CONTROL, summary="ask the release gate"
-        )
-        await workflow.execute_activity(
-            attest_decision, args=[self._case(), decision], **CONTROL, summary="attest the release decision"
-        )
-        self._set(release=decision)
-        if not decision.allow:
-            self._end_refused(decision)
-        return decision.allow
+        while True:
+            self._set(stage="deciding")
+            decision = await settled(
+                workflow.execute_activity(decide_release, self._case(), **CONTROL, summary="ask the release gate")
+            )
+            await self._attest(decision)
+            self._set(release=decision)
+            if not self._status.held:
+                return decision
+            # Held while the gate was asked: what it said may be old when this goes on.
+            await workflow.wait_condition(lambda: not self._status.held)
 
     async def _stage(self) -> None:
         request, release = self._request, self._status.release
@@ -217,15 +279,19 @@ class Promotion:
             self._set(stage="refused", reasons=_reasons(decision))
 
     def _case(self) -> PromotionCase:
+        assert self._pinned is not None
         assert self._status.card is not None
         assert self._status.version is not None
         return PromotionCase(
-            request=self._request,
+            request=self._pinned,
             card=self._status.card,
             version=self._status.version,
             approvals=self._status.approvals,
             overrides=self._status.overrides,
         )
+
+    def _more_than(self, known: int) -> bool:
+        return len(self._status.approvals) > known
 
     def _quorum(self) -> bool:
         return {a.role for a in self._status.approvals} >= set(self._request.rules.roles_required)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.common import VersioningBehavior
-from temporalio.exceptions import ActivityError, CancelledError, is_cancelled_exception
+from temporalio.exceptions import ActivityError, RetryState, is_cancelled_exception
+from temporalio.exceptions import TimeoutError as ActivityTimeout
 
 with workflow.unsafe.imports_passed_through():
     from assay.contracts.promotion import (
         Hold,
         PointerMove,
+        PointerMoved,
         PointerQuery,
         Release,
         move_pointer,
@@ -22,7 +25,9 @@ with workflow.unsafe.imports_passed_through():
         AnalysisJob,
         CanaryStep,
         Incident,
+        RolloutPlan,
         RolloutRequest,
+        RolloutState,
         RolloutStatus,
         RootCause,
         RouteChange,
@@ -32,10 +37,15 @@ with workflow.unsafe.imports_passed_through():
         close_incident,
         cool_version,
         open_incident,
+        permit_routes,
+        pin_rollout,
         publish_routes,
         warm_version,
     )
-    from workflows.common import CONTROL, SERVING, failure, reason_of, refuse_if, stand
+    from workflows.common import CONTROL, SERVING, committed, failure, given, reason_of, refuse_if, settled, stand
+
+DONE = frozenset({"promoted", "awaiting root cause", "rolled back"})
+"""Stages in which nothing is left to put right."""
 
 
 @workflow.defn(name="Rollout", versioning_behavior=VersioningBehavior.PINNED)
@@ -43,29 +53,39 @@ class Rollout:
     """Exactly one of: the version is in production, or the previous one is and says why."""
 
     @workflow.init
-    def __init__(self, request: RolloutRequest) -> None:
-        self._request = request
-        self._stable: str | None = None
-        self._status = RolloutStatus()
+    def __init__(self, request: RolloutRequest | None = None) -> None:
+        self._asked = request
+        resumed = request.resume if request else None
+        self._resumed = resumed is not None
+        self._origin = resumed.origin if resumed else workflow.info().run_id
+        self._pinned = resumed.pinned if resumed else None
+        self._status = resumed.status if resumed else RolloutStatus()
+        self._stable = resumed.stable if resumed else None
+        self._since = resumed.since_revision if resumed else 0
+        self._failures = resumed.failures if resumed else 0
+        self._deadline = resumed.deadline if resumed else workflow.now()
+        self._routed = self._resumed  # whether a table of this rollout may be in force
+        self._moved = False  # whether it may have moved the production pointer
+        self._shown = ""
 
     @workflow.run
-    async def run(self, request: RolloutRequest) -> RolloutStatus:
-        stand("warming", tenant=request.tenant, model=request.model, digest=request.target)
+    async def run(self, request: RolloutRequest | None = None) -> RolloutStatus:  # noqa: ARG002  # __init__ keeps it
         try:
-            await self._warm()
+            if not self._resumed:
+                await self._warm()
             verdict = await self._meet_traffic()
             if verdict is None:
                 await self._promote()
             else:
                 await self._roll_back(verdict)
         except ActivityError as error:
-            await self._compensate()
+            await committed(self._compensate())
             if is_cancelled_exception(error):
                 raise
             self._set(stage="failed", reasons=(reason_of(error),))
             raise failure(error) from error
-        except (CancelledError, asyncio.CancelledError):
-            await self._compensate()
+        except asyncio.CancelledError:
+            await committed(self._compensate())
             raise
         await workflow.wait_condition(workflow.all_handlers_finished)
         return self._status
@@ -80,6 +100,12 @@ class Rollout:
         """Stay at this step, still judged, until a release."""
         self._set(held=True, reasons=(*self._status.reasons, f"held by {hold.actor}: {hold.reason}"))
         return self._status
+
+    @hold.validator
+    def _may_hold(self, hold: Hold) -> None:
+        if self._status.stage in DONE | {"promoting", "rolling back", "failed"}:
+            refuse_if(f"{hold.actor} cannot: it is {self._status.stage} already")
+        refuse_if("it is held already" if self._status.held else None)
 
     @workflow.update
     async def release(self, release: Release) -> RolloutStatus:
@@ -113,166 +139,253 @@ class Rollout:
             refuse_if(f"{cause.actor} cannot: not awaiting a root cause but {self._status.stage}")
         refuse_if("a root cause is being recorded already" if self._status.root_cause else None)
 
+    @property
+    def _request(self) -> RolloutRequest:
+        return given(self._asked)
+
     async def _warm(self) -> None:
         request = self._request
-        where = PointerQuery(tenant=request.tenant, model=request.model, stage="production")
-        production = await workflow.execute_activity(read_pointer, where, **CONTROL, summary="read production")
-        self._stable = production.target
-        await workflow.execute_activity(warm_version, self._warm_job(), **SERVING, summary="verify, load, probe")
+        stand("warming", tenant=request.tenant, model=request.model)
+        self._pinned = await settled(
+            workflow.execute_activity(pin_rollout, request, **CONTROL, summary="find the version on record")
+        )
+        stand("warming", digest=self._pinned.target)
+        self._stable = (await self._production()).target
+        await settled(
+            workflow.execute_activity(warm_version, self._warm_job(), **SERVING, summary="verify, load, probe")
+        )
+
+    async def _production(self) -> PointerMoved:
+        where = PointerQuery(tenant=self._request.tenant, model=self._request.model, stage="production")
+        return await settled(
+            workflow.execute_activity(read_pointer, where, **CONTROL, summary="read the production pointer")
+        )
 
     async def _meet_traffic(self) -> Analysis | None:
         """Shadow, then the canary steps. Returns the analysis that failed, if one did."""
-        plan = self._request.plan
-        if plan.shadow is not None:
-            shadow = await self._publish("shadow", shadow_percent=plan.shadow.percent)
-            if failed := await self._judge(plan.shadow, shadow, shadow_arm=True):
-                return failed
-        since: RoutesPublished | None = None
-        for number, step in enumerate(plan.canary, start=1):
-            published = await self._publish("canary", canary_percent=step.percent, step=number)
-            # Evidence adds up over all canary steps: the e-value is valid at every look.
-            since = since or published
-            if failed := await self._judge(step, since):
+        plan = self._plan
+        steps = [("shadow", 0, plan.shadow)] if plan.shadow else []
+        steps += [("canary", number, step) for number, step in enumerate(plan.canary, start=1)]
+        for stage, number, step in steps:
+            if not self._resumed:
+                await self._begin(stage, number, step)
+            elif (stage, number) != (self._status.stage, self._status.step):
+                continue  # the run before this one is through with it
+            self._resumed = False
+            if failed := await self._judge(stage, step):
                 return failed
         return None
 
-    async def _judge(self, step: CanaryStep, since: RoutesPublished, *, shadow_arm: bool = False) -> Analysis | None:
-        rules, request = self._request.plan.analysis, self._request
-        failures, deadline = 0, workflow.now() + rules.step_timeout
-        job = AnalysisJob(
-            tenant=request.tenant,
-            model=request.model,
-            version=request.target,
-            since_revision=since.revision,
-            shadow=shadow_arm,
-            min_requests=step.min_requests,
-            rules=rules,
+    async def _begin(self, stage: str, number: int, step: CanaryStep) -> None:
+        target, percent = self._target, step.percent
+        arm = {stage: target, f"{stage}_percent": percent}
+        published = await settled(
+            self._publish(self._change(f"{stage}/{number}", reason=f"{stage} {percent:g} %", **arm))
         )
+        if number <= 1:
+            # Evidence adds up over all canary steps: the e-value is valid at every look.
+            self._since = published.revision
+        self._failures, self._deadline = 0, workflow.now() + self._plan.analysis.step_timeout
+        self._set(stage=stage, step=number, percent=percent, route_revision=published.revision)
+
+    async def _judge(self, stage: str, step: CanaryStep) -> Analysis | None:
+        rules = self._plan.analysis
         while True:
-            analysis = await workflow.execute_activity(
-                analyse_canary, job, **SERVING, summary=f"judge {step.percent:g} %"
-            )
+            analysis = await self._look(stage, step)
             self._set(analysis=analysis)
-            failures += analysis.verdict == "failed"
-            if failures > rules.failure_limit:
+            self._failures += analysis.verdict == "failed"
+            if self._failures > rules.failure_limit:
                 return analysis
             if analysis.verdict == "successful" and not self._status.held:
                 return None
-            if analysis.verdict == "inconclusive" and workflow.now() >= deadline:
+            if analysis.verdict == "inconclusive" and workflow.now() >= self._deadline:
                 return analysis.model_copy(update={"verdict": "failed", "reason": f"NO_DATA: {analysis.reason}"})
+            self._continue_when_long()
             await workflow.sleep(rules.interval, summary="until the next analysis")
 
-    async def _publish(
-        self, stage: str, *, canary_percent: float = 0, shadow_percent: float = 0, step: int = 0
-    ) -> RoutesPublished:
-        target = self._request.target
-        change = self._change(
-            f"{stage}/{step}",
-            canary=target if canary_percent else None,
-            canary_percent=canary_percent,
-            shadow=target if shadow_percent else None,
-            shadow_percent=shadow_percent,
-            reason=f"{stage} {canary_percent or shadow_percent:g} %",
+    async def _look(self, stage: str, step: CanaryStep) -> Analysis:
+        rules = self._plan.analysis
+        job = AnalysisJob(
+            tenant=self._request.tenant,
+            model=self._request.model,
+            version=self._target,
+            since_revision=self._since,
+            shadow=stage == "shadow",
+            min_requests=step.min_requests,
+            rules=rules,
         )
-        published = await workflow.execute_activity(publish_routes, change, **SERVING, summary=change.reason)
-        self._set(stage=stage, step=step, percent=canary_percent or shadow_percent, route_revision=published.revision)
-        return published
+        patience = max(self._deadline - workflow.now(), rules.interval, timedelta(seconds=1))
+        summary = f"judge {step.percent:g} %"
+        try:
+            return await settled(
+                workflow.execute_activity(
+                    analyse_canary, job, **SERVING, summary=summary, schedule_to_close_timeout=patience
+                )
+            )
+        except ActivityError as error:
+            if error.retry_state != RetryState.TIMEOUT and not isinstance(error.cause, ActivityTimeout):
+                raise
+            # Gateways that are silent until the deadline are no data, and no data is a failure.
+            return Analysis(verdict="inconclusive", reason=reason_of(error), e_value=1, observations=())
+
+    def _continue_when_long(self) -> None:
+        """A canary may be watched for days; a history may not grow for as long."""
+        if not workflow.info().is_continue_as_new_suggested() or not workflow.all_handlers_finished():
+            return
+        assert self._pinned is not None
+        state = RolloutState(
+            origin=self._origin,
+            pinned=self._pinned,
+            status=self._status,
+            stable=self._stable,
+            since_revision=self._since,
+            failures=self._failures,
+            deadline=self._deadline,
+        )
+        workflow.continue_as_new(self._request.model_copy(update={"resume": state}))
 
     async def _promote(self) -> None:
+        await workflow.wait_condition(lambda: not self._status.held)
+        warm = (self._stable,) if self._stable and self._stable != self._target else ()
+        reason = "promoted; the previous version stays warm"
+        change = self._change("promote", stable=self._target, warm=warm, reason=reason)
+        decision_id = await settled(
+            workflow.execute_activity(permit_routes, change, **SERVING, summary="ask the routes gate")
+        )
+        await committed(self._commit(change, decision_id))
+
+    async def _commit(self, change: RouteChange, decision_id: str) -> None:
         """Pointer first (compare-and-set decides a race), then routes; a crash in between goes on here."""
-        request = self._request
         self._set(stage="promoting", percent=100)
-        move = PointerMove(
-            tenant=request.tenant,
-            model=request.model,
-            stage="production",
-            target=request.target,
-            expected=self._stable,
-            actor=request.requested_by,
-            reason=f"rollout of version {request.version}",
-            key=self._key("production"),
-        )
+        self._moved = True
+        reason = f"rollout of version {self._request.version}"
+        move = self._move(self._target, self._stable, "production", reason, decision_id)
         await workflow.execute_activity(move_pointer, move, **CONTROL, summary="move the production pointer")
-        change = self._change(
-            "promote",
-            stable=request.target,
-            warm=(self._stable,) if self._stable and self._stable != request.target else (),
-            reason="promoted; the previous version stays warm",
-        )
-        self._stable = request.target
-        published = await workflow.execute_activity(publish_routes, change, **SERVING, summary=change.reason)
+        published = await self._publish(change)
         self._set(stage="promoted", route_revision=published.revision)
 
     async def _roll_back(self, analysis: Analysis) -> None:
-        request = self._request
-        self._set(stage="rolling back", analysis=analysis, reasons=(analysis.reason,))
-        change = self._change("rollback", reason=f"rolled back: {analysis.reason}"[:2000])
-        published = await workflow.execute_activity(publish_routes, change, **SERVING, summary="flip back")
-        incident = Incident(
-            id=self._key("rollback"),
-            tenant=request.tenant,
-            model=request.model,
-            version=request.target,
-            reason=analysis.reason[:2000],
-        )
-        await workflow.execute_activity(open_incident, incident, **CONTROL, summary="open the incident")
-        self._set(
-            stage="awaiting root cause",
-            percent=0,
-            rollback=published,
-            route_revision=published.revision,
-            incident=incident,
-        )
-        await workflow.execute_activity(cool_version, self._warm_job(), **SERVING, summary="unload it")
+        await settled(self._flip_back(analysis), hand_on=False)
+        await self._cool()
         try:
             await workflow.wait_condition(
                 lambda: self._status.stage == "rolled back",
-                timeout=request.plan.root_cause_deadline,
+                timeout=self._plan.root_cause_deadline,
                 timeout_summary="root cause deadline",
             )
         except TimeoutError:
             # The incident stays open in the registry, so promotion stays blocked.
             self._set(stage="rolled back", reasons=(*self._status.reasons, "ROOT_CAUSE_MISSING: deadline passed"))
 
+    async def _flip_back(self, analysis: Analysis) -> None:
+        self._set(stage="rolling back", analysis=analysis, reasons=(analysis.reason,))
+        stable = (await self._production()).target
+        change = self._change("rollback", stable=stable, reason=f"rolled back: {analysis.reason}"[:2000])
+        published = await self._publish(change)
+        self._set(percent=0, rollback=published, route_revision=published.revision)
+        await self._open_incident(analysis)
+        self._set(stage="awaiting root cause")
+
+    async def _open_incident(self, analysis: Analysis) -> None:
+        incident = Incident(
+            id=self._key("rollback"),
+            tenant=self._request.tenant,
+            model=self._request.model,
+            version=self._target,
+            reason=analysis.reason[:2000],
+        )
+        await workflow.execute_activity(open_incident, incident, **CONTROL, summary="open the incident")
+        self._set(incident=incident)
+
     async def _compensate(self) -> None:
         """Whatever happened, traffic goes where the production pointer says and nothing half-loaded stays."""
-        if self._status.stage in ("promoted", "awaiting root cause", "rolled back"):
+        if self._pinned is None or self._status.stage in DONE:
             return
+        analysis = self._status.analysis
+        steps = [self._restore(), self._cool()]
+        if self._status.stage == "rolling back" and analysis and not self._status.incident:
+            steps.append(self._open_incident(analysis))
+        for step in steps:
+            try:
+                await step
+            except ActivityError as error:
+                workflow.logger.error("compensation failed: %s", reason_of(error))
 
-        async def undo() -> None:
-            change = self._change("compensate", reason="rollout ended early")
-            await workflow.execute_activity(publish_routes, change, **SERVING, summary="routes back to stable")
-            await workflow.execute_activity(cool_version, self._warm_job(), **SERVING, summary="unload it")
+    async def _restore(self) -> None:
+        production = (await self._production()).target
+        if self._moved and production == self._target != self._stable:
+            # The routes were refused after the pointer had moved: it goes back, or nothing could ever follow it.
+            reason = "the routes were not published"
+            move = self._move(self._stable, self._target, "restore", reason, None)
+            await workflow.execute_activity(move_pointer, move, **CONTROL, summary="move the pointer back")
+            production = self._stable
+        if self._routed:
+            await self._publish(self._change("compensate", stable=production, reason="rollout ended early"))
 
+    async def _cool(self) -> None:
         try:
-            await asyncio.shield(asyncio.create_task(undo()))
+            await settled(workflow.execute_activity(cool_version, self._warm_job(), **SERVING, summary="unload it"))
         except ActivityError as error:
-            workflow.logger.error("compensation failed: %s", reason_of(error))
+            # Loaded and not routed harms nobody; the reconciler tries again.
+            workflow.logger.warning("not unloaded: %s", reason_of(error))
+
+    async def _publish(self, change: RouteChange) -> RoutesPublished:
+        self._routed = True
+        return await workflow.execute_activity(publish_routes, change, **SERVING, summary=change.reason[:200])
+
+    @property
+    def _plan(self) -> RolloutPlan:
+        return self._request.plan
+
+    @property
+    def _target(self) -> str:
+        assert self._pinned is not None
+        return self._pinned.target
 
     def _change(self, key: str, *, reason: str, **fields: object) -> RouteChange:
-        request = self._request
+        assert self._pinned is not None
         return RouteChange.model_validate(
             {
-                "tenant": request.tenant,
-                "model": request.model,
-                "base": request.base,
+                "tenant": self._request.tenant,
+                "model": self._request.model,
+                "base": self._pinned.base,
+                "target": self._target,
                 "stable": self._stable,
-                "actor": request.requested_by,
+                "actor": self._request.requested_by,
                 "reason": reason,
                 "key": self._key(key),
                 **fields,
             }
         )
 
+    def _move(
+        self, target: str | None, expected: str | None, key: str, reason: str, decision_id: str | None
+    ) -> PointerMove:
+        return PointerMove(
+            tenant=self._request.tenant,
+            model=self._request.model,
+            stage="production",
+            target=target,
+            expected=expected,
+            actor=self._request.requested_by,
+            reason=reason,
+            decision_id=decision_id,
+            key=self._key(key),
+        )
+
     def _warm_job(self) -> WarmJob:
+        assert self._pinned is not None
         request = self._request
-        return WarmJob(tenant=request.tenant, model=request.model, base=request.base, version=request.target)
+        return WarmJob(tenant=request.tenant, model=request.model, base=self._pinned.base, version=self._target)
 
     def _key(self, step: str) -> str:
-        return f"{workflow.info().workflow_id}/{workflow.info().run_id}/{step}"
+        return f"{workflow.info().workflow_id}/{self._origin}/{step}"
 
     def _set(self, **changes: object) -> None:
         self._status = self._status.model_copy(update=changes)
         held = "held, " if self._status.held else ""
         judged = f" {self._status.analysis.reason}" if self._status.analysis else ""
-        stand(self._status.stage, f"{held}{self._status.percent:g} % of traffic.{judged}")
+        details = f"{held}{self._status.percent:g} % of traffic.{judged}"
+        if self._shown != (shown := f"{self._status.stage} {details}"):
+            self._shown = shown
+            stand(self._status.stage, details)

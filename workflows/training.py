@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from temporalio import workflow
 from temporalio.common import VersioningBehavior
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
-    from assay.contracts.training import TrainingRequest, TrainingStatus, TrainJob, decide_training, train
-    from workflows.common import CONTROL, TRAINING, failure, reason_of, stand
+    from assay.contracts.training import (
+        PinnedTraining,
+        TrainingRequest,
+        TrainingStatus,
+        TrainJob,
+        decide_training,
+        pin_training,
+        train,
+    )
+    from workflows.common import CONTROL, TRAINING, failure, given, reason_of, settled, stand
 
 
 @workflow.defn(name="Training", versioning_behavior=VersioningBehavior.PINNED)
@@ -16,19 +24,19 @@ class Training:
     """One run. Its id comes from the run spec, so asking again for the same spec goes on with the same run."""
 
     @workflow.init
-    def __init__(self, request: TrainingRequest) -> None:
-        self._request = request
-        config_hash = request.spec.content_digest()
-        run_id = f"{request.tenant}.{request.model}.{request.version}.{config_hash.removeprefix('sha256:')[:12]}"
-        self._status = TrainingStatus(config_hash=config_hash, run_id=run_id)
+    def __init__(self, request: TrainingRequest | None = None) -> None:
+        self._asked = request
+        self._status = TrainingStatus()
 
     @workflow.run
-    async def run(self, request: TrainingRequest) -> TrainingStatus:
-        stand("deciding", tenant=request.tenant, model=request.model, digest=self._status.config_hash)
+    async def run(self, request: TrainingRequest | None = None) -> TrainingStatus:  # noqa: ARG002  # __init__ keeps it
         try:
-            if await self._allowed():
-                await self._train()
+            pinned = await self._pin()
+            if await self._allowed(pinned):
+                await self._train(pinned)
         except ActivityError as error:
+            if is_cancelled_exception(error):
+                raise
             self._status = self._status.model_copy(update={"stage": "failed", "reasons": (reason_of(error),)})
             stand("failed", reason_of(error))
             raise failure(error) from error
@@ -39,9 +47,25 @@ class Training:
         """Where this training stands."""
         return self._status
 
-    async def _allowed(self) -> bool:
-        decision = await workflow.execute_activity(
-            decide_training, self._request, **CONTROL, summary="ask the training gate"
+    @property
+    def _request(self) -> TrainingRequest:
+        return given(self._asked)
+
+    async def _pin(self) -> PinnedTraining:
+        request = self._request
+        stand("deciding", tenant=request.tenant, model=request.model)
+        pinned = await settled(
+            workflow.execute_activity(pin_training, request, **CONTROL, summary="pin base, template and datasets")
+        )
+        config_hash = pinned.spec.content_digest()
+        run_id = f"{request.tenant}.{request.model}.{request.version}.{config_hash.removeprefix('sha256:')[:12]}"
+        self._status = self._status.model_copy(update={"config_hash": config_hash, "run_id": run_id})
+        stand("deciding", f"run {run_id}", digest=config_hash)
+        return pinned
+
+    async def _allowed(self, pinned: PinnedTraining) -> bool:
+        decision = await settled(
+            workflow.execute_activity(decide_training, pinned, **CONTROL, summary="ask the training gate")
         )
         if not decision.allow:
             reasons = tuple(f"{v.code}: {v.msg}" for v in decision.violations) or ("the gate did not allow it",)
@@ -49,12 +73,12 @@ class Training:
             stand("refused", "; ".join(reasons))
         return decision.allow
 
-    async def _train(self) -> None:
+    async def _train(self, pinned: PinnedTraining) -> None:
         assert self._status.run_id is not None
-        steps = self._request.spec.recipe.max_steps
+        steps = pinned.spec.recipe.max_steps
         self._status = self._status.model_copy(update={"stage": "training"})
         stand("training", f"{steps} steps, run {self._status.run_id}")
-        job = TrainJob(run_id=self._status.run_id, request=self._request)
-        result = await workflow.execute_activity(train, job, **TRAINING, summary=f"train {steps} steps")
+        job = TrainJob(run_id=self._status.run_id, request=pinned)
+        result = await settled(workflow.execute_activity(train, job, **TRAINING, summary=f"train {steps} steps"))
         self._status = self._status.model_copy(update={"stage": "trained", "result": result})
         stand("trained", f"loss {result.loss_first:.3f} to {result.loss_last:.3f} in {result.steps} steps")

@@ -17,7 +17,7 @@ from activities.evaluation.samples import dump_samples, load_samples
 from assay.contracts.base import Digest
 from assay.contracts.evaluation import ArmJob, ArmScores, EvaluationResult, ReportJob
 from assay.contracts.names import adapter_name
-from assay.contracts.promotion import CardDraft, PromotionRequest
+from assay.contracts.promotion import CardDraft, PinnedPromotion
 from assay.settings import Settings
 from evals import card as cards
 from evals.diff import diff
@@ -83,7 +83,7 @@ class EvaluationActivities:
         return result
 
     @activity.defn(name="draft_card")
-    def draft_card(self, request: PromotionRequest) -> CardDraft:
+    def draft_card(self, request: PinnedPromotion) -> CardDraft:
         """See `assay.contracts.promotion.draft_card`."""
         registry = self._registry
         base = registry.bases.by_digest(request.base.digest)

@@ -21,7 +21,9 @@ def production_card(registry: Registry, tenant: str, model: str) -> dict[str, An
     pointer = registry.pointers.read(PointerQuery(tenant=tenant, model=model, stage="production"))
     if pointer.target is None:
         return None
-    document: dict[str, Any] = json.loads(registry.blobs.get(registry.versions.get(pointer.target).card.card))
+    document: dict[str, Any] = json.loads(
+        registry.blobs.get(registry.versions.get(pointer.target, tenant=tenant, model=model).card.card)
+    )
     return document
 
 

@@ -15,7 +15,7 @@ from activities.policy.evidence import release_facts, review_facts
 from activities.policy.facts import training_facts
 from assay.contracts.policy import Decision
 from assay.contracts.promotion import PromotionCase
-from assay.contracts.training import TrainingRequest
+from assay.contracts.training import PinnedTraining
 from assay.settings import Settings
 from registry import Registry
 from serving.engines.sglang import SGLangEngine
@@ -36,7 +36,7 @@ class PolicyActivities:
         return [self.decide_training, self.decide_review, self.decide_release]
 
     @activity.defn(name="decide_training")
-    def decide_training(self, request: TrainingRequest) -> Decision:
+    def decide_training(self, request: PinnedTraining) -> Decision:
         """See `assay.contracts.training.decide_training`. The decision is about the run spec, by its config hash."""
         answer = self._client.decide("training", training_facts(self._registry, request))
         return self._kept(answer.decision, request.spec.content_digest())

@@ -9,11 +9,11 @@ from typing import Any
 
 from activities.policy.facts import base_facts
 from activities.signing.envelope import open_envelope
-from activities.signing.version import verify_files
+from activities.signing.version import verify_files, verify_version
 from assay.contracts.base import Reference
 from assay.contracts.errors import IntegrityRefused, NotFound
 from assay.contracts.evaluation import ArmScores, EvaluationResult
-from assay.contracts.promotion import CardDraft, PointerQuery, PromotionCase, SignedVersion
+from assay.contracts.promotion import CardDraft, PointerQuery, PromotionCase
 from evals.card import REQUIRED, missing
 from registry import Registry
 
@@ -45,7 +45,7 @@ def review_facts(
         },
         "card": _card_facts(registry, case.card),
         "evaluation": _evaluation_facts(registry, case, evaluation),
-        "signature": _signature_facts(registry, case.version, public_key),
+        "signature": _signature_facts(registry, case, public_key),
         "statements": [_statement_facts(registry, ref, public_key) for ref in case.version.statements],
         "incidents": [{"id": incident.id} for incident in registry.incidents.open_for(request.tenant, request.model)],
         "overrides": [override.model_dump(mode="json") for override in case.overrides],
@@ -107,7 +107,8 @@ def _production_rates(registry: Registry, case: PromotionCase) -> dict[str, Any]
     target = registry.pointers.read(where).target
     if target is None:
         return None
-    return _rates(registry.versions.get(target).request.evaluation, target, schema=False) or {}
+    version = registry.versions.get(target, tenant=case.request.tenant, model=case.request.model)
+    return _rates(version.request.evaluation, target, schema=False) or {}
 
 
 def _rates(result: EvaluationResult | None, adapter: str | None, *, schema: bool) -> dict[str, Any] | None:
@@ -148,11 +149,15 @@ def _missing_sections(registry: Registry, card: CardDraft) -> list[str]:
     return missing(document) if isinstance(document, dict) else list(REQUIRED)
 
 
-def _signature_facts(registry: Registry, signed: SignedVersion, public_key: Path) -> dict[str, Any]:
+def _signature_facts(registry: Registry, case: PromotionCase, public_key: Path) -> dict[str, Any]:
+    """Of what is promoted now, and of what stands registered: by the verifier that is asked again before each load."""
+    request = case.request
     try:
-        return {"verified": True, "digest": verify_files(registry.blobs, signed, public_key)}
+        digest = verify_files(registry.blobs, case.version, public_key)
+        verify_version(registry, digest, public_key, tenant=request.tenant, model=request.model)
     except (IntegrityRefused, NotFound) as error:
         return {"verified": False, "digest": None, "code": error.code}
+    return {"verified": True, "digest": digest}
 
 
 def _statement_facts(registry: Registry, reference: Reference, public_key: Path) -> dict[str, Any]:

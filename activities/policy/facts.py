@@ -7,11 +7,11 @@ from typing import Any
 
 from assay.contracts.base import BasePin
 from assay.contracts.errors import IntegrityRefused, NotFound
-from assay.contracts.training import TrainingRequest
+from assay.contracts.training import PinnedTraining
 from registry import DatasetRecord, Registry
 
 
-def training_facts(registry: Registry, request: TrainingRequest) -> dict[str, Any]:
+def training_facts(registry: Registry, request: PinnedTraining) -> dict[str, Any]:
     """Input document of the training gate.
 
     A dataset that is not in the registry is stated as not accepted: the gate refuses it with a reason.

@@ -8,10 +8,20 @@ from typing import Any
 
 from temporalio import activity
 
+from activities.registry import pinning
 from activities.registry.suites import store_suite
+from assay.contracts.evaluation import EvaluationRequest, PinnedEvaluation
 from assay.contracts.lifecycle import LifecycleRequest, Preparation
-from assay.contracts.promotion import PointerMove, PointerMoved, PointerQuery, PromotionCase
-from assay.contracts.rollout import Incident, RootCause
+from assay.contracts.promotion import (
+    PinnedPromotion,
+    PointerMove,
+    PointerMoved,
+    PointerQuery,
+    PromotionCase,
+    PromotionRequest,
+)
+from assay.contracts.rollout import Incident, PinnedRollout, RolloutRequest, RootCause
+from assay.contracts.training import PinnedTraining, TrainingRequest
 from assay.settings import Settings
 from registry import Registry
 
@@ -26,6 +36,10 @@ class RegistryActivities:
         """The activities a worker registers."""
         return [
             self.prepare_lifecycle,
+            self.pin_training,
+            self.pin_evaluation,
+            self.pin_promotion,
+            self.pin_rollout,
             self.register_version,
             self.move_pointer,
             self.read_pointer,
@@ -39,6 +53,26 @@ class RegistryActivities:
         base = self._registry.bases.get(request.base)
         suite = store_suite(request.suite, self._registry.blobs)
         return Preparation(base=base.pin, template=base.template, suite=suite)
+
+    @activity.defn(name="pin_training")
+    def pin_training(self, request: TrainingRequest) -> PinnedTraining:
+        """See `assay.contracts.training.pin_training`."""
+        return pinning.pin_training(self._registry, request)
+
+    @activity.defn(name="pin_evaluation")
+    def pin_evaluation(self, request: EvaluationRequest) -> PinnedEvaluation:
+        """See `assay.contracts.evaluation.pin_evaluation`."""
+        return pinning.pin_evaluation(self._registry, request)
+
+    @activity.defn(name="pin_promotion")
+    def pin_promotion(self, request: PromotionRequest) -> PinnedPromotion:
+        """See `assay.contracts.promotion.pin_promotion`."""
+        return pinning.pin_promotion(self._registry, request)
+
+    @activity.defn(name="pin_rollout")
+    def pin_rollout(self, request: RolloutRequest) -> PinnedRollout:
+        """See `assay.contracts.rollout.pin_rollout`."""
+        return pinning.pin_rollout(self._registry, request)
 
     @activity.defn(name="register_version")
     def register_version(self, case: PromotionCase) -> None:

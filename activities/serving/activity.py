@@ -15,8 +15,9 @@ from temporalio import activity
 from activities.policy.client import PolicyClient
 from activities.serving.facts import route_facts
 from activities.signing.version import verify_version
-from assay.contracts.errors import Conflict, InputRefused, NotFound, PolicyRefused
+from assay.contracts.errors import Conflict, NotFound, PolicyRefused
 from assay.contracts.names import adapter_name
+from assay.contracts.promotion import PointerQuery
 from assay.contracts.rollout import (
     Analysis,
     AnalysisJob,
@@ -27,7 +28,7 @@ from assay.contracts.rollout import (
     WarmJob,
 )
 from assay.settings import Settings
-from registry import Registry
+from registry import Registry, VersionRecord
 from serving.adapters import AdapterStore
 from serving.analysis import judge
 from serving.engines.protocol import Engine
@@ -35,7 +36,7 @@ from serving.engines.sglang import SGLangEngine
 from serving.gateways import Gateways
 from serving.loading import Loader
 from serving.reconciler import Reconciler
-from serving.routes import adapters_needed, compile_table, only_withdraws, pairs
+from serving.routes import adapters_needed, compile_table, only_withdraws, pairs, route_of, tested_versions
 
 
 class ServingActivities:
@@ -46,14 +47,13 @@ class ServingActivities:
 
     def all(self) -> list[Callable[..., Any]]:
         """The activities a worker registers."""
-        return [self.warm_version, self.cool_version, self.publish_routes, self.analyse_canary]
+        return [self.warm_version, self.cool_version, self.permit_routes, self.publish_routes, self.analyse_canary]
 
     @activity.defn(name="warm_version")
     async def warm_version(self, job: WarmJob) -> None:
         """See `assay.contracts.rollout.warm_version`."""
-        name = adapter_name(job.tenant, job.model, job.version)
         for engine in self._engines:
-            await self._load_version(engine, name, job.version)
+            await self._load_version(engine, job.tenant, job.model, job.version)
 
     @activity.defn(name="cool_version")
     async def cool_version(self, job: WarmJob) -> None:
@@ -64,6 +64,11 @@ class ServingActivities:
         for engine in self._engines:
             if name in await engine.loaded():
                 await engine.unload(name)
+
+    @activity.defn(name="permit_routes")
+    async def permit_routes(self, change: RouteChange) -> str:
+        """See `assay.contracts.rollout.permit_routes`."""
+        return await asyncio.to_thread(self._permit, change)
 
     @activity.defn(name="publish_routes")
     async def publish_routes(self, change: RouteChange) -> RoutesPublished:
@@ -95,6 +100,7 @@ class ServingActivities:
             return known
         while True:
             current = self._registry.routes.current()
+            self._check_turn(current, change)
             table = compile_table(current, change)
             decision_id = self._permitted(current, table, change)
             try:
@@ -104,11 +110,32 @@ class ServingActivities:
             except Conflict:
                 activity.logger.info("another route table came first; compiling again")
 
+    def _check_turn(self, current: RouteTable, change: RouteChange) -> None:
+        """One rollout of a model at a time, and never over a production pointer that somebody else has moved."""
+        others = tested_versions(route_of(current, change.tenant, change.model)) - {change.target}
+        if others:
+            raise Conflict(
+                "ROLLOUT_RUNNING",
+                f"{', '.join(sorted(map(str, others)))} is being rolled out for {change.tenant}/{change.model}",
+                "let that rollout end, or cancel it; one whose workflow was terminated: start it again and cancel it",
+            )
+        where = PointerQuery(tenant=change.tenant, model=change.model, stage="production")
+        if (production := self._registry.pointers.read(where).target) != change.stable:
+            raise Conflict(
+                "STABLE_MOVED",
+                f"production of {change.tenant}/{change.model} is {production}, not {change.stable}",
+                "start the rollout again: it reads the pointer anew",
+            )
+
+    def _permit(self, change: RouteChange) -> str:
+        current = self._registry.routes.current()
+        return self._permitted(current, compile_table(current, change), change)
+
     def _permitted(self, current: RouteTable, table: RouteTable, change: RouteChange) -> str:
         if only_withdraws(current, table, change):
-            return self._registry.routes.decision_id(current.revision)
+            return self._registry.routes.decision_of(change.tenant, change.model)
         answer = self._policy.decide("routes", route_facts(self._registry, table.revision, pairs(table, change)))
-        self._registry.decisions.add(answer.decision, change.canary or change.shadow or change.stable)
+        self._registry.decisions.add(answer.decision, change.target)
         if not answer.decision.allow:
             reasons = "; ".join(f"{v.code}: {v.msg}" for v in answer.decision.violations)
             raise PolicyRefused("ROUTE_REFUSED", reasons or "the routes gate did not allow it", "see the violations")
@@ -119,25 +146,24 @@ class ServingActivities:
         for route in self._registry.routes.current().routes:
             for version in self._versions(route.tenant, route.model):
                 if adapter_name(route.tenant, route.model, version) == name:
-                    return await self._load_version(engine, name, version)
+                    return await self._load_version(engine, route.tenant, route.model, version)
         raise NotFound("VERSION_UNKNOWN", f"no registered version is called {name}", "see `assay models`")
 
     def _versions(self, tenant: str, model: str) -> list[str]:
         return [v.digest for v in self._registry.versions.list(tenant=tenant, model=model)]
 
-    async def _load_version(self, engine: Engine, name: str, digest: str) -> bool:
-        version = self._registry.versions.get(digest)
-        if not name.startswith(f"{version.tenant}.{version.model}."):
-            raise InputRefused("VERSION_TENANT", f"{digest} is not a version of {name}", "ask for its own model")
+    async def _load_version(self, engine: Engine, tenant: str, model: str, digest: str) -> bool:
+        version = self._registry.versions.get(digest, tenant=tenant, model=model)
         key = self._settings.home / "keys" / "signing.pub.pem"
 
         def verify(path: Path, expected: str) -> None:
-            verify_version(self._registry, expected, key, directory=path)
+            verify_version(self._registry, expected, key, tenant=tenant, model=model, directory=path)
 
-        return await self._loader(digest).ensure(engine, name, digest, version.files, verify)
+        name = adapter_name(tenant, model, digest)
+        return await self._loader(version).ensure(engine, name, digest, version.files, verify)
 
-    def _loader(self, digest: str) -> Loader:
-        base = self._registry.bases.by_digest(self._registry.versions.get(digest).base.digest)
+    def _loader(self, version: VersionRecord) -> Loader:
+        base = self._registry.bases.by_digest(version.base.digest)
         config = json.loads((Path(base.path) / "config.json").read_text("utf-8"))
         store = AdapterStore(self._settings.home, self._registry.blobs)
         return Loader(store, base.pin, config, self._settings.engine.max_lora_rank)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from assay.contracts.errors import NotFound
-from registry import Registry
+from assay.contracts.promotion import PointerQuery
+from registry import Registry, VersionRecord
 from serving.routes import Pair
 
 
@@ -20,16 +21,16 @@ def _pair_facts(registry: Registry, pair: Pair) -> dict[str, Any]:
         "model": pair.model,
         "use": pair.use,
         "base_digest": pair.base.digest,
-        "version": None if pair.version is None else _version_facts(registry, pair.version),
+        "version": None if pair.version is None else _version_facts(registry, pair, pair.version),
+        "incidents": [incident.id for incident in registry.incidents.open_for(pair.tenant, pair.model)],
     }
 
 
-def _version_facts(registry: Registry, digest: str) -> dict[str, Any]:
-    try:
-        version = registry.versions.get(digest)
-    except NotFound:
+def _version_facts(registry: Registry, pair: Pair, digest: str) -> dict[str, Any]:
+    version = _registered(registry, pair, digest)
+    if version is None:
         return {"digest": digest, "known": False}
-    decisions = registry.decisions.list(subject=digest)
+    events = registry.pointers.events(pair.tenant, pair.model)
     return {
         "digest": digest,
         "known": True,
@@ -38,5 +39,22 @@ def _version_facts(registry: Registry, digest: str) -> dict[str, Any]:
         "base_digest": version.base.digest,
         "quarantined": version.quarantined,
         "signed": version.signature is not None,
-        "released": any(d.gate == "release" and d.allow for d in decisions),
+        # A release decision that allowed has moved this model's staging pointer; one about another model has not.
+        "released": any(e.stage == "staging" and e.target == digest and e.decision_id for e in events),
+        "staged": _points_at(registry, pair, "staging") == digest,
+        "in_production": _points_at(registry, pair, "production") == digest,
     }
+
+
+def _registered(registry: Registry, pair: Pair, digest: str) -> VersionRecord | None:
+    """This model's version of these weights, else anybody's: what belongs to somebody else is refused as that."""
+    for tenant, model in ((pair.tenant, pair.model), (None, None)):
+        try:
+            return registry.versions.get(digest, tenant=tenant, model=model)
+        except NotFound:
+            continue
+    return None
+
+
+def _points_at(registry: Registry, pair: Pair, stage: Literal["staging", "production"]) -> str | None:
+    return registry.pointers.read(PointerQuery(tenant=pair.tenant, model=pair.model, stage=stage)).target

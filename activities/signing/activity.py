@@ -13,7 +13,7 @@ from activities.signing.statements import summary
 from activities.signing.version import attest, sign_chosen
 from assay.contracts.base import Reference
 from assay.contracts.policy import Decision
-from assay.contracts.promotion import PromotionCase, PromotionRequest, SignedVersion
+from assay.contracts.promotion import PinnedPromotion, PromotionCase, SignedVersion
 from assay.settings import Settings
 from registry import Registry
 
@@ -29,7 +29,7 @@ class SigningActivities:
         return [self.sign_version, self.attest_decision]
 
     @activity.defn(name="sign_version")
-    def sign_version(self, request: PromotionRequest) -> SignedVersion:
+    def sign_version(self, request: PinnedPromotion) -> SignedVersion:
         """See `assay.contracts.promotion.sign_version`."""
         return sign_chosen(self._registry, request, self._settings.home, self._key)
 

@@ -16,8 +16,8 @@ from assay.contracts.base import Digest
 from assay.contracts.evaluation import EvaluationResult
 from assay.contracts.names import training_id
 from assay.contracts.policy import Decision
-from assay.contracts.promotion import PromotionRequest
-from assay.contracts.training import TrainingRequest
+from assay.contracts.promotion import PinnedPromotion
+from assay.contracts.training import PinnedTraining
 
 STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
 PROVENANCE: Final = "https://slsa.dev/provenance/v1"
@@ -62,7 +62,7 @@ class Statement(BaseModel):
         return cls.model_validate_json(payload)
 
 
-def provenance(request: PromotionRequest, run: TrainingRequest) -> Statement:
+def provenance(request: PinnedPromotion, run: PinnedTraining) -> Statement:
     """How the chosen adapter came to be. `run` is the training as it was asked for, from the record."""
     training = request.training
     base = {
@@ -88,12 +88,12 @@ def provenance(request: PromotionRequest, run: TrainingRequest) -> Statement:
     return _about(request, PROVENANCE, predicate)
 
 
-def evaluation(request: PromotionRequest) -> Statement:
+def evaluation(request: PinnedPromotion) -> Statement:
     """What was measured, so that a reader needs no access to the report."""
     return _about(request, EVALUATION, measured(request.evaluation))
 
 
-def summary(request: PromotionRequest, decision: Decision) -> Statement:
+def summary(request: PinnedPromotion, decision: Decision) -> Statement:
     """What a gate decided about this version, and under which policy revision."""
     predicate = {
         "verifier": {"id": f"{VERIFIER}:{decision.gate}"},
@@ -119,7 +119,7 @@ def measured(result: EvaluationResult) -> dict[str, Any]:
     }
 
 
-def _about(request: PromotionRequest, predicate_type: str, predicate: dict[str, Any]) -> Statement:
+def _about(request: PinnedPromotion, predicate_type: str, predicate: dict[str, Any]) -> Statement:
     # No version number: the same weights asked for again under another number are the same subject.
     subject = Subject(name=f"{request.tenant}/{request.model}", digest=_bare(request.evaluation.chosen.adapter))
     return Statement(subject=(subject,), predicate_type=predicate_type, predicate=predicate)

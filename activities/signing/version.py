@@ -14,7 +14,7 @@ from activities.signing.verifier import AllOf, Evidence, Policy, Stated
 from activities.signing.weights import sign_directory, verify_directory
 from assay.contracts.base import Digest, Reference
 from assay.contracts.errors import IntegrityRefused, NotFound
-from assay.contracts.promotion import PromotionRequest, SignedVersion
+from assay.contracts.promotion import PinnedPromotion, SignedVersion
 from registry import BlobStore, Registry
 from serving.adapters import AdapterStore
 
@@ -30,16 +30,23 @@ class VerifiedVersion:
 
 
 def verify_version(
-    registry: Registry, digest: Digest, public_key: Path, *, directory: Path | None = None, policy: Policy = REQUIRED
+    registry: Registry,
+    digest: Digest,
+    public_key: Path,
+    *,
+    tenant: str,
+    model: str,
+    directory: Path | None = None,
+    policy: Policy = REQUIRED,
 ) -> VerifiedVersion:
-    """Check signature, statements and standing of a registered version.
+    """Check signature, statements and standing of a registered version of one model.
 
     With `directory`, the bytes there are checked (an engine is about to read them); without, those in the store.
 
     Raises NotFound (`VERSION_UNKNOWN`), IntegrityRefused (`VERSION_QUARANTINED`, `SIGNATURE_INVALID`,
     `STATEMENT_INVALID`, `STATEMENT_MISSING`, `DIGEST_MISMATCH`), Unavailable.
     """
-    record = registry.versions.get(digest)
+    record = registry.versions.get(digest, tenant=tenant, model=model)
     if record.quarantined:
         raise IntegrityRefused("VERSION_QUARANTINED", f"{digest} is quarantined", "use another version")
     found = verify_files(registry.blobs, record.signed, public_key, directory=directory)
@@ -62,18 +69,22 @@ def verify_files(blobs: BlobStore, signed: SignedVersion, public_key: Path, *, d
         return verify_directory(blobs.fetch_tree(signed.files, Path(scratch) / "files"), signature, public_key)
 
 
-def sign_chosen(registry: Registry, request: PromotionRequest, home: Path, private_key: Path) -> SignedVersion:
+def sign_chosen(registry: Registry, request: PinnedPromotion, home: Path, private_key: Path) -> SignedVersion:
     """Sign the chosen adapter from its immutable directory, attest provenance and evaluation, store all.
 
     What is signed already, by this version's registration, is kept; the same facts are never attested twice.
 
-    Raises IntegrityRefused (`ADAPTER_TAMPERED`, `ADAPTER_PICKLE`, `EVALUATION_DIFFERS`, `SIGNING_FAILED`),
-    NotFound (`RUN_UNKNOWN`, `REPORT_UNKNOWN`), Unavailable.
+    Raises IntegrityRefused (`ADAPTER_TAMPERED`, `ADAPTER_PICKLE`, `RUN_DIFFERS`, `EVALUATION_DIFFERS`,
+    `SIGNING_FAILED`), NotFound (`RUN_UNKNOWN`, `REPORT_UNKNOWN`), Unavailable.
     """
     chosen = request.evaluation.chosen
     run = registry.runs.get(request.training.run_id)
     recorded = registry.evaluations.get(request.evaluation.report.sha256).result
-    if measured(recorded) != measured(request.evaluation):
+    if (run.result, run.request.tenant, run.request.model) != (request.training, request.tenant, request.model):
+        raise IntegrityRefused(
+            "RUN_DIFFERS", "the run in the request is not the one on record", "promote by the id of a finished run"
+        )
+    if recorded.chosen != chosen or measured(recorded) != measured(request.evaluation):
         # What is signed is what was measured, not what somebody who starts a promotion says was measured.
         raise IntegrityRefused(
             "EVALUATION_DIFFERS",
@@ -100,9 +111,9 @@ def attest(blobs: BlobStore, statement: Statement, private_key: Path) -> Referen
     return blobs.put(sign_statement(statement, private_key))
 
 
-def _registered(registry: Registry, request: PromotionRequest) -> SignedVersion | None:
+def _registered(registry: Registry, request: PinnedPromotion) -> SignedVersion | None:
     try:
-        record = registry.versions.get(request.evaluation.chosen.adapter)
+        record = registry.versions.get(request.evaluation.chosen.adapter, tenant=request.tenant, model=request.model)
     except NotFound:
         return None
     return record.signed if record.files == request.evaluation.chosen.files else None

@@ -6,11 +6,16 @@ import hashlib
 from typing import Annotated, Any, cast
 
 import rfc8785
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$", description="sha256:<64 hex digits>")]
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", description="lower-case name, DNS label")]
-Person = Annotated[str, Field(min_length=1, max_length=128, description="who, as the identity provider names them")]
+Person = Annotated[
+    str,
+    # In lower case, so that nobody is two people by writing themselves differently.
+    StringConstraints(strip_whitespace=True, to_lower=True, min_length=1, max_length=128),
+    Field(description="who, as the identity provider names them"),
+]
 Sentence = Annotated[str, Field(min_length=1, max_length=2000)]
 Version = Annotated[int, Field(ge=1, description="1, 2, 3 … of one tenant's model")]
 

@@ -14,7 +14,18 @@ Split = Literal["select", "report"]
 
 
 class EvaluationRequest(Message):
-    """Score candidates against the base on one suite."""
+    """Score the checkpoints of one run against their base on one suite."""
+
+    tenant: Slug
+    model: Slug
+    version: Version
+    suite: str = Field(description="path, file URL or blob:<hex> of the evaluation suite (JSONL)")
+    run: str | None = Field(default=None, description="run id; None is the newest finished run of this version")
+    requested_by: Person
+
+
+class PinnedEvaluation(Message):
+    """What is evaluated: the request with everything pinned."""
 
     tenant: Slug
     model: Slug
@@ -72,7 +83,7 @@ class PairedTest(Message):
 class ReportJob(Message):
     """Bind scores into one report."""
 
-    request: EvaluationRequest
+    request: PinnedEvaluation
     chosen: Candidate
     arms: tuple[ArmScores, ...]
 
@@ -94,6 +105,15 @@ class EvaluationStatus(Message):
     arms_done: int = 0
     arms_total: int = 0
     result: EvaluationResult | None = None
+
+
+@activity.defn
+def pin_evaluation(request: EvaluationRequest) -> PinnedEvaluation:
+    """Find the run, its base and its checkpoints in the registry, and store the suite.
+
+    Raises NotFound (`RUN_UNKNOWN`), InputRefused (`SUITE_MALFORMED`, `SUITE_UNREADABLE`).
+    """
+    raise NotImplementedError
 
 
 @activity.defn

@@ -22,14 +22,27 @@ class ApprovalRules(Message):
     """Who must say yes, and until when. The release gate may ask for more, never for less."""
 
     roles_required: tuple[Role, ...] = ("owner",)
-    deadline: timedelta = timedelta(days=7)
+    deadline: timedelta = Field(default=timedelta(days=7), gt=timedelta(0))
     override_window: timedelta = Field(
-        default=timedelta(0), description="how long a refused review waits for an override"
+        default=timedelta(0), ge=timedelta(0), description="how long a refused review waits for an override"
     )
 
 
 class PromotionRequest(Message):
     """Ask that a trained and evaluated version may serve one tenant's model."""
+
+    tenant: Slug
+    model: Slug
+    version: Version
+    run: str | None = Field(default=None, description="run id; None is the newest finished run of this version")
+    report: Digest | None = Field(default=None, description="evaluation report; None is the newest about that run")
+    purpose: Purpose = "train-tenant-model"
+    rules: ApprovalRules = ApprovalRules()
+    requested_by: Person
+
+
+class PinnedPromotion(Message):
+    """What is promoted: the request with run and evaluation as they are on record."""
 
     tenant: Slug
     model: Slug
@@ -103,7 +116,7 @@ class Release(Message):
 class PromotionCase(Message):
     """Everything a promotion gate looks at; facts that are not here are read from the registry."""
 
-    request: PromotionRequest
+    request: PinnedPromotion
     card: CardDraft
     version: SignedVersion
     approvals: tuple[Approval, ...] = ()
@@ -166,13 +179,22 @@ class PromotionStatus(Message):
 
 
 @activity.defn
-def draft_card(request: PromotionRequest) -> CardDraft:
+def pin_promotion(request: PromotionRequest) -> PinnedPromotion:
+    """Find run and evaluation of the tenant's own model in the registry.
+
+    Raises NotFound (`RUN_UNKNOWN`, `REPORT_UNKNOWN`).
+    """
+    raise NotImplementedError
+
+
+@activity.defn
+def draft_card(request: PinnedPromotion) -> CardDraft:
     """Write the model card and its diff against production's card."""
     raise NotImplementedError
 
 
 @activity.defn
-def sign_version(request: PromotionRequest) -> SignedVersion:
+def sign_version(request: PinnedPromotion) -> SignedVersion:
     """Sign the chosen adapter (OpenSSF Model Signing) and attest provenance and evaluation over the same digest.
 
     Idempotent: the same version is signed once. Raises IntegrityRefused.

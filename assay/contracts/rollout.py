@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -11,6 +11,7 @@ from temporalio import activity
 from assay.contracts.base import BasePin, CodeCount, Digest, Message, Person, Sentence, Slug, Version
 
 Percent = Annotated[float, Field(ge=0, le=100)]
+Duration = Annotated[timedelta, Field(gt=timedelta(0))]
 
 
 class Arm(Message):
@@ -52,7 +53,7 @@ class RouteTable(Message):
 class CanaryStep(Message):
     """Give the canary this share until it has answered enough to be judged."""
 
-    percent: Percent
+    percent: float = Field(gt=0, le=100)
     min_requests: int = Field(ge=1)
 
 
@@ -64,8 +65,8 @@ class AnalysisRules(Message):
     alpha: float = Field(
         default=0.01, gt=0, lt=0.5, description="chance of aborting a good canary, over the whole rollout"
     )
-    interval: timedelta = timedelta(seconds=2)
-    step_timeout: timedelta = Field(default=timedelta(hours=1), description="no data by then is a failure")
+    interval: Duration = timedelta(seconds=2)
+    step_timeout: Duration = Field(default=timedelta(hours=1), description="no data by then is a failure")
     failure_limit: int = Field(default=0, ge=0, description="failed analyses that are forgiven")
 
 
@@ -79,30 +80,30 @@ class RolloutPlan(Message):
         CanaryStep(percent=50, min_requests=100),
     )
     analysis: AnalysisRules = AnalysisRules()
-    root_cause_deadline: timedelta = timedelta(days=30)
+    root_cause_deadline: Duration = timedelta(days=30)
 
 
-class RolloutRequest(Message):
-    """Bring a staged version to production under live traffic."""
+class PinnedRollout(Message):
+    """What is rolled out: the request with version and base as they are on record."""
 
     tenant: Slug
     model: Slug
     version: Version
     target: Digest
     base: BasePin
-    plan: RolloutPlan = RolloutPlan()
-    requested_by: Person
 
 
 class RouteChange(Message):
     """Ask the compiler for a new table in which one route differs.
 
-    `canary` None sends everything to `stable`; `stable` None is the base model.
+    `canary` None sends everything to `stable`; `stable` None is the base model. `stable` must be what the production
+    pointer holds, and a canary of another version than `target` must not be under way.
     """
 
     tenant: Slug
     model: Slug
     base: BasePin
+    target: Digest = Field(description="the version whose rollout this is")
     stable: Digest | None
     canary: Digest | None = None
     canary_percent: Percent = 0
@@ -193,7 +194,6 @@ class RolloutStatus(Message):
         "rolling back",
         "awaiting root cause",
         "rolled back",
-        "refused",
         "failed",
     ] = "warming"
     held: bool = False
@@ -205,6 +205,36 @@ class RolloutStatus(Message):
     root_cause: RootCause | None = None
     rollback: RoutesPublished | None = None
     reasons: tuple[str, ...] = ()
+
+
+class RolloutState(Message):
+    """What a rollout carries from one run to the next when it continues as new, in the middle of a step."""
+
+    origin: str = Field(description="id of the first run: its idempotency keys are kept")
+    pinned: PinnedRollout
+    status: RolloutStatus
+    stable: Digest | None
+    since_revision: int = Field(description="route revision from which the evidence of this step counts")
+    failures: int
+    deadline: datetime
+
+
+class RolloutRequest(Message):
+    """Bring a staged version to production under live traffic."""
+
+    tenant: Slug
+    model: Slug
+    version: Version
+    target: Digest | None = Field(default=None, description="None is the version registered under this number")
+    plan: RolloutPlan = RolloutPlan()
+    requested_by: Person
+    resume: RolloutState | None = Field(default=None, description="set by the workflow itself, never by a caller")
+
+
+@activity.defn
+def pin_rollout(request: RolloutRequest) -> PinnedRollout:
+    """Find the version and its base in the registry. Raises NotFound (`VERSION_UNKNOWN`)."""
+    raise NotImplementedError
 
 
 @activity.defn
@@ -223,10 +253,19 @@ async def cool_version(job: WarmJob) -> None:
 
 
 @activity.defn
+async def permit_routes(change: RouteChange) -> str:
+    """Ask the routes gate about a change before anything moves; returns the decision's id.
+
+    Raises PolicyRefused (`ROUTE_REFUSED`), PolicyUndefined, Unavailable.
+    """
+    raise NotImplementedError
+
+
+@activity.defn
 async def publish_routes(change: RouteChange) -> RoutesPublished:
     """Compile the next table under policy, store it, tell the gateways. Idempotent by `key`.
 
-    Raises PolicyRefused (tenant may not use the version), PolicyUndefined, Conflict, Unavailable.
+    Raises PolicyRefused (`ROUTE_REFUSED`), PolicyUndefined, Conflict (`ROLLOUT_RUNNING`, `STABLE_MOVED`), Unavailable.
     """
     raise NotImplementedError
 

@@ -70,6 +70,16 @@ class DatasetShare(Message):
     ratio: float = Field(default=1.0, gt=0, le=1)
 
 
+class DatasetChoice(Message):
+    """A sealed dataset of the tenant, as somebody asks for it."""
+
+    dataset: str = Field(
+        pattern=r"^(sha256:[0-9a-f]{64}|[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?/[1-9][0-9]*)$",
+        description="name/version as its intake was asked for, or its digest",
+    )
+    ratio: float = Field(default=1.0, gt=0, le=1)
+
+
 class RunSpec(Message):
     """What is asked for, pinned to digests. `content_digest()` is the config hash."""
 
@@ -81,7 +91,22 @@ class RunSpec(Message):
 
 
 class TrainingRequest(Message):
-    """Train one version of one tenant's model."""
+    """Train one version of one tenant's model. Names are pinned to digests before the gate is asked."""
+
+    tenant: Slug
+    model: Slug
+    version: Version
+    base: str = Field(description="repository of a registered base model (its newest revision), or its digest")
+    datasets: tuple[DatasetChoice, ...] = Field(min_length=1)
+    template: Digest | None = Field(default=None, description="chat template; None is the one registered with the base")
+    recipe: Recipe = Recipe()
+    budget: Budget = Budget()
+    purpose: Purpose = "train-tenant-model"
+    requested_by: Person
+
+
+class PinnedTraining(Message):
+    """What is trained: the request with everything pinned."""
 
     tenant: Slug
     model: Slug
@@ -95,7 +120,7 @@ class TrainJob(Message):
     """One run on one device. `run_id` names its durable folder: a retry goes on from the newest valid checkpoint."""
 
     run_id: str
-    request: TrainingRequest
+    request: PinnedTraining
 
 
 class Candidate(Message):
@@ -148,7 +173,13 @@ class TrainingStatus(Message):
 
 
 @activity.defn
-def decide_training(request: TrainingRequest) -> Decision:
+def pin_training(request: TrainingRequest) -> PinnedTraining:
+    """Resolve base, template and datasets in the registry. Raises NotFound (`BASE_UNKNOWN`, `DATASET_UNKNOWN`)."""
+    raise NotImplementedError
+
+
+@activity.defn
+def decide_training(request: PinnedTraining) -> Decision:
     """Ask the training gate: the base's licence allows the use, datasets accepted for the purpose, budget.
 
     Raises PolicyUndefined, NotFound, Unavailable.

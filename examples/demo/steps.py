@@ -17,7 +17,7 @@ from temporalio.service import RPCError
 
 from assay.client import AssayClient
 from assay.contracts import names
-from assay.contracts.base import BasePin, Rate
+from assay.contracts.base import Rate
 from assay.contracts.errors import NotFound
 from assay.contracts.evaluation import ArmScores, EvaluationResult
 from assay.contracts.lifecycle import LifecycleRequest
@@ -250,20 +250,14 @@ class Demo:
         """Ask for the good version once more; withdrawn as soon as it has been decided."""
         good = _key(self.good)
         trained, evaluated = await self.client.training_status(*good), await self.client.evaluation_status(*good)
-        whole = await self.client.lifecycle_status(*good)
         assert trained.result is not None
         assert evaluated.result is not None
-        assert whole.dataset is not None
-        evaluated_on = await self.client.promotion_status(*good)
-        assert evaluated_on.version is not None
         request = PromotionRequest(
             tenant=good[0],
             model=good[1],
             version=version,
-            base=await self._base(),
-            datasets=(whole.dataset.id,),
-            training=trained.result,
-            evaluation=evaluated.result,
+            run=trained.result.run_id,
+            report=evaluated.result.report.sha256,
             rules=ApprovalRules(deadline=timedelta(hours=1)),
             requested_by=plan.REQUESTER,
         )
@@ -276,10 +270,6 @@ class Demo:
         if status.stage != "refused":
             await handle.cancel()
         return status
-
-    async def _base(self) -> BasePin:
-        route = next(r for r in assay("routes")["routes"] if (r["tenant"], r["model"]) == _key(self.good)[:2])
-        return BasePin.model_validate(route["base"])
 
     async def outside_check(self) -> None:
         """Step 7."""

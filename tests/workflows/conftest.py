@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
@@ -37,6 +38,21 @@ def ref(digest: str) -> Reference:
     return Reference(uri=f"blob:{digest.removeprefix('sha256:')}", sha256=digest)
 
 
+CANDIDATES = tuple(
+    training.Candidate(step=n, adapter=sha(c), files=ref(sha(c)), train_loss=1) for n, c in ((10, "a"), (20, "9"))
+)
+TRAINED = training.TrainingResult(
+    run_id="run",
+    config_hash=sha("0"),
+    record=ref(sha("5")),
+    candidates=CANDIDATES,
+    steps=20,
+    loss_first=2,
+    loss_last=1,
+    tokens_per_second=300,
+)
+
+
 @dataclass
 class House:
     """Activities with switches, and a diary of what was done."""
@@ -44,8 +60,20 @@ class House:
     diary: list[str] = field(default_factory=list)
     review: list[tuple[policy.Violation, ...]] = field(default_factory=list)
     gate_down: int = 0
+    release: list[tuple[policy.Violation, ...]] = field(default_factory=list)
     verdicts: list[str] = field(default_factory=list)
     pointers: dict[str, str | None] = field(default_factory=dict)
+    gates: dict[str, asyncio.Event] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+    begun: set[str] = field(default_factory=set)
+
+    async def enter(self, name: str) -> None:
+        """At the beginning of an activity: wait where a test wants to wait, fail where it wants to fail."""
+        self.begun.add(name)
+        if name in self.gates:
+            await self.gates[name].wait()
+        if name in self.refused:
+            raise ApplicationError("no", type=self.refused[name], non_retryable=self.refused[name] != "AWAY")
 
     def all(self) -> list[Callable[..., Any]]:
         return [
@@ -69,7 +97,54 @@ class House:
         return lifecycle.Preparation(base=BASE, template=sha("1"), suite=ref(sha("2")))
 
     @activity.defn
+    async def pin_training(self, request: training.TrainingRequest) -> training.PinnedTraining:
+        shares = tuple(training.DatasetShare(dataset=one.dataset, ratio=one.ratio) for one in request.datasets)
+        spec = training.RunSpec(base=BASE, datasets=shares, template=sha("1"), recipe=request.recipe)
+        return training.PinnedTraining(
+            tenant=request.tenant,
+            model=request.model,
+            version=request.version,
+            spec=spec,
+            requested_by=request.requested_by,
+        )
+
+    @activity.defn
+    async def pin_evaluation(self, request: evaluation.EvaluationRequest) -> evaluation.PinnedEvaluation:
+        return evaluation.PinnedEvaluation(
+            tenant=request.tenant,
+            model=request.model,
+            version=request.version,
+            base=BASE,
+            template=sha("1"),
+            suite=ref(sha("2")),
+            candidates=CANDIDATES,
+            requested_by=request.requested_by,
+        )
+
+    @activity.defn
+    async def pin_promotion(self, request: promotion.PromotionRequest) -> promotion.PinnedPromotion:
+        result = evaluation.EvaluationResult(report=ref(REPORT), chosen=CANDIDATES[0], arms=(), template=sha("1"))
+        return promotion.PinnedPromotion(
+            tenant=request.tenant,
+            model=request.model,
+            version=request.version,
+            base=BASE,
+            datasets=(DATASET,),
+            training=TRAINED,
+            evaluation=result,
+            rules=request.rules,
+            requested_by=request.requested_by,
+        )
+
+    @activity.defn
+    async def pin_rollout(self, request: rollout.RolloutRequest) -> rollout.PinnedRollout:
+        return rollout.PinnedRollout(
+            tenant=request.tenant, model=request.model, version=request.version, target=ADAPTER, base=BASE
+        )
+
+    @activity.defn
     async def screen_source(self, job: data.ScreenJob) -> data.ScreenedSource:
+        await self.enter("screen_source")
         counts = data.RowCounts(read=3, accepted=2, refused=1)
         return data.ScreenedSource(
             source=job.source.name, rows=ref(sha("3")), ledger=ref(sha("4")), counts=counts, decisions=()
@@ -81,29 +156,18 @@ class House:
         return data.Dataset(id=DATASET, manifest=ref(DATASET), counts=counts)
 
     @activity.defn
-    async def decide_training(self, request: training.TrainingRequest) -> policy.Decision:
+    async def decide_training(self, request: training.PinnedTraining) -> policy.Decision:
         return self.decision("training")
 
     @activity.defn
     async def train(self, job: training.TrainJob) -> training.TrainingResult:
+        await self.enter("train")
         self.diary.append(f"train {job.run_id}")
-        candidates = tuple(
-            training.Candidate(step=n, adapter=sha(c), files=ref(sha(c)), train_loss=1)
-            for n, c in ((10, "a"), (20, "9"))
-        )
-        return training.TrainingResult(
-            run_id=job.run_id,
-            config_hash=job.request.spec.content_digest(),
-            record=ref(sha("5")),
-            candidates=candidates,
-            steps=20,
-            loss_first=2,
-            loss_last=1,
-            tokens_per_second=300,
-        )
+        return TRAINED.model_copy(update={"run_id": job.run_id})
 
     @activity.defn
     async def evaluate_arm(self, job: evaluation.ArmJob) -> evaluation.ArmScores:
+        await self.enter("evaluate_arm")
         name = f"step-{job.candidate.step}" if job.candidate else "base"
         self.diary.append(f"evaluate {job.split} {name}{'+schema' if job.schema_decoding else ''}")
         rate = Rate(name="call_valid", count=1, total=2, low=0.1, high=0.9)
@@ -121,11 +185,11 @@ class House:
         return evaluation.EvaluationResult(report=ref(REPORT), chosen=job.chosen, arms=job.arms, template=sha("1"))
 
     @activity.defn
-    async def draft_card(self, request: promotion.PromotionRequest) -> promotion.CardDraft:
+    async def draft_card(self, request: promotion.PinnedPromotion) -> promotion.CardDraft:
         return promotion.CardDraft(card=ref(CARD), diff=ref(DIFF))
 
     @activity.defn
-    async def sign_version(self, request: promotion.PromotionRequest) -> promotion.SignedVersion:
+    async def sign_version(self, request: promotion.PinnedPromotion) -> promotion.SignedVersion:
         chosen = request.evaluation.chosen
         return promotion.SignedVersion(
             digest=chosen.adapter, files=chosen.files, signature=ref(sha("7")), statements=(ref(sha("8")),)
@@ -137,6 +201,7 @@ class House:
 
     @activity.defn
     async def decide_review(self, case: promotion.PromotionCase) -> policy.Decision:
+        await self.enter("decide_review")
         if self.gate_down:
             self.gate_down -= 1
             raise ApplicationError("no answer", type="OPA_UNREACHABLE")
@@ -144,7 +209,8 @@ class House:
 
     @activity.defn
     async def decide_release(self, case: promotion.PromotionCase) -> policy.Decision:
-        return self.decision("release")
+        await self.enter("decide_release")
+        return self.decision("release", self.release.pop(0) if self.release else ())
 
     @activity.defn
     async def attest_decision(self, case: promotion.PromotionCase, decision: policy.Decision) -> Reference:
@@ -157,6 +223,7 @@ class House:
 
     @activity.defn
     async def move_pointer(self, move: promotion.PointerMove) -> promotion.PointerMoved:
+        await self.enter(f"move_pointer {move.stage}")
         if self.pointers.get(move.stage) != move.expected:
             raise ApplicationError("the pointer moved", type="POINTER_MOVED", non_retryable=True)
         self.pointers[move.stage] = move.target
@@ -165,6 +232,7 @@ class House:
 
     @activity.defn
     async def warm_version(self, job: rollout.WarmJob) -> None:
+        await self.enter("warm_version")
         self.diary.append("warm")
 
     @activity.defn
@@ -172,7 +240,14 @@ class House:
         self.diary.append("cool")
 
     @activity.defn
+    async def permit_routes(self, change: rollout.RouteChange) -> str:
+        self.diary.append("routes permitted")
+        return "d"
+
+    @activity.defn
     async def publish_routes(self, change: rollout.RouteChange) -> rollout.RoutesPublished:
+        kind = change.key.rsplit("/", 1)[-1] if change.canary is None else "canary"
+        await self.enter(f"publish {kind}")
         to = (change.stable or "base")[:8]
         self.diary.append(f"routes {to} canary {change.canary_percent:g} shadow {change.shadow_percent:g}")
         revision = sum(line.startswith("routes") for line in self.diary)
@@ -180,6 +255,7 @@ class House:
 
     @activity.defn
     async def analyse_canary(self, job: rollout.AnalysisJob) -> rollout.Analysis:
+        await self.enter("analyse_canary")
         verdict = self.verdicts.pop(0) if self.verdicts else "successful"
         return rollout.Analysis.model_validate(
             {"verdict": verdict, "reason": f"CANARY_{verdict.upper()}", "e_value": 1, "observations": ()}
@@ -187,6 +263,7 @@ class House:
 
     @activity.defn
     async def open_incident(self, incident: rollout.Incident) -> None:
+        await self.enter("open_incident")
         self.diary.append("incident opened")
 
     @activity.defn
@@ -205,6 +282,8 @@ async def server(temporal_binary: Path) -> AsyncIterator[WorkflowEnvironment]:
         dev_server_existing_path=str(temporal_binary),
         search_attributes=names.SEARCH_ATTRIBUTES,
         dev_server_log_level="error",
+        # Long before the server's own 4,096 events, so that a test can see a rollout go on in a new run.
+        dev_server_extra_args=["--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=100"],
     )
     async with environment:
         yield environment

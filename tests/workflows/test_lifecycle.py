@@ -3,87 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from itertools import count
 from typing import Any
 
 import pytest
 from temporalio.client import WorkflowFailureError
 from temporalio.exceptions import ApplicationError, CancelledError
-from temporalio.service import RPCError
 
 from assay.client import AssayClient
 from assay.contracts import names
-from assay.contracts.data import Source
 from assay.contracts.errors import NotFound, PolicyRefused
-from assay.contracts.lifecycle import LifecycleRequest
 from assay.contracts.policy import Violation
-from assay.contracts.promotion import Approval, ApprovalRules, Hold, Override, Rejection, Release
-from assay.contracts.rollout import AnalysisRules, CanaryStep, RolloutPlan, RootCause
+from assay.contracts.promotion import Approval, Hold, Override, Rejection, Release
+from assay.contracts.rollout import AnalysisRules, RootCause
 
-versions = count(1)
-SOURCE = Source(
-    name="calls",
-    uri="calls.jsonl",
-    system="crm",
-    owner="ann",
-    licence="Apache-2.0",
-    purposes=("train-tenant-model",),
-    consent="contract",
-    retention_days=30,
-    tier="curated",
-)
-PLAN = RolloutPlan(
-    shadow=CanaryStep(percent=20, min_requests=1),
-    canary=(CanaryStep(percent=10, min_requests=1), CanaryStep(percent=50, min_requests=1)),
-    analysis=AnalysisRules(interval=timedelta(milliseconds=50)),
-)
+from .asking import PLAN, approve, awaiting, until, wanted
+
 FORGOT = Violation(code="EVAL_CHAT_REGRESSION", msg="it forgot how to talk", remedy="replay chat", overridable=True)
 BROKEN = Violation(code="SIGNATURE_MISSING", msg="not signed", remedy="sign it")
-
-
-def wanted(**changes: Any) -> LifecycleRequest:
-    fields: dict[str, Any] = {
-        "tenant": "acme",
-        "model": "helpdesk",
-        "version": next(versions),
-        "base": "acme/base",
-        "dataset": "support",
-        "sources": (SOURCE,),
-        "suite": "suite.jsonl",
-        "approval": ApprovalRules(roles_required=("owner",), override_window=timedelta(seconds=20)),
-        "rollout": PLAN,
-        "requested_by": "ann",
-    }
-    return LifecycleRequest(**{**fields, **changes})
-
-
-async def until(ready: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(120):
-        while True:
-            try:
-                if await ready():
-                    return
-            except (NotFound, RPCError):
-                pass  # the child has not begun
-            await asyncio.sleep(0.05)
-
-
-async def awaiting(client: AssayClient, request: LifecycleRequest, stage: str) -> str:
-    async def ready() -> bool:
-        return (await client.promotion_status(request.tenant, request.model, request.version)).stage == stage
-
-    await until(ready)
-    status = await client.promotion_status(request.tenant, request.model, request.version)
-    assert status.card is not None
-    return status.card.diff.sha256
-
-
-async def approve(client: AssayClient, request: LifecycleRequest, reviewer: str = "bob") -> None:
-    diff = await awaiting(client, request, "awaiting approval")
-    yes = Approval(reviewer=reviewer, role="owner", card_diff=diff)
-    await client.approve(request.tenant, request.model, request.version, yes)
 
 
 async def test_an_approved_version_reaches_production_through_shadow_and_canary(
@@ -100,6 +37,7 @@ async def test_an_approved_version_reaches_production_through_shadow_and_canary(
         "routes base canary 0 shadow 20",
         "routes base canary 10 shadow 0",
         "routes base canary 50 shadow 0",
+        "routes permitted",
         "routes sha256:a canary 0 shadow 0",
     ]
     assert [line for line in house.diary if line.startswith("attest")] == ["attest review yes", "attest release yes"]

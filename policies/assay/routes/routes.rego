@@ -30,6 +30,7 @@ stated if {
 		lib.is_text(pair.model)
 		pair.use in {"stable", "canary", "shadow", "warm"}
 		lib.is_digest(pair.base_digest)
+		is_array(pair.incidents)
 		known(pair.version)
 	}
 }
@@ -120,6 +121,48 @@ deny contains lib.violation(rego.metadata.rule(), msg) if {
 	some pair in routed
 	not pair.version.released == true
 	msg := sprintf("%v has no release decision that allows", [digest_of(pair)])
+}
+
+# METADATA
+# title: Version is staged or in production
+# description: Traffic, shadowed too, meets what the staging or the production pointer holds; an older release does not come back by itself.
+# custom:
+#   code: ROUTE_NOT_STAGED
+#   remedy: promote the version again; that moves the staging pointer to it
+#   overridable: false
+deny contains lib.violation(rego.metadata.rule(), msg) if {
+	some pair in routed
+	not pointed_at(pair)
+	msg := sprintf("%v is neither staged nor in production", [digest_of(pair)])
+}
+
+# Warm versions answer nobody.
+pointed_at(pair) if pair.use == "warm"
+
+pointed_at(pair) if pair.version.staged == true
+
+pointed_at(pair) if pair.version.in_production == true
+
+# METADATA
+# title: No open root cause
+# description: While a rollback waits for its root cause, traffic meets nothing but what is in production.
+# custom:
+#   code: ROUTE_ROOT_CAUSE_OPEN
+#   remedy: record the root cause of the rollback
+#   overridable: false
+deny contains lib.violation(rego.metadata.rule(), msg) if {
+	some pair in routed
+	not explained(pair)
+	msg := sprintf("a rollback of %v waits for its root cause", [object.get(pair, "model", null)])
+}
+
+explained(pair) if pair.use == "warm"
+
+explained(pair) if pair.version.in_production == true
+
+explained(pair) if {
+	pair.version.in_production == false
+	pair.incidents == []
 }
 
 digest_of(pair) := object.get(pair, ["version", "digest"], null)

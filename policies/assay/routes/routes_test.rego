@@ -17,9 +17,19 @@ facts := {"revision": 7, "pairs": [
 			"quarantined": false,
 			"signed": true,
 			"released": true,
+			"staged": true,
+			"in_production": false,
 		},
+		"incidents": [],
 	},
-	{"tenant": "acme", "model": "helpdesk", "use": "stable", "base_digest": t.digest("b"), "version": null},
+	{
+		"tenant": "acme",
+		"model": "helpdesk",
+		"use": "stable",
+		"base_digest": t.digest("b"),
+		"version": null,
+		"incidents": [],
+	},
 ]}
 
 refused(path, value) := codes if {
@@ -62,6 +72,22 @@ test_refuses_quarantined_version if refused(version("quarantined"), true) == {"R
 test_refuses_unsigned_version if refused(version("signed"), false) == {"ROUTE_NOT_SIGNED"}
 
 test_refuses_version_that_is_not_released if refused(version("released"), false) == {"ROUTE_NOT_RELEASED"}
+
+test_refuses_version_that_is_not_staged if refused(version("staged"), false) == {"ROUTE_NOT_STAGED"}
+
+test_allows_warm_version_that_was_replaced if {
+	warm := t.changed(t.changed(facts, version("staged"), false), ["pairs", 0, "use"], "warm")
+	routes.decision.allow with input as t.changed(warm, ["pairs", 0, "incidents"], ["i"])
+}
+
+test_refuses_while_root_cause_is_open if {
+	refused(["pairs", 0, "incidents"], ["i"]) == {"ROUTE_ROOT_CAUSE_OPEN"}
+}
+
+test_allows_version_in_production_while_root_cause_is_open if {
+	production := t.changed(t.changed(facts, version("staged"), false), version("in_production"), true)
+	routes.decision.allow with input as t.changed(production, ["pairs", 0, "incidents"], ["i"])
+}
 
 test_refuses_unknown_version if {
 	not routes.decision.allow with input as t.changed(facts, ["pairs", 0, "version"], {"digest": t.digest("a"), "known": false})

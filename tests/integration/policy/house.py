@@ -12,9 +12,9 @@ import rfc8785
 from activities.signing.version import sign_chosen
 from assay.contracts.base import BasePin, Reference
 from assay.contracts.data import Dataset, IntakeRequest, RowCounts, Source
-from assay.contracts.evaluation import ArmScores, EvaluationRequest, EvaluationResult
-from assay.contracts.promotion import Approval, CardDraft, PromotionCase, PromotionRequest
-from assay.contracts.training import Candidate, DatasetShare, RunSpec, TrainingRequest, TrainingResult
+from assay.contracts.evaluation import ArmScores, EvaluationResult, PinnedEvaluation
+from assay.contracts.promotion import Approval, CardDraft, PinnedPromotion, PromotionCase
+from assay.contracts.training import Candidate, DatasetShare, PinnedTraining, RunSpec, TrainingResult
 from assay.settings import Settings
 from evals.card import REQUIRED
 from evals.statistics import rate
@@ -57,9 +57,9 @@ class House:
     private_key: Path
     public_key: Path
 
-    def training_request(self, dataset: str, version: int = 1) -> TrainingRequest:
+    def training_request(self, dataset: str, version: int = 1) -> PinnedTraining:
         spec = RunSpec(base=BASE, datasets=(DatasetShare(dataset=dataset),), template=TEMPLATE)
-        return TrainingRequest(
+        return PinnedTraining(
             tenant="acme", model="helpdesk", version=version, spec=spec, requested_by="ann@acme.example"
         )
 
@@ -107,7 +107,7 @@ class House:
         files = self.registry.blobs.put_tree(folder)
         return Candidate(step=58, adapter=root_digest(folder), files=files, train_loss=0.2)
 
-    def _request(self, rates: dict[str, tuple[int, int]], candidate: Candidate, version: int) -> PromotionRequest:
+    def _request(self, rates: dict[str, tuple[int, int]], candidate: Candidate, version: int) -> PinnedPromotion:
         training_request = self.training_request(self.seal_dataset(), version)
         training = TrainingResult(
             run_id=f"acme.helpdesk.{version}.{candidate.adapter[7:19]}",
@@ -121,7 +121,7 @@ class House:
         )
         self.registry.runs.add(training, training_request)
         evaluation = self._evaluate(rates, candidate)
-        return PromotionRequest(
+        return PinnedPromotion(
             tenant="acme",
             model="helpdesk",
             version=version,
@@ -137,7 +137,7 @@ class House:
         arms = (arm("base", None, UNTRAINED, samples), arm("step-58", candidate.adapter, rates, samples))
         report = self.registry.blobs.put(b"report on " + candidate.adapter.encode())
         result = EvaluationResult(report=report, chosen=candidate, arms=arms, template=TEMPLATE)
-        request = EvaluationRequest(
+        request = PinnedEvaluation(
             tenant="acme",
             model="helpdesk",
             version=1,

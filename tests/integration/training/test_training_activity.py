@@ -22,7 +22,7 @@ from activities.training.job import RunFolder
 from assay.contracts.base import BasePin
 from assay.contracts.data import Dataset, IntakeRequest, RowCounts, Source
 from assay.contracts.errors import IntegrityRefused, TrainingFailed
-from assay.contracts.training import DatasetShare, Recipe, RunSpec, TrainingProgress, TrainingRequest, TrainJob
+from assay.contracts.training import DatasetShare, PinnedTraining, Recipe, RunSpec, TrainingProgress, TrainJob
 from assay.settings import Settings
 from registry import BaseRecord, Registry
 from registry.root_digest import root_digest
@@ -70,7 +70,7 @@ def make_job(settings: Settings, tiny_base: Path, shard: Path) -> Callable[..., 
             template=template_digest(),
             recipe=Recipe.model_validate(wanted),
         )
-        request = TrainingRequest(tenant="acme", model="helpdesk", version=1, spec=spec, requested_by="ann")
+        request = PinnedTraining(tenant="acme", model="helpdesk", version=1, spec=spec, requested_by="ann")
         return TrainJob(run_id="acme.helpdesk.1", request=request)
 
     return make

@@ -22,9 +22,9 @@ from sqlalchemy.exc import OperationalError
 
 from assay.contracts.base import BasePin, Rate, Reference
 from assay.contracts.data import Dataset, IntakeRequest, RowCounts, Source
-from assay.contracts.evaluation import ArmScores, EvaluationRequest, EvaluationResult
-from assay.contracts.promotion import CardDraft, PromotionCase, PromotionRequest, SignedVersion
-from assay.contracts.training import Candidate, DatasetShare, RunSpec, TrainingRequest, TrainingResult
+from assay.contracts.evaluation import ArmScores, EvaluationResult, PinnedEvaluation
+from assay.contracts.promotion import CardDraft, PinnedPromotion, PromotionCase, SignedVersion
+from assay.contracts.training import Candidate, DatasetShare, PinnedTraining, RunSpec, TrainingResult
 from assay.settings import Settings
 from registry import LedgerEntry, Registry
 from registry.schema import migrate
@@ -210,9 +210,9 @@ class Examples:
     def candidate(self, step: int, adapter: str) -> Candidate:
         return Candidate(step=step, adapter=sha(adapter), files=ref(f"files {adapter}"), train_loss=0.5)
 
-    def run(self, adapter: str = "adapter", tenant: str = "acme") -> tuple[TrainingResult, TrainingRequest]:
+    def run(self, adapter: str = "adapter", tenant: str = "acme") -> tuple[TrainingResult, PinnedTraining]:
         spec = RunSpec(base=self.base, datasets=(DatasetShare(dataset=sha("dataset")),), template=sha("template"))
-        request = TrainingRequest(tenant=tenant, model="helpdesk", version=1, spec=spec, requested_by="ann")
+        request = PinnedTraining(tenant=tenant, model="helpdesk", version=1, spec=spec, requested_by="ann")
         result = TrainingResult(
             run_id=f"{tenant}.helpdesk.1.{adapter}",
             config_hash=spec.content_digest(),
@@ -225,9 +225,9 @@ class Examples:
         )
         return result, request
 
-    def evaluation(self, adapter: str = "adapter", tenant: str = "acme") -> tuple[EvaluationResult, EvaluationRequest]:
+    def evaluation(self, adapter: str = "adapter", tenant: str = "acme") -> tuple[EvaluationResult, PinnedEvaluation]:
         candidates = self.run(adapter, tenant)[0].candidates
-        request = EvaluationRequest(
+        request = PinnedEvaluation(
             tenant=tenant,
             model="helpdesk",
             version=1,
@@ -250,7 +250,7 @@ class Examples:
         return result, request
 
     def case(self, adapter: str = "adapter", version: int = 1, tenant: str = "acme") -> PromotionCase:
-        request = PromotionRequest(
+        request = PinnedPromotion(
             tenant=tenant,
             model="helpdesk",
             version=version,
