@@ -67,7 +67,7 @@ class Settings(BaseSettings):
     )
     otlp_endpoint: str | None = Field(default=None, description="OpenTelemetry collector; none means no export")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    build_id: str | None = Field(default=None, description="worker version; default the digest of the code")
+    build_id: str | None = Field(default=None, description="worker version; default the version of the package")
     ports: Ports = Ports()
     engine: EngineSettings = EngineSettings()
 

@@ -43,6 +43,14 @@ class Incidents:
             row.root_cause = recorded
             row.closed_at = row.closed_at or now()
 
+    def get(self, id_: str) -> Incident:
+        """Open or closed. Raises NotFound (`INCIDENT_UNKNOWN`)."""
+        with self._database.reading() as session:
+            row = session.get(IncidentRow, id_)
+        if row is None:
+            raise NotFound("INCIDENT_UNKNOWN", f"no incident {id_}", "see `assay incidents`")
+        return Incident.model_validate(row.incident)
+
     def open_for(self, tenant: str, model: str) -> tuple[Incident, ...]:
         """Incidents of one model that wait for their root cause, oldest first."""
         query = (

@@ -90,7 +90,7 @@ def only_withdraws(current: RouteTable, table: RouteTable, change: RouteChange) 
     )
 
 
-def tested_versions(route: Route | None) -> frozenset[str | None]:
+def versions_on_trial(route: Route | None) -> frozenset[str | None]:
     """Versions that are being tried in a route: its canary and its shadow."""
     return frozenset(version for _, version in _shares(route)) if route else frozenset()
 

@@ -1,4 +1,4 @@
-"""Typed errors become Temporal failures: the code is the failure's type, and only `Unavailable` is tried again."""
+"""Typed errors become Temporal failures: the code is the failure's type; what waiting heals is tried again."""
 
 from __future__ import annotations
 

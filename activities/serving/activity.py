@@ -13,18 +13,16 @@ from typing import Any
 from temporalio import activity
 
 from activities.policy.client import PolicyClient
-from activities.serving.facts import route_facts
+from activities.serving.publishing import permit, publish
 from activities.signing.version import verify_version
-from assay.contracts.errors import Conflict, NotFound, PolicyRefused
+from assay.contracts.errors import NotFound
 from assay.contracts.names import adapter_name
-from assay.contracts.promotion import PointerQuery
 from assay.contracts.rollout import (
     Analysis,
     AnalysisJob,
     ArmObservation,
     RouteChange,
     RoutesPublished,
-    RouteTable,
     WarmJob,
 )
 from assay.settings import Settings
@@ -36,7 +34,7 @@ from serving.engines.sglang import SGLangEngine
 from serving.gateways import Gateways
 from serving.loading import Loader
 from serving.reconciler import Reconciler
-from serving.routes import adapters_needed, compile_table, only_withdraws, pairs, route_of, tested_versions
+from serving.routes import adapters_needed
 
 
 class ServingActivities:
@@ -68,13 +66,13 @@ class ServingActivities:
     @activity.defn(name="permit_routes")
     async def permit_routes(self, change: RouteChange) -> str:
         """See `assay.contracts.rollout.permit_routes`."""
-        return await asyncio.to_thread(self._permit, change)
+        return await asyncio.to_thread(permit, self._registry, self._policy, change)
 
     @activity.defn(name="publish_routes")
     async def publish_routes(self, change: RouteChange) -> RoutesPublished:
         """See `assay.contracts.rollout.publish_routes`."""
         begun = time.perf_counter()
-        published = await asyncio.to_thread(self._publish, change)
+        published = await asyncio.to_thread(publish, self._registry, self._policy, change)
         decision_id = self._registry.routes.decision_id(published.revision)
         gateways = await self._gateways.refresh(published.revision)
         flip = (time.perf_counter() - begun) * 1000
@@ -93,53 +91,6 @@ class ServingActivities:
     def reconciler(self) -> Reconciler:
         """The loop that a serving worker runs beside its activities."""
         return Reconciler(self._engines, self._registry.routes.current, self._load_by_name)
-
-    def _publish(self, change: RouteChange) -> RouteTable:
-        """Compile, decide, store; compiled anew when another table came first."""
-        if (known := self._registry.routes.by_key(change.key)) is not None:
-            return known
-        while True:
-            current = self._registry.routes.current()
-            self._check_turn(current, change)
-            table = compile_table(current, change)
-            decision_id = self._permitted(current, table, change)
-            try:
-                return self._registry.routes.publish(
-                    table, key=change.key, actor=change.actor, reason=change.reason, decision_id=decision_id
-                )
-            except Conflict:
-                activity.logger.info("another route table came first; compiling again")
-
-    def _check_turn(self, current: RouteTable, change: RouteChange) -> None:
-        """One rollout of a model at a time, and never over a production pointer that somebody else has moved."""
-        others = tested_versions(route_of(current, change.tenant, change.model)) - {change.target}
-        if others:
-            raise Conflict(
-                "ROLLOUT_RUNNING",
-                f"{', '.join(sorted(map(str, others)))} is being rolled out for {change.tenant}/{change.model}",
-                "let that rollout end, or cancel it; one whose workflow was terminated: start it again and cancel it",
-            )
-        where = PointerQuery(tenant=change.tenant, model=change.model, stage="production")
-        if (production := self._registry.pointers.read(where).target) != change.stable:
-            raise Conflict(
-                "STABLE_MOVED",
-                f"production of {change.tenant}/{change.model} is {production}, not {change.stable}",
-                "start the rollout again: it reads the pointer anew",
-            )
-
-    def _permit(self, change: RouteChange) -> str:
-        current = self._registry.routes.current()
-        return self._permitted(current, compile_table(current, change), change)
-
-    def _permitted(self, current: RouteTable, table: RouteTable, change: RouteChange) -> str:
-        if only_withdraws(current, table, change):
-            return self._registry.routes.decision_of(change.tenant, change.model)
-        answer = self._policy.decide("routes", route_facts(self._registry, table.revision, pairs(table, change)))
-        self._registry.decisions.add(answer.decision, change.target)
-        if not answer.decision.allow:
-            reasons = "; ".join(f"{v.code}: {v.msg}" for v in answer.decision.violations)
-            raise PolicyRefused("ROUTE_REFUSED", reasons or "the routes gate did not allow it", "see the violations")
-        return answer.decision.decision_id
 
     async def _load_by_name(self, engine: Engine, name: str) -> bool:
         """Find the version behind an engine-side name in the route table, then load it."""

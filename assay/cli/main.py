@@ -27,6 +27,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "runs": ("assay.cli.records", "Finished training runs."),
     "routes": ("assay.cli.records", "The route table in force."),
     "incidents": ("assay.cli.records", "Rollbacks that wait for their root cause."),
+    "root-cause": ("assay.cli.records", "Close an incident whose rollout has ended."),
     "decisions": ("assay.cli.records", "Decisions of the gates about a digest."),
     "lineage": ("assay.cli.records", "What a digest was made from, and what was made from it."),
     "show": ("assay.cli.records", "Print a stored document (a card, a diff, a report) by its digest."),
@@ -47,7 +48,7 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         try:
-            command: click.Command = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name)
+            command: click.Command = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name.replace("-", "_"))
         except ModuleNotFoundError as error:
             raise NotFound(
                 "PART_NOT_INSTALLED",

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from assay.cli.main import as_json, json_option, settings_in_force
 from assay.contracts.promotion import PointerQuery, Stage
+from assay.contracts.rollout import RootCause
 from registry import Registry
 
 tenant_option = click.option("--tenant", help="Only this tenant's.")
@@ -84,6 +85,18 @@ def incidents(tenant: str, model: str, *, as_json_: bool) -> None:
     """Rollbacks of TENANT's MODEL that wait for their root cause."""
     open_ones = Registry.open(settings_in_force()).incidents.open_for(tenant, model)
     _print(("id", "version", "reason"), [(i.id, i.version, i.reason) for i in open_ones], as_json_=as_json_)
+
+
+@click.command()
+@click.argument("incident")
+@click.option("--actor", required=True, help="Who found it.")
+@click.option("--cause", required=True, help="Why it happened.")
+@click.option("--action", required=True, help="What was done, so that it does not happen again.")
+def root_cause(incident: str, actor: str, cause: str, action: str) -> None:
+    """Record the root cause of INCIDENT, whose rollout has ended; one that still waits takes `record_root_cause`."""
+    incidents_ = Registry.open(settings_in_force()).incidents
+    incidents_.close(incidents_.get(incident), RootCause(actor=actor, cause=cause, action=action))
+    click.echo(f"{incident}: closed")
 
 
 @click.command()

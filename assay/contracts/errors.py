@@ -11,7 +11,8 @@
     ├── EngineRefused       the serving engine said no to a well-formed request
     └── Unavailable         a part that is needed does not answer now; trying again is right
 
-Each carries a stable `code`, a sentence and a `remedy`. Only `Unavailable` is retried by workflows.
+Each carries a stable `code`, a sentence and a `remedy`. Workflows try again after `Unavailable` and `PolicyUndefined`:
+a policy engine that has lost its bundle is mended like one that is down, and nothing passes meanwhile.
 """
 
 from __future__ import annotations
@@ -41,7 +42,9 @@ class PolicyRefused(AssayError):
 
 
 class PolicyUndefined(AssayError):
-    """The policy engine answered without a result; that is a refusal."""
+    """The policy engine answered without a result; that is a refusal, until it answers with one."""
+
+    retryable = True
 
 
 class IntegrityRefused(AssayError):

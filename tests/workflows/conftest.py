@@ -309,10 +309,21 @@ async def client(server: WorkflowEnvironment, house: House) -> AsyncIterator[Ass
 CHECKOUT = f"{Path(__file__).resolve().parents[2]}/"
 
 
+RECORDED: set[tuple[str, frozenset[str], frozenset[int]]] = set()
+
+
 async def record(client: Client, folder: Path) -> None:
-    """Keep the histories of this test's closed workflows, for `tests/replay`: once per released version."""
+    """Keep the histories of this test's closed workflows, for `tests/replay`: once per released version.
+
+    One of each shape (workflow, activities, kinds of event): the same way taken twice is not worth its bytes.
+    """
     async for found in client.list_workflows("ExecutionStatus != 'Running'"):
         history = await client.get_workflow_handle(found.id, run_id=found.run_id).fetch_history()
+        scheduled = {event.activity_task_scheduled_event_attributes.activity_type.name for event in history.events}
+        shape = (found.workflow_type, frozenset(scheduled), frozenset(event.event_type for event in history.events))
+        if shape in RECORDED:
+            continue
+        RECORDED.add(shape)
         name = f"{found.workflow_type}.{found.id.replace('/', '-')}.json".lower()
         # Stack traces name the checkout; a kept history should not.
         (folder / name).write_text(history.to_json().replace(CHECKOUT, ""), "utf-8")

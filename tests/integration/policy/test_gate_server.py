@@ -29,7 +29,16 @@ from .conftest import OpaServer, StartOpa
 DIGEST = "sha256:" + "a" * 64
 ALLOWED: dict[str, Any] = {
     "revision": 1,
-    "pairs": [{"tenant": "acme", "model": "helpdesk", "use": "stable", "base_digest": DIGEST, "version": None}],
+    "pairs": [
+        {
+            "tenant": "acme",
+            "model": "helpdesk",
+            "use": "stable",
+            "base_digest": DIGEST,
+            "version": None,
+            "incidents": [],
+        }
+    ],
 }
 
 

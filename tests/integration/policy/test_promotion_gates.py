@@ -171,11 +171,14 @@ def test_signing_twice_signs_once(house: House) -> None:
 def test_registered_version_verifies_in_the_store_and_on_disk(house: House) -> None:
     case = house.case(HEALTHY)
     digest = case.version.digest
-    verified = verify_version(house.registry, digest, house.public_key)
+    verified = verify_version(house.registry, digest, house.public_key, tenant="acme", model="helpdesk")
     assert verified.digest == digest
     assert len(verified.statements) == 2
     directory = house.home / "adapters" / digest.replace(":", "-")
-    assert verify_version(house.registry, digest, house.public_key, directory=directory) == verified
+    assert (
+        verify_version(house.registry, digest, house.public_key, tenant="acme", model="helpdesk", directory=directory)
+        == verified
+    )
 
 
 def test_flipped_byte_on_disk_is_refused_right_before_load(house: House) -> None:
@@ -185,7 +188,7 @@ def test_flipped_byte_on_disk_is_refused_right_before_load(house: House) -> None
     file.chmod(0o644)
     file.write_bytes(b"Weights")
     with pytest.raises(IntegrityRefused, match="SIGNATURE_INVALID"):
-        verify_version(house.registry, digest, house.public_key, directory=directory)
+        verify_version(house.registry, digest, house.public_key, tenant="acme", model="helpdesk", directory=directory)
 
 
 def test_pickle_among_the_weights_is_not_signed(house: House) -> None:

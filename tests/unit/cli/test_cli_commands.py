@@ -36,7 +36,7 @@ def test_help_names_every_command(assay: Run) -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_can_be_loaded_and_explains_itself(name: str) -> None:
-    command = getattr(importlib.import_module(COMMANDS[name][0]), name)
+    command = getattr(importlib.import_module(COMMANDS[name][0]), name.replace("-", "_"))
     assert isinstance(command, click.Command)
     assert command.help
 

@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Barrier
+from typing import Any
 
 import pytest
 from sqlalchemy import create_engine
@@ -262,6 +263,22 @@ class Examples:
         )
         signed = SignedVersion(digest=sha(adapter), files=ref("files"), signature=ref("sig"), statements=(ref("slsa"),))
         return PromotionCase(request=request, card=CardDraft(card=ref("card"), diff=ref("diff")), version=signed)
+
+
+@pytest.fixture(scope="session")
+def suite_rows() -> list[dict[str, Any]]:
+    """The smallest suite that can be evaluated on: each task in each split."""
+    tool = {"type": "function", "function": {"name": "capital", "parameters": {"type": "object", "properties": {}}}}
+    tasks: list[dict[str, Any]] = [
+        {"task": "call", "tools": [tool], "expected": [{"name": "capital", "arguments": {}}]},
+        {"task": "irrelevance", "tools": [tool]},
+        {"task": "chat", "contains": ["Paris"]},
+    ]
+    return [
+        {"id": f"{split} {row['task']}", "split": split, "messages": [{"role": "user", "content": f"{split}?"}], **row}
+        for split in ("select", "report")
+        for row in tasks
+    ]
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from temporalio import activity
 from temporalio.testing import ActivityEnvironment
 
 from activities.registry.activity import RegistryActivities
-from assay.contracts import lifecycle, promotion, rollout
+from assay.contracts import evaluation, lifecycle, promotion, rollout, training
 from assay.contracts.data import Source
 from assay.contracts.errors import Conflict, InputRefused, NotFound
 from assay.contracts.lifecycle import LifecycleRequest
@@ -66,6 +66,10 @@ def request(examples: Examples, suite: str, base: str = "acme/base") -> Lifecycl
 def test_the_names_are_those_of_the_contracts(activities: RegistryActivities) -> None:
     stubs: list[Callable[..., Any]] = [
         lifecycle.prepare_lifecycle,
+        training.pin_training,
+        evaluation.pin_evaluation,
+        promotion.pin_promotion,
+        rollout.pin_rollout,
         promotion.register_version,
         promotion.move_pointer,
         promotion.read_pointer,

@@ -56,7 +56,15 @@ class MemoryEngine:
 
 def table(stable: str, *warm: str, revision: int = 0) -> RouteTable:
     change = RouteChange(
-        tenant="acme", model="helpdesk", base=BASE, stable=stable, warm=warm, actor="ann", reason="r", key="k"
+        tenant="acme",
+        model="helpdesk",
+        base=BASE,
+        target=stable,
+        stable=stable,
+        warm=warm,
+        actor="ann",
+        reason="r",
+        key="k",
     )
     return compile_table(RouteTable(revision=revision), change)
 

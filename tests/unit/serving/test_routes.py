@@ -9,10 +9,10 @@ import pytest
 from assay.contracts.base import BasePin
 from assay.contracts.errors import InputRefused
 from assay.contracts.rollout import RouteChange, RouteTable
-from serving.routes import adapters_needed, compile_table, only_withdraws, pairs
+from serving.routes import adapters_needed, compile_table, only_withdraws, pairs, route_of, versions_on_trial
 
 BASE = BasePin(repository="acme/base", revision="1", digest="sha256:" + "0" * 64)
-OLD, NEW = "sha256:" + "a" * 64, "sha256:" + "b" * 64
+OLD, NEW, OTHER = "sha256:" + "a" * 64, "sha256:" + "b" * 64, "sha256:" + "c" * 64
 
 
 def change(**fields: Any) -> RouteChange:
@@ -20,6 +20,7 @@ def change(**fields: Any) -> RouteChange:
         "tenant": "acme",
         "model": "helpdesk",
         "base": BASE,
+        "target": NEW,
         "stable": OLD,
         "actor": "ann",
         "reason": "r",
@@ -68,6 +69,37 @@ def test_a_rollback_grants_nothing_new_and_a_promotion_does() -> None:
     back, on = change(), change(stable=NEW, warm=(OLD,))
     assert only_withdraws(before, compile_table(before, back), back)
     assert not only_withdraws(before, compile_table(before, on), on)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"shadow": NEW, "shadow_percent": 20}, {"canary": NEW, "canary_percent": 5}),
+        ({"canary": NEW, "canary_percent": 5}, {"canary": NEW, "canary_percent": 50}),
+        ({"canary": NEW, "canary_percent": 50}, {"stable": NEW}),
+        ({"canary": NEW, "canary_percent": 50}, {"canary": OTHER, "canary_percent": 50}),
+        ({}, {"warm": (NEW,)}),
+    ],
+    ids=["shadow to canary", "larger canary", "canary to stable", "another canary", "one more warm"],
+)
+def test_more_traffic_is_asked_about_even_for_a_version_that_has_some(
+    before: dict[str, Any], after: dict[str, Any]
+) -> None:
+    current, wanted = compile_table(RouteTable(revision=0), change(**before)), change(**after)
+    assert not only_withdraws(current, compile_table(current, wanted), wanted)
+
+
+def test_a_smaller_canary_is_a_withdrawal() -> None:
+    current = compile_table(RouteTable(revision=0), change(canary=NEW, canary_percent=50))
+    less = change(canary=NEW, canary_percent=5)
+    assert only_withdraws(current, compile_table(current, less), less)
+
+
+def test_what_is_being_tried_is_canary_and_shadow() -> None:
+    trying = change(canary=NEW, canary_percent=50, shadow=OTHER, shadow_percent=5)
+    table = compile_table(RouteTable(revision=0), trying)
+    assert versions_on_trial(route_of(table, "acme", "helpdesk")) == {NEW, OTHER}
+    assert versions_on_trial(route_of(table, "globex", "helpdesk")) == frozenset()
 
 
 def test_a_first_route_is_never_a_withdrawal() -> None:
