@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from assay.settings import Settings
+from stack.leftovers import leftovers
 from stack.supervise import Supervisor
+
+from .house import BIN, Stack, run
 
 
 @pytest.fixture
@@ -23,3 +26,16 @@ def supervisor(settings: Settings) -> Iterator[Supervisor]:
     one = Supervisor(settings)
     yield one
     one.stop()
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], int]) -> Iterator[Stack]:
+    """`assay up` before the first test, `assay down` after the last."""
+    names = ("temporal", "temporal_ui", "opa", "opa_diagnostics", "engine", "gateway", "worker_metrics")
+    ports = {name: free_port() for name in names}
+    settings = Settings.model_validate({"home": tmp_path_factory.mktemp("stack"), "ports": ports})
+    try:
+        yield Stack(settings, run(settings, str(BIN / "assay"), "up"))
+    finally:
+        run(settings, str(BIN / "assay"), "down")
+        assert leftovers(settings.home) == []

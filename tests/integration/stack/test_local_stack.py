@@ -8,90 +8,16 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from assay.settings import Settings
-from stack.environment import environment_of
 from stack.leftovers import leftovers
 from stack.supervise import Supervisor
 
-ROOT = Path(__file__).resolve().parents[3]
-BIN = Path(sys.executable).parent
+from .house import BIN, Stack, ended, example, healthy, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
-
-
-@dataclass(frozen=True)
-class Stack:
-    """A stack that runs, and the two command lines with which a user reaches it."""
-
-    settings: Settings
-    said: str
-
-    def assay(self, *arguments: str) -> str:
-        return run(self.settings, str(BIN / "assay"), *arguments)
-
-    def temporal(self, *arguments: str) -> Any:
-        return json.loads(run(self.settings, *self.temporal_command(*arguments), "--output", "json") or "null")
-
-    def temporal_command(self, *arguments: str) -> list[str]:
-        return [str(BIN / "temporal"), *arguments, "--address", self.settings.temporal]
-
-    def start(self, kind: str, id_: str, document: Path) -> None:
-        self.temporal(
-            *("workflow", "start", "--type", kind, "--task-queue", "assay-control", "--workflow-id", id_),
-            *("--input-file", str(document)),
-        )
-
-    def pids(self) -> dict[str, int]:
-        return {line["name"]: line["pid"] for line in json.loads(self.assay("status", "--json"))["processes"]}
-
-
-def ended(settings: Settings, *command: str) -> subprocess.CompletedProcess[str]:
-    """Run a command with these settings in its environment; how it ended."""
-    environment = {**os.environ, **environment_of(settings)}
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600, check=False)
-
-
-def run(settings: Settings, *command: str) -> str:
-    """What a command that must succeed says."""
-    done = ended(settings, *command)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-def until(true: Callable[[], bool], patience: float = 60) -> None:
-    deadline = time.monotonic() + patience
-    while not true():
-        assert time.monotonic() < deadline, "this takes too long"
-        time.sleep(0.5)
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], int]) -> Iterator[Stack]:
-    """`assay up` before the first test, `assay down` after the last."""
-    names = ("temporal", "temporal_ui", "opa", "opa_diagnostics", "engine", "gateway", "worker_metrics")
-    ports = {name: free_port() for name in names}
-    settings = Settings.model_validate({"home": tmp_path_factory.mktemp("stack"), "ports": ports})
-    try:
-        yield Stack(settings, run(settings, str(BIN / "assay"), "up"))
-    finally:
-        run(settings, str(BIN / "assay"), "down")
-        assert leftovers(settings.home) == []
-
-
-def example(stack: Stack, name: str, **changes: Any) -> dict[str, Any]:
-    """One of the inputs to start from, with this stack's data."""
-    text = (ROOT / "examples" / name).read_text("utf-8").replace("var/examples", str(stack.settings.home / "examples"))
-    return {**json.loads(text), **changes}
 
 
 def test_up_prints_where_everything_is(stack: Stack) -> None:
@@ -122,12 +48,8 @@ def test_other_settings_are_refused_until_it_is_down(stack: Stack) -> None:
 def test_a_killed_worker_comes_back(stack: Stack) -> None:
     killed = stack.pids()["worker-data"]
     os.kill(killed, signal.SIGKILL)
-    until(lambda: stack_is_healthy(stack))
+    until(lambda: healthy(stack))
     assert stack.pids()["worker-data"] != killed
-
-
-def stack_is_healthy(stack: Stack) -> bool:
-    return ended(stack.settings, str(BIN / "assay"), "status").returncode == 0
 
 
 def test_a_misspelt_field_fails_the_workflow_at_once_and_is_named(stack: Stack, tmp_path: Path) -> None:
@@ -172,7 +94,7 @@ def test_workflows_are_found_by_tenant(stack: Stack) -> None:
 def test_its_state_outlives_it(stack: Stack) -> None:
     stack.assay("down")
     assert leftovers(stack.settings.home) == []
-    assert not stack_is_healthy(stack)
+    assert not healthy(stack)
     stack.assay("up")
     assert stack.temporal("workflow", "describe", "-w", "patience")["workflowExecutionInfo"]["status"].endswith(
         "COMPLETED"

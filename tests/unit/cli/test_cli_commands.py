@@ -11,7 +11,9 @@ import click
 import pytest
 
 from assay.cli.main import COMMANDS
-from registry import hash_key
+from assay.contracts.rollout import Incident
+from assay.settings import Settings
+from registry import Registry, hash_key
 
 Run = Callable[..., Any]
 DIGEST = "sha256:" + "0" * 64
@@ -149,3 +151,16 @@ def test_without_the_rest_of_the_house_a_command_says_what_it_needs(
     assert ended.code == 1
     assert "PART_NOT_INSTALLED" in ended.err
     assert "house_that_is_not_there" in ended.err
+
+
+def test_an_incident_without_its_rollout_is_closed_once(assay: Run, home: Path) -> None:
+    settings = Settings()
+    incident = Incident(
+        id="rollout/acme/helpdesk/2/run/rollback", tenant="acme", model="helpdesk", version=DIGEST, reason="bad"
+    )
+    Registry.open(settings).incidents.open(incident)
+    said = ("--cause", "no replay", "--action", "replay is back")
+    assert assay("root-cause", incident.id, "--actor", "bob", *said).code == 0
+    assert assay("incidents", "acme", "helpdesk", "--json").json == []
+    assert "INCIDENT_CLOSED" in assay("root-cause", incident.id, "--actor", "eve", *said).err
+    assert "INCIDENT_UNKNOWN" in assay("root-cause", "another", "--actor", "bob", *said).err

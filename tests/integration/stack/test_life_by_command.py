@@ -1,0 +1,189 @@
+"""A model's whole life with nothing but the `temporal` command, on the real stack: about five minutes.
+
+The tests share one stack and stand in the order in which a user would come across them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import openai
+import pytest
+
+from assay.client import AssayClient
+from stack.supervise import Supervisor
+
+from .house import BIN, Stack, ended, example, healthy, until
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+
+LIFE, PROMOTION = "lifecycle/acme/concierge/1", "promotion/acme/concierge/1"
+
+
+def status(stack: Stack, workflow_id: str) -> dict[str, Any]:
+    """What its `status` query answers; empty before it begins."""
+    asked = ended(
+        stack.settings,
+        *stack.temporal_command("workflow", "query", "-w", workflow_id, "--name", "status", "--output", "json"),
+    )
+    return dict(json.loads(asked.stdout)["queryResult"][0]) if asked.returncode == 0 else {}
+
+
+def stages(stack: Stack) -> str:
+    [version] = json.loads(stack.assay("models", "--model", "concierge", "--json"))
+    return str(version["stages"])
+
+
+def approve(stack: Stack, **changes: str) -> subprocess.CompletedProcess[str]:
+    diff = status(stack, PROMOTION)["card"]["diff"]["sha256"]
+    said = {"reviewer": "bob@acme.example", "role": "owner", "card_diff": diff, **changes}
+    update = ("workflow", "update", "execute", "-w", PROMOTION, "--name", "approve", "--input", json.dumps(said))
+    return ended(stack.settings, *stack.temporal_command(*update))
+
+
+@pytest.fixture(scope="module")
+def digest(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A version that waits for its approval: intake, a short training and its evaluation are behind it."""
+    document = example(stack, "lifecycle.json")
+    document["suite"] = str(stack.settings.home / "examples" / "suite-quick.jsonl")
+    document["recipe"] = {"max_steps": 24, "checkpoint_every": 8}
+    path = tmp_path_factory.mktemp("life") / "lifecycle.json"
+    path.write_text(json.dumps(document))
+    stack.start("Lifecycle", LIFE, path)
+
+    def decided() -> bool:
+        life = status(stack, LIFE)
+        assert life.get("stage") not in ("refused", "failed"), life
+        return status(stack, PROMOTION).get("stage") == "awaiting approval"
+
+    until(decided, patience=900)
+    found = status(stack, LIFE)["version"]
+    assert isinstance(found, str)
+    return found
+
+
+@pytest.fixture(scope="module")
+def clients(stack: Stack) -> Iterator[dict[str, openai.OpenAI]]:
+    """An `openai` client of each tenant."""
+    url = f"http://127.0.0.1:{stack.settings.ports.gateway}/v1"
+    keys = {name: json.loads(stack.assay("keys", "create", name, "--json"))["key"] for name in ("acme", "globex")}
+    made = {name: openai.OpenAI(base_url=url, api_key=key, max_retries=0) for name, key in keys.items()}
+    yield made
+    for client in made.values():
+        client.close()
+
+
+def test_an_approval_of_something_else_is_refused(stack: Stack, digest: str) -> None:
+    for changes in ({"card_diff": digest}, {"reviewer": "Ann@acme.example"}):
+        refused = approve(stack, **changes)
+        assert refused.returncode != 0
+    assert status(stack, PROMOTION)["approvals"] == []
+
+
+def test_with_opa_stopped_nothing_is_promoted_and_it_goes_on_when_it_is_back(stack: Stack, digest: str) -> None:
+    supervisor = Supervisor(stack.settings)
+    supervisor.stop_process("opa")
+    approved = approve(stack)
+    assert approved.returncode == 0, approved.stderr
+
+    def tried_twice() -> bool:
+        pending = stack.temporal("workflow", "describe", "-w", PROMOTION).get("pendingActivities", [])
+        return any(int(activity["attempt"]) > 1 for activity in pending)
+
+    until(tried_twice)
+    assert stages(stack) == ""
+    supervisor.start_process("opa")
+    result = stack.temporal("workflow", "result", "-w", LIFE)
+    assert result["result"]["stage"] == "production"
+    assert stages(stack) == "staging,production"
+
+
+def test_the_openai_client_streams_from_the_promoted_adapter(
+    stack: Stack, digest: str, clients: dict[str, openai.OpenAI]
+) -> None:
+    base = json.loads(stack.assay("routes", "--json"))["routes"][0]["base"]
+    answer = clients["acme"].chat.completions.with_raw_response.create(
+        model="concierge", messages=[{"role": "user", "content": "What is the capital of France?"}], stream=True
+    )
+    assert answer.headers["x-assay-adapter"] == digest
+    assert answer.headers["x-assay-base-revision"] == base["revision"]
+    said = "".join(chunk.choices[0].delta.content or "" for chunk in answer.parse() if chunk.choices)
+    assert said
+
+
+def test_another_tenant_is_told_nothing(digest: str, clients: dict[str, openai.OpenAI]) -> None:
+    with pytest.raises(openai.NotFoundError) as refused:
+        clients["globex"].chat.completions.create(model="concierge", messages=[{"role": "user", "content": "Hi"}])
+    body = refused.value.response.text
+    assert "acme" not in body
+    assert digest.removeprefix("sha256:")[:12] not in body
+    assert [model.id for model in clients["globex"].models.list()] == []
+
+
+def test_model_signing_accepts_the_adapter_and_refuses_one_flipped_byte(
+    stack: Stack, digest: str, tmp_path: Path
+) -> None:
+    evidence = tmp_path / "evidence"
+    stack.assay("evidence", digest, "--out", str(evidence))
+
+    def verified(adapter: Path) -> int:
+        line = [str(BIN / "model_signing"), "verify", "key", str(adapter), "--signature", str(evidence / "model.sig")]
+        return ended(stack.settings, *line, "--public_key", str(evidence / "signing.pub.pem")).returncode
+
+    assert verified(evidence / "adapter") == 0
+    tampered = tmp_path / "tampered"
+    shutil.copytree(evidence / "adapter", tampered)
+    flip_a_byte(tampered / "adapter_model.safetensors")
+    assert verified(tampered) != 0
+
+
+def flip_a_byte(file: Path) -> None:
+    file.chmod(0o644)
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+
+
+def test_an_engine_that_restarts_does_not_get_an_adapter_with_a_flipped_byte(
+    stack: Stack, digest: str, clients: dict[str, openai.OpenAI]
+) -> None:
+    weights = stack.settings.home / "adapters" / digest.replace(":", "-") / "adapter_model.safetensors"
+    flip_a_byte(weights)
+    os.kill(stack.pids()["engine"], signal.SIGKILL)
+    until(lambda: not healthy(stack))
+    until(lambda: healthy(stack), patience=300)
+    log = stack.settings.home / "logs" / "worker-serving.log"
+    until(lambda: "ADAPTER_TAMPERED" in log.read_text("utf-8"))
+    with pytest.raises(openai.APIStatusError) as refused:
+        ask(clients["acme"])
+    assert refused.value.status_code == 503
+
+    flip_a_byte(weights)  # the same bit again: the bytes are what they were
+    until(lambda: answered(clients["acme"]) == digest)
+
+
+def ask(client: openai.OpenAI) -> str:
+    raw = client.chat.completions.with_raw_response.create(
+        model="concierge", messages=[{"role": "user", "content": "Hi"}], max_tokens=4
+    )
+    return str(raw.headers["x-assay-adapter"])
+
+
+def answered(client: openai.OpenAI) -> str | None:
+    try:
+        return ask(client)
+    except openai.APIStatusError:
+        return None
+
+
+async def test_the_typed_client_finds_the_same_life(stack: Stack, digest: str) -> None:
+    client = await AssayClient.connect(stack.settings.temporal)
+    life = await client.lifecycle_status("acme", "concierge", 1)
+    assert (life.stage, life.version) == ("production", digest)

@@ -1,0 +1,32 @@
+"""The inputs to start from are inputs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from assay.contracts.base import Message
+from assay.contracts.data import IntakeRequest
+from assay.contracts.evaluation import EvaluationRequest
+from assay.contracts.lifecycle import LifecycleRequest
+from assay.contracts.promotion import PromotionRequest
+from assay.contracts.rollout import RolloutRequest
+from assay.contracts.training import TrainingRequest
+from workflows import ALL
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+REQUESTS: dict[str, type[Message]] = {
+    "lifecycle": LifecycleRequest,
+    "intake": IntakeRequest,
+    "training": TrainingRequest,
+    "evaluation": EvaluationRequest,
+    "promotion": PromotionRequest,
+    "rollout": RolloutRequest,
+}
+
+
+@pytest.mark.parametrize("workflow", [workflow.__name__.lower() for workflow in ALL])
+def test_every_workflow_has_an_input_to_start_from(workflow: str) -> None:
+    document = (EXAMPLES / f"{workflow}.json").read_text("utf-8")
+    assert REQUESTS[workflow].model_validate_json(document)
