@@ -72,6 +72,20 @@ class Settings(BaseSettings):
     engine: EngineSettings = EngineSettings()
 
     @property
+    def control_key(self) -> SecretStr:
+        """Control key of gateways and engines in force; empty, which nothing accepts, while there is none."""
+        return self.admin_key or self._stored_key("admin")
+
+    @property
+    def engine_key(self) -> SecretStr:
+        """Data key of the engines in force; empty while there is none."""
+        return self._stored_key("engine")
+
+    def _stored_key(self, name: str) -> SecretStr:
+        path = self.home / "keys" / f"{name}.key"
+        return SecretStr(path.read_text("utf-8").strip() if path.exists() else "")
+
+    @property
     def database(self) -> str:
         """SQLAlchemy URL in force."""
         return self.database_url or f"sqlite:///{(self.home / 'registry.sqlite').resolve()}"

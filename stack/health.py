@@ -17,7 +17,6 @@ from temporalio.service import RPCError
 from assay.contracts.names import CONTROL_QUEUE, DATA_QUEUE, SERVING_QUEUE, TRAINING_QUEUE
 from assay.settings import Settings
 from serving.engines.sglang import SGLangEngine
-from stack.keys import secret
 
 QUEUES: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -83,8 +82,8 @@ async def _client(settings: Settings) -> Client | None:
 
 
 async def _engine(settings: Settings) -> bool:
-    keys = secret(settings.home, "engine"), secret(settings.home, "admin")
-    async with SGLangEngine(f"http://127.0.0.1:{settings.ports.engine}", *keys) as engine:
+    data, admin = settings.engine_key.get_secret_value(), settings.control_key.get_secret_value()
+    async with SGLangEngine(f"http://127.0.0.1:{settings.ports.engine}", data, admin) as engine:
         return await engine.health()
 
 

@@ -31,11 +31,6 @@ def ensure_keys(home: Path) -> Path:
     return folder
 
 
-def secret(home: Path, name: str) -> str:
-    """The text of one secret."""
-    return (home / "keys" / f"{name}.key").read_text("utf-8").strip()
-
-
 def _once(path: Path, make: Callable[[], bytes], mode: int = 0o600) -> None:
     """Write whole or not at all; the first of several writers at once wins."""
     if path.exists():

@@ -13,7 +13,6 @@ from activities.policy.opa import find_opa
 from assay.contracts.base import BasePin
 from assay.contracts.names import SEARCH_ATTRIBUTES
 from assay.settings import Settings
-from stack.keys import secret
 from stack.ports import WORKERS
 
 ROOT: Final = Path(__file__).resolve().parents[1]
@@ -66,7 +65,10 @@ def _engine(settings: Settings, base: BasePin) -> Process:
         *("--max-loaded-loras", str(engine.max_loaded_loras), "--max-lora-rank", str(engine.max_lora_rank)),
         *("--max-total-tokens", str(engine.max_total_tokens)),
     )
-    keys = {"ASSAY_ENGINE_KEY": secret(home, "engine"), "ASSAY_ENGINE_ADMIN_KEY": secret(home, "admin")}
+    keys = {
+        "ASSAY_ENGINE_KEY": settings.engine_key.get_secret_value(),
+        "ASSAY_ENGINE_ADMIN_KEY": settings.control_key.get_secret_value(),
+    }
     return Process("engine", command, keys, stop_seconds=30)
 
 

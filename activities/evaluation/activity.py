@@ -128,9 +128,8 @@ class EvaluationActivities:
         return adapters_needed(self._registry.routes.current())
 
     def _open_engine(self) -> SGLangEngine:
-        keys = self._settings.home / "keys"
-        data, admin = (keys / "engine.key").read_text("utf-8"), (keys / "admin.key").read_text("utf-8")
-        return SGLangEngine(self._settings.engines[0], data.strip(), admin.strip())
+        data, admin = (key.get_secret_value() for key in (self._settings.engine_key, self._settings.control_key))
+        return SGLangEngine(self._settings.engines[0], data, admin)
 
     @cached_property
     def _registry(self) -> Registry:

@@ -59,11 +59,9 @@ class PolicyActivities:
 
     def _ask_engines(self) -> str | None:
         """Raises Unavailable, EngineRefused."""
-        served = asyncio.run(_templates(self._settings.engines, self._secret("engine.key"), self._secret("admin.key")))
+        keys = (key.get_secret_value() for key in (self._settings.engine_key, self._settings.control_key))
+        served = asyncio.run(_templates(self._settings.engines, *keys))
         return served.pop() if len(served) == 1 else None
-
-    def _secret(self, name: str) -> str:
-        return (self._settings.home / "keys" / name).read_text("utf-8").strip()
 
     @property
     def _public_key(self) -> Path:

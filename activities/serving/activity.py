@@ -129,12 +129,9 @@ class ServingActivities:
 
     @cached_property
     def _gateways(self) -> Gateways:
-        return Gateways(self._settings.gateways, self._secret("admin.key"))
+        return Gateways(self._settings.gateways, self._settings.control_key.get_secret_value())
 
     @cached_property
     def _engines(self) -> tuple[Engine, ...]:
-        data, admin = self._secret("engine.key"), self._secret("admin.key")
+        data, admin = (key.get_secret_value() for key in (self._settings.engine_key, self._settings.control_key))
         return tuple(SGLangEngine(url, data, admin) for url in self._settings.engines)
-
-    def _secret(self, name: str) -> str:
-        return (self._settings.home / "keys" / name).read_text("utf-8").strip()

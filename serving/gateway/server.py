@@ -11,11 +11,9 @@ import tempfile
 import threading
 from collections.abc import Mapping
 from multiprocessing.context import SpawnProcess
-from pathlib import Path
 from typing import Final
 
 import uvicorn
-from pydantic import SecretStr
 
 from assay.contracts.errors import Unavailable
 from assay.contracts.rollout import RouteTable
@@ -51,19 +49,15 @@ class RegistrySource:
 
 
 def configure(settings: Settings) -> GatewayConfig:
-    """What a process needs, with the keys of the local stack where the settings name none."""
-    keys, state = settings.home / "keys", settings.home / "gateway" / str(settings.ports.gateway)
+    """What a process needs."""
+    state = settings.home / "gateway" / str(settings.ports.gateway)
     return GatewayConfig(
         engines=settings.engines,
-        engine_key=_secret(keys / "engine.key"),
-        admin_key=settings.admin_key or _secret(keys / "admin.key"),
+        engine_key=settings.engine_key,
+        admin_key=settings.control_key,
         state_file=state / "routes.json",
         peers=state / "peers" if settings.gateway_processes > 1 else None,
     )
-
-
-def _secret(path: Path) -> SecretStr:
-    return SecretStr(path.read_text().strip() if path.exists() else "")
 
 
 def run(settings: Settings) -> None:

@@ -9,7 +9,12 @@ from pathlib import Path
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from stack.keys import EC_KEYS, SECRETS, ensure_keys, secret
+from assay.contracts.base import BasePin
+from assay.settings import Settings
+from stack.keys import EC_KEYS, SECRETS, ensure_keys
+from stack.processes import processes
+
+BASE = BasePin(repository="org/base", revision="rev-1", digest="sha256:" + "b" * 64)
 
 
 def read(folder: Path) -> dict[str, bytes]:
@@ -59,6 +64,22 @@ def read_finished(folder: Path) -> dict[str, bytes]:
 
 def test_secrets_have_256_bits_and_differ(tmp_path: Path) -> None:
     ensure_keys(tmp_path)
-    texts = [secret(tmp_path, name) for name in SECRETS]
+    texts = [(tmp_path / "keys" / f"{name}.key").read_text() for name in SECRETS]
     assert len(set(texts)) == len(SECRETS)
     assert all(len(text) >= 43 for text in texts)
+
+
+def test_the_engine_is_started_with_the_keys_in_force(tmp_path: Path) -> None:
+    """A control key that is set replaces the stored one everywhere, or every load is answered with 401."""
+    ensure_keys(tmp_path)
+    for settings in (Settings(home=tmp_path), Settings.model_validate({"home": tmp_path, "admin_key": "control"})):
+        [engine] = [one for one in processes(settings, BASE) if one.name == "engine"]
+        assert engine.environment["ASSAY_ENGINE_ADMIN_KEY"] == settings.control_key.get_secret_value()
+    assert engine.environment["ASSAY_ENGINE_ADMIN_KEY"] == "control"
+    assert engine.environment["ASSAY_ENGINE_KEY"] == (tmp_path / "keys" / "engine.key").read_text()
+
+
+def test_without_any_key_there_is_none_that_something_would_accept(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    assert not settings.control_key
+    assert not settings.engine_key
