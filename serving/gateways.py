@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import aiohttp
 
-from assay.contracts.base import CodeCount
+from assay.contracts.base import CodeCount, Digest
 from assay.contracts.errors import Unavailable
 from assay.contracts.rollout import ArmObservation
 
 _TIMEOUT = aiohttp.ClientTimeout(total=5)
-_REMEDY = "see `assay status`; gateways that come back take the newest table by themselves"
+_REMEDY = "bring it back (`assay status`), or take it out of ASSAY_GATEWAY_URLS"
 
 
 class Gateways:
@@ -24,16 +25,18 @@ class Gateways:
         self._headers = {"authorization": f"Bearer {admin_key}"}
 
     async def refresh(self, revision: int) -> int:
-        """Make every gateway take the newest table; how many confirmed at least `revision`.
+        """Make every gateway take the newest table; how many there are, all at `revision` or later.
 
-        Raises Unavailable (`GATEWAY_UNREACHABLE`) when none did: a flip that nobody took is not done.
+        Raises Unavailable (`GATEWAY_UNREACHABLE`) when one does not confirm: it would go on answering from the old arm.
+        Those that did have flipped; asking them again changes nothing.
         """
         async with aiohttp.ClientSession(headers=self._headers, timeout=_TIMEOUT) as session:
             answers = await asyncio.gather(*(self._refresh(session, url) for url in self._urls))
-        confirmed = sum(answer is not None and answer >= revision for answer in answers)
-        if not confirmed:
-            raise Unavailable("GATEWAY_UNREACHABLE", "no gateway confirmed the new route table", _REMEDY)
-        return confirmed
+        late = [url for url, at in zip(self._urls, answers, strict=True) if at is None or at < revision]
+        if late:
+            message = f"route table {revision} is not confirmed by {', '.join(late)}"
+            raise Unavailable("GATEWAY_UNREACHABLE", message, _REMEDY)
+        return len(answers)
 
     async def _refresh(self, session: aiohttp.ClientSession, url: str) -> int | None:
         try:
@@ -42,19 +45,23 @@ class Gateways:
         except (aiohttp.ClientError, TimeoutError):
             return None
 
-    async def observations(self, tenant: str, model: str, since_revision: int) -> dict[str, ArmObservation]:
-        """Counts by arm since a revision, added up over the gateways that answer.
+    async def observations(
+        self, tenant: str, model: str, since_revision: int, version: Digest
+    ) -> dict[str, ArmObservation]:
+        """Counts by arm since a revision, added up over all gateways: the stable arm's whole, of canary and shadow only
+        what `version` answered, since an earlier rollout may have had the same arm.
 
-        Raises Unavailable (`GATEWAY_UNREACHABLE`) when none answers.
+        Raises Unavailable (`GATEWAY_UNREACHABLE`) when one does not answer: counts with a hole in them would look like
+        good news.
         """
         query = {"tenant": tenant, "model": model, "since_revision": str(since_revision)}
         async with aiohttp.ClientSession(headers=self._headers, timeout=_TIMEOUT) as session:
             answers = await asyncio.gather(*(self._observe(session, url, query) for url in self._urls))
-        seen = [answer for answer in answers if answer is not None]
-        if not seen:
-            raise Unavailable("GATEWAY_UNREACHABLE", "no gateway says what it saw", _REMEDY)
+        silent = [url for url, answer in zip(self._urls, answers, strict=True) if answer is None]
+        if silent:
+            raise Unavailable("GATEWAY_UNREACHABLE", f"{', '.join(silent)} does not say what it saw", _REMEDY)
         arms: dict[str, list[ArmObservation]] = {}
-        for one in (ArmObservation.model_validate(arm) for answer in seen for arm in answer["arms"]):
+        for one in (one for answer in answers if answer for one in _of(answer, version)):
             arms.setdefault(one.arm, []).append(one)
         return {arm: _added(observations) for arm, observations in arms.items()}
 
@@ -64,6 +71,13 @@ class Gateways:
                 return dict(await response.json()) if response.status == 200 else None
         except (aiohttp.ClientError, TimeoutError):
             return None
+
+
+def _of(report: dict[str, Any], version: Digest) -> Iterator[ArmObservation]:
+    yield from (ArmObservation.model_validate(one) for one in report["arms"] if one["arm"] == "stable")
+    for one in report["versions"]:
+        if one["arm"] != "stable" and one["version"] == version:
+            yield ArmObservation.model_validate({name: value for name, value in one.items() if name != "version"})
 
 
 def _added(observations: list[ArmObservation]) -> ArmObservation:

@@ -83,7 +83,7 @@ class ServingActivities:
     @activity.defn(name="analyse_canary")
     async def analyse_canary(self, job: AnalysisJob) -> Analysis:
         """See `assay.contracts.rollout.analyse_canary`."""
-        seen = await self._gateways.observations(job.tenant, job.model, job.since_revision)
+        seen = await self._gateways.observations(job.tenant, job.model, job.since_revision, job.version)
         watched = "shadow" if job.shadow else "canary"
         candidate = seen.get(watched) or ArmObservation(arm=watched, requests=0, bad=0)
         return judge(candidate, seen.get("stable"), job.rules, job.min_requests)

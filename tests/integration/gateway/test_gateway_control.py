@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+from aiohttp import web
 from temporalio.testing import ActivityEnvironment
 
 from activities.serving.activity import ServingActivities
+from assay.contracts.errors import Unavailable
 from assay.contracts.rollout import AnalysisJob, AnalysisRules
 from assay.settings import Settings
+from serving.gateways import Gateways
 
 
 def job(letter: str, since: int, *, shadow: bool = False) -> AnalysisJob:
@@ -32,3 +37,62 @@ async def test_the_serving_worker_speaks_with_the_control_key_in_force(gateway: 
     )
     analysis = await ActivityEnvironment().run(ServingActivities(settings).analyse_canary, job("c", 1))
     assert analysis.verdict == "inconclusive"
+
+
+@pytest.fixture
+async def second(serve: Any, source: Any, engine: Any, tmp_path: Path) -> AsyncIterator[Any]:
+    """Another gateway of the same fleet."""
+    async with serve(source, (engine.url,), tmp_path / "second" / "routes.json") as running:
+        yield running
+
+
+@pytest.fixture
+def fleet(gateway: Any, second: Any) -> Gateways:
+    return Gateways((gateway.url, second.url), "admin-secret")
+
+
+async def test_a_flip_is_done_when_every_gateway_confirmed_it(fleet: Gateways, gateway: Any, make_route: Any) -> None:
+    gateway.source.publish(make_route(stable="e"))
+    assert await fleet.refresh(2) == 2
+
+
+async def test_a_gateway_that_is_away_leaves_the_flip_undone(gateway: Any, free_port: Any, make_route: Any) -> None:
+    """Those that answer have flipped all the same, so trying again finishes the flip."""
+    away = f"http://127.0.0.1:{free_port()}"
+    gateway.source.publish(make_route(stable="e"))
+    with pytest.raises(Unavailable, match="GATEWAY_UNREACHABLE") as refused:
+        await Gateways((gateway.url, away), "admin-secret").refresh(2)
+    assert away in refused.value.message
+    assert gateway.url not in refused.value.message
+    assert (await gateway.chat()).headers["x-assay-adapter"] == "sha256:" + "e" * 64
+
+
+async def test_a_gateway_that_lags_behind_leaves_the_flip_undone(fleet: Gateways) -> None:
+    with pytest.raises(Unavailable, match="GATEWAY_UNREACHABLE"):
+        await fleet.refresh(2)
+
+
+async def test_counts_of_a_fleet_need_every_gateway(fleet: Gateways, gateway: Any, second: Any, free_port: Any) -> None:
+    for running in (gateway, second):
+        await running.chat()
+    stable = (await fleet.observations("acme", "helpdesk", 1, "sha256:" + "c" * 64))["stable"]
+    assert stable.requests == 2
+    with_a_hole = Gateways((gateway.url, f"http://127.0.0.1:{free_port()}"), "admin-secret")
+    with pytest.raises(Unavailable, match="GATEWAY_UNREACHABLE"):
+        await with_a_hole.observations("acme", "helpdesk", 1, "sha256:" + "c" * 64)
+
+
+async def test_answers_of_an_earlier_canary_are_not_held_against_this_one(
+    fleet: Gateways, gateway: Any, engine: Any, make_route: Any
+) -> None:
+    async def nothing(request: Any) -> Any:
+        return web.json_response({"choices": []}, status=500)
+
+    engine.scripts["base:acme.helpdesk.c"] = nothing
+    gateway.source.publish(make_route(canary=100))
+    await fleet.refresh(2)
+    assert (await gateway.chat()).status == 502
+    seen = await fleet.observations("acme", "helpdesk", 1, "sha256:" + "e" * 64)
+    assert "canary" not in seen
+    seen = await fleet.observations("acme", "helpdesk", 1, "sha256:" + "c" * 64)
+    assert (seen["canary"].requests, seen["canary"].bad) == (1, 1)
