@@ -44,6 +44,8 @@ _ANSWER: Final = orjson.dumps(
         "metadata": {"weight_version": "rev-1"},
     }
 )
+_MODELS: Final = orjson.dumps({"data": [{"id": "acme.helpdesk.a", "parent": "base"}]})
+_INFO: Final = orjson.dumps({"weight_version": "rev-1"})
 
 
 class FixedSource:
@@ -61,14 +63,15 @@ class FixedSource:
 
 
 async def _engine(scope: dict[str, Any], receive: Any, send: Any) -> None:  # noqa: ANN401  # ASGI
-    """Answers everything at once with the same completion."""
+    """Answers at once, every chat with the same completion."""
     if scope["type"] != "http":
         return
     while (await receive()).get("more_body"):
         pass
-    head = [(b"content-type", b"application/json"), (b"content-length", str(len(_ANSWER)).encode())]
+    answer = {"/v1/models": _MODELS, "/model_info": _INFO}.get(scope["path"], _ANSWER)
+    head = [(b"content-type", b"application/json"), (b"content-length", str(len(answer)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": head})
-    await send({"type": "http.response.body", "body": _ANSWER})
+    await send({"type": "http.response.body", "body": answer})
 
 
 def _serve_engine(port: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -39,9 +40,11 @@ class Admin:
         """POST /admin/refresh: returns after the newest table is in force; no request that begins later misses it."""
         self.authorise(request)
         try:
-            revisions = [await self.routes.refresh()]
-            if request.query_value("scope") != ALONE:
-                revisions += await self.peers.refresh()
+            if request.query_value("scope") == ALONE:
+                revisions = [await self.routes.refresh()]
+            else:
+                own, others = await asyncio.gather(self.routes.refresh(), self.peers.refresh())
+                revisions = [own, *others]
         except Unavailable as error:
             raise Refusal(503, error.code.lower(), error.message, error.remedy) from error
         await request.answer(200, orjson.dumps({"revision": min(revisions)}))

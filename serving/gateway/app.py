@@ -12,6 +12,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from assay.contracts.errors import Unavailable
+from assay.contracts.rollout import RouteTable
 from serving.gateway.admin import Admin
 from serving.gateway.admission import Admission
 from serving.gateway.chat import Chat
@@ -26,6 +27,7 @@ from serving.gateway.shadow import Shadows
 from serving.gateway.snapshot import NO_ADAPTER, stamp
 from serving.gateway.source import Routes, RouteSource
 from serving.gateway.telemetry import flush_traces
+from serving.routes import adapters_needed
 
 logger = logging.getLogger("assay.gateway")
 _START_PATIENCE: Final = 10.0
@@ -53,7 +55,7 @@ class Gateway:
     def __init__(self, source: RouteSource, config: GatewayConfig) -> None:
         self._config = config
         self._metrics = Metrics()
-        self.routes = Routes(source, config.state_file, self._metrics.revision.set)
+        self.routes = Routes(source, config.state_file, self._metrics.revision.set, self._see_adapters)
         self._handlers: Mapping[str, Mapping[str, Handler]] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -134,9 +136,14 @@ class Gateway:
             "/admin/refresh": {"POST": admin.refresh},
             "/admin/observations": {"GET": admin.seen},
         }
+        await self.engine.pool.look()
         self.routes.restore()
         await self._catch_up()
         self._tasks = [asyncio.create_task(self.routes.poll()), asyncio.create_task(self.engine.pool.poll())]
+
+    async def _see_adapters(self, table: RouteTable) -> None:
+        """An adapter is warmed right before the table that names it, so perhaps after the last look at the engines."""
+        await self.engine.pool.see(adapters_needed(table))
 
     async def _catch_up(self) -> None:
         """A new process does not begin with an older table than the control plane has, when that can be asked."""

@@ -11,7 +11,7 @@ import aiohttp
 import orjson
 from opentelemetry import propagate
 
-from serving.gateway.errors import Refusal, engine_failed, engine_timeout, engine_unavailable
+from serving.gateway.errors import Refusal, adapter_not_ready, engine_failed, engine_timeout, engine_unavailable
 from serving.gateway.pool import Pool, Upstream
 from serving.gateway.snapshot import Target
 
@@ -112,7 +112,7 @@ def _refusal(status: int, text: str) -> Refusal:
         remedy = "Shorten the messages or lower `max_completion_tokens`."
         return Refusal(400, "context_length_exceeded", message, remedy, param="messages")
     if "lora" in said or "adapter" in said:
-        return Refusal(503, "adapter_not_ready", "The model is being loaded.", "Try again shortly.")
+        return adapter_not_ready()
     message = "The model can not process this request."
     return Refusal(400, "request_refused", message, "Check messages, tools and response_format.")
 

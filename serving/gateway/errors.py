@@ -78,6 +78,11 @@ def revoked() -> Refusal:
     return Refusal(403, "version_revoked", message, "Roll back or promote another version.", param="model")
 
 
+def adapter_not_ready() -> Refusal:
+    """No engine of the base holds the adapter; the reconciler is loading it, or should be."""
+    return Refusal(503, "adapter_not_ready", "The model is being loaded.", "Try again shortly.")
+
+
 def engine_unavailable() -> Refusal:
     """No engine could be reached; nothing was generated."""
     return Refusal(503, "engine_unavailable", "The model cannot answer at the moment.", "Try again shortly.")

@@ -1,4 +1,8 @@
-"""Which engine answers: one that serves the base, preferably holds the adapter, and has least in flight."""
+"""Which engine answers: one that serves the base, was seen to hold the adapter, and has least in flight.
+
+An engine that does not hold an adapter is never asked for it: SGLang would read the directory of one that it unloaded
+again, and nobody would have verified those bytes.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ from typing import Any, Final
 
 import aiohttp
 
+from serving.gateway.errors import adapter_not_ready
 from serving.gateway.snapshot import Target
 
 logger = logging.getLogger("assay.gateway")
@@ -20,13 +25,14 @@ _POLL_TIMEOUT: Final = aiohttp.ClientTimeout(total=2)
 
 @dataclass(slots=True)
 class Upstream:
-    """One engine as last seen. `revision` None: not asked yet, so not ruled out."""
+    """One engine as last seen. `revision` None: it has not answered yet. `look` numbers the look that saw this."""
 
     url: str
     reachable: bool = True
     revision: str | None = None
     adapters: frozenset[str] = field(default_factory=frozenset)
     in_flight: int = 0
+    look: int = 0
 
     @contextmanager
     def busy(self) -> Iterator[None]:
@@ -39,37 +45,56 @@ class Upstream:
 
 
 class Pool:
-    """All engines, looked at every two seconds. What was seen only orders the candidates: it may be out of date."""
+    """All engines, looked at every two seconds, and before a table that names an adapter nobody was seen to hold."""
 
     def __init__(self, urls: tuple[str, ...], session: aiohttp.ClientSession, headers: Mapping[str, str]) -> None:
         """`headers` carry the engines' data key: all but health and metrics is closed without it."""
         self.upstreams = tuple(Upstream(url.rstrip("/")) for url in urls)
-        self._session, self._headers = session, headers
+        self._session, self._headers, self._looks = session, headers, 0
 
     def candidates(self, target: Target) -> list[Upstream]:
-        """Engines to try, best first; never one that is known to serve another base revision."""
+        """Engines to try, best first; never one that is known to serve another base revision.
+
+        For an adapter only those that said they hold it; one that has not answered yet may serve the base alone.
+        Raises Refusal `adapter_not_ready` when engines of the base answer, and none of them holds it.
+        """
         fitting = [up for up in self.upstreams if up.revision in (None, target.base_revision)]
-        return sorted(
-            fitting,
-            key=lambda up: (not up.reachable, target.adapter not in up.adapters and bool(target.adapter), up.in_flight),
-        )
+        if target.adapter:
+            holding = [up for up in fitting if target.adapter in up.adapters]
+            if not holding and any(up.reachable and up.revision for up in fitting):
+                raise adapter_not_ready()
+            fitting = holding
+        return sorted(fitting, key=lambda up: (not up.reachable, up.in_flight))
 
     async def poll(self) -> None:
         """Look at all engines until cancelled."""
         while True:
-            await asyncio.gather(*map(self._look, self.upstreams))
+            await self.look()
             await asyncio.sleep(POLL_SECONDS)
 
-    async def _look(self, up: Upstream) -> None:
+    async def see(self, adapters: frozenset[str]) -> None:
+        """Look again unless each of these adapters was seen on some engine: one may just have been loaded."""
+        if not adapters <= frozenset().union(*(up.adapters for up in self.upstreams)):
+            await self.look()
+
+    async def look(self) -> None:
+        """Look at all engines once."""
+        self._looks += 1
+        await asyncio.gather(*(self._look(up, self._looks) for up in self.upstreams))
+
+    async def _look(self, up: Upstream, number: int) -> None:
         try:
-            revision = (await self._get(f"{up.url}/model_info"))["weight_version"]
-            cards = (await self._get(f"{up.url}/v1/models"))["data"]
+            info, models = await asyncio.gather(self._get(f"{up.url}/model_info"), self._get(f"{up.url}/v1/models"))
+            revision, cards = info["weight_version"], models["data"]
         except (aiohttp.ClientError, TimeoutError, LookupError, TypeError, ValueError) as error:
             if up.reachable:
                 logger.warning("engine %s does not answer: %s", up.url, type(error).__name__)
             up.reachable = False
             return
-        up.revision, up.adapters = revision, frozenset(card["id"] for card in cards if card.get("parent"))
+        if number < up.look:
+            return  # two looks crossed: the later one has seen what was loaded in between
+        up.look, up.revision = number, revision
+        up.adapters = frozenset(card["id"] for card in cards if card.get("parent"))
         up.reachable = True
 
     async def _get(self, url: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -42,9 +42,15 @@ class LastGood(Message):
 class Routes:
     """Holds the snapshot in force. `snapshot` is replaced by one assignment and never changed in place."""
 
-    def __init__(self, source: RouteSource, file: Path, report: Callable[[int], None]) -> None:
-        """`report` is told each revision that comes into force."""
-        self.snapshot, self._report = Snapshot(), report
+    def __init__(
+        self,
+        source: RouteSource,
+        file: Path,
+        report: Callable[[int], None],
+        prepare: Callable[[RouteTable], Awaitable[None]],
+    ) -> None:
+        """`prepare` is awaited before a table is put in force; `report` is told each revision that came into force."""
+        self.snapshot, self._report, self._prepare = Snapshot(), report, prepare
         self._source, self._file, self._lock = source, file, asyncio.Lock()
         self._last: LastGood | None = None
 
@@ -66,6 +72,7 @@ class Routes:
         async with self._lock:
             try:
                 table, keys = await asyncio.to_thread(lambda: (self._source.current(), self._source.hashes()))
+                await self._prepare(table)
                 changed = self._take(LastGood(table=table, keys=dict(keys)))
             except Exception as error:
                 raise Unavailable(

@@ -33,16 +33,23 @@ def digest(letter: str) -> str:
 
 @dataclass
 class StubEngine:
-    """Answers `hello from <model>`; `scripts` answer instead, by upstream model."""
+    """Answers `hello from <model>`; `scripts` answer instead, by upstream model. Holds every adapter of these tests."""
 
     bodies: list[dict[str, Any]] = field(default_factory=list)
     arrivals: list[tuple[float, str]] = field(default_factory=list)
-    adapters: set[str] = field(default_factory=set)
+    adapters: set[str] = field(
+        default_factory=lambda: {
+            f"{whose}.{letter}" for whose in ("acme.helpdesk", "globex.sales") for letter in "0123456789abcdef"
+        }
+    )
     scripts: dict[str, Callable[[web.Request], Awaitable[web.StreamResponse]]] = field(default_factory=dict)
     delay: float = 0.0
     weight_version: str = BASE.revision
     url: str = ""
     aborted: int = 0
+    looks_away: bool = False
+    look_gate: asyncio.Event | None = None
+    look_begun: asyncio.Event = field(default_factory=asyncio.Event)
     stop: Callable[[], Awaitable[None]] | None = None
 
     async def chat(self, request: web.Request) -> web.StreamResponse:
@@ -79,7 +86,12 @@ class StubEngine:
         return response
 
     async def models(self, request: web.Request) -> web.Response:
+        if self.looks_away:
+            return web.Response(status=503)
         cards = [{"id": "base", "parent": None}, *({"id": name, "parent": "base"} for name in self.adapters)]
+        if gate := self.look_gate:
+            self.look_begun.set()
+            await gate.wait()
         return self._guarded(request, {"data": cards})
 
     async def info(self, request: web.Request) -> web.Response:

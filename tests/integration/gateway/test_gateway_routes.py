@@ -201,7 +201,6 @@ async def test_an_engine_that_is_down_is_passed_over(
         running_engine() as other,
         serve(source, (other.url, engine.url), tmp_path / "routes.json") as running,
     ):
-        engine.adapters = other.adapters = {"acme.helpdesk.a"}
         await asyncio.gather(*(running.chat() for _ in range(20)))
         assert engine.bodies
         assert other.bodies
@@ -214,7 +213,7 @@ async def test_engines_are_known_by_what_they_serve_and_hold(
 ) -> None:
     """One holds the adapter, one does not, one serves another base: only the first is asked."""
     async with running_engine() as empty, running_engine() as foreign:
-        engine.adapters, foreign.adapters, foreign.weight_version = {"acme.helpdesk.a"}, {"acme.helpdesk.a"}, "rev-2"
+        empty.adapters, foreign.weight_version = set(), "rev-2"
         async with serve(source, (empty.url, foreign.url, engine.url), tmp_path / "routes.json") as running:
 
             async def all_looked_at() -> bool:
@@ -226,3 +225,50 @@ async def test_engines_are_known_by_what_they_serve_and_hold(
             assert (len(engine.bodies), empty.bodies, foreign.bodies) == (6, [], [])
             health = (await running.get("/healthz")).json
             assert health["engines"] == {"reachable": 3, "all": 3}
+
+
+async def test_an_adapter_that_no_engine_holds_is_not_asked_for(
+    serve: Any, source: Any, engine: Any, tmp_path: Path
+) -> None:
+    """SGLang would read an unloaded adapter's directory again, and nobody would have verified it."""
+    engine.adapters.clear()
+    async with serve(source, (engine.url,), tmp_path / "routes.json") as running:
+        answer = await running.chat()
+        assert (answer.status, answer.code, answer.headers["retry-after"]) == (503, "adapter_not_ready", "1")
+        assert engine.bodies == []
+
+
+async def test_an_engine_that_never_said_what_it_holds_is_not_asked_for_an_adapter(
+    serve: Any, source: Any, engine: Any, make_route: Any, tmp_path: Path
+) -> None:
+    engine.looks_away = True
+    async with serve(source, (engine.url,), tmp_path / "routes.json") as running:
+        answer = await running.chat()
+        assert (answer.status, answer.code) == (503, "engine_unavailable")
+        running.source.publish(make_route(stable=None))
+        await running.refresh()
+        assert (await running.chat()).text == "hello from base"
+
+
+async def test_an_adapter_that_was_loaded_just_before_its_table_is_seen(
+    gateway: Any, engine: Any, make_route: Any
+) -> None:
+    """Loaded after the last look at the engines, published at once: no request may be refused in between."""
+    for number in range(10):
+        engine.adapters = {f"acme.helpdesk.{number}"}
+        gateway.source.publish(make_route(stable=str(number)))
+        await gateway.refresh()
+        assert (await gateway.chat()).text == f"hello from base:acme.helpdesk.{number}"
+
+
+async def test_looks_that_cross_do_not_forget_what_was_loaded(gateway: Any, engine: Any) -> None:
+    """One that began before a load may end after one that began later."""
+    pool = gateway.app.engine.pool
+    engine.adapters, engine.look_gate = set(), asyncio.Event()
+    early = asyncio.create_task(pool.look())
+    await engine.look_begun.wait()
+    held, engine.look_gate, engine.adapters = engine.look_gate, None, {"acme.helpdesk.a"}
+    await pool.look()
+    held.set()
+    await early
+    assert pool.upstreams[0].adapters == {"acme.helpdesk.a"}
