@@ -20,6 +20,7 @@ import aiohttp
 from assay.contracts.errors import AssayError, EngineRefused, InputRefused, IntegrityRefused, NotFound, Unavailable
 from serving.engines.launcher import BASE_NAME
 from serving.engines.protocol import ChatBody, EngineInfo
+from serving.engines.sentences import adapter_absent, too_long
 
 __all__ = ["SGLangEngine"]
 
@@ -205,13 +206,13 @@ def _refusal(status: int, text: str) -> AssayError:
         return EngineRefused("ENGINE_KEY_REFUSED", "The engine does not accept our key.", "Restart it with our keys.")
     if status >= 500:
         return Unavailable("ENGINE_FAILED", "The engine broke while answering.", "Try again; then look at its log.")
-    if "context length" in said:
+    if too_long(said):
         return InputRefused(
             "ENGINE_PROMPT_TOO_LONG",
             "Prompt and answer together exceed the model's context.",
             "Shorten the messages or lower `max_tokens`.",
         )
-    if "not loaded" in said or "lora" in said:
+    if adapter_absent(said):
         return NotFound("ENGINE_ADAPTER_UNKNOWN", "The adapter is not loaded.", "Load it before it is routed to.")
     return InputRefused(
         "ENGINE_REQUEST_REFUSED",
@@ -224,6 +225,6 @@ def _message(text: str) -> str:
     try:
         body = json.loads(text)
     except ValueError:
-        return text.lower()
+        return text
     error = body.get("error", body) if isinstance(body, dict) else {}
-    return str(error.get("message", "") if isinstance(error, dict) else error).lower()
+    return str(error.get("message", "") if isinstance(error, dict) else error)

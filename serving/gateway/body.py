@@ -182,9 +182,19 @@ def parse(raw: bytes) -> ChatRequest:
     for name, value in fields.items():
         if not FORWARDED[name](value):
             raise invalid(name, f"Invalid value for `{name}`.")
+    _check_tool_choice(fields)
     fields["messages"] = [_message(index, message) for index, message in enumerate(fields["messages"])]
     user = body.get("user")
     return ChatRequest(fields, user if isinstance(user, str) else None)
+
+
+def _check_tool_choice(fields: Json) -> None:
+    """Raises Refusal `invalid_value`: a call can only be asked of a tool that is offered."""
+    choice, offered = fields.get("tool_choice"), [tool["function"]["name"] for tool in fields.get("tools", ())]
+    if isinstance(choice, dict) and choice["function"]["name"] not in offered:
+        raise invalid("tool_choice", "`tool_choice` names a function that is not in `tools`.")
+    if choice == "required" and not offered:
+        raise invalid("tool_choice", "`tool_choice` needs `tools`.")
 
 
 def _message(index: int, message: object) -> Json:

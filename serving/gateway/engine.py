@@ -11,6 +11,7 @@ import aiohttp
 import orjson
 from opentelemetry import propagate
 
+from serving.engines.sentences import adapter_absent, too_long
 from serving.gateway.errors import Refusal, adapter_not_ready, engine_failed, engine_timeout, engine_unavailable
 from serving.gateway.pool import Pool, Upstream
 from serving.gateway.snapshot import Target
@@ -107,11 +108,11 @@ def _refusal(status: int, text: str) -> Refusal:
         return engine_unavailable()
     if status >= 500 or status == 429:
         return engine_unavailable() if status in (429, 503) else engine_failed()
-    if "context length" in said:
+    if too_long(said):
         message = "The messages and the requested answer exceed the model's context length."
         remedy = "Shorten the messages or lower `max_completion_tokens`."
         return Refusal(400, "context_length_exceeded", message, remedy, param="messages")
-    if "lora" in said or "adapter" in said:
+    if adapter_absent(said):
         return adapter_not_ready()
     message = "The model can not process this request."
     return Refusal(400, "request_refused", message, "Check messages, tools and response_format.")
@@ -121,6 +122,6 @@ def _message(text: str) -> str:
     try:
         body = orjson.loads(text)
     except orjson.JSONDecodeError:
-        return text.lower()
+        return text
     error = body.get("error", body) if isinstance(body, dict) else {}
-    return str(error.get("message", "") if isinstance(error, dict) else error).lower()
+    return str(error.get("message", "") if isinstance(error, dict) else error)

@@ -14,7 +14,7 @@ from aiohttp import web
 from openai import AsyncOpenAI
 
 MODEL = "base:acme.helpdesk.a"
-LEAK = "Unknown adapter. Available LoRA adapters: globex.sales.a, initech.tps.b"
+LEAK = "The following requested LoRA adapters are not loaded: globex.sales.a, initech.tps.b"
 
 
 def says(status: int, message: str) -> Any:
@@ -35,6 +35,7 @@ def says(status: int, message: str) -> Any:
             "context_length_exceeded",
         ),
         (400, "Failed to parse grammar at /srv/engine/path", 400, "request_refused"),
+        (400, "Tool 'coLORAdo_hotels' is unknown; the adapter's context length is fine", 400, "request_refused"),
         (401, "Unauthorized", 503, "engine_unavailable"),
         (500, "Traceback (most recent call last): globex.sales.a", 502, "engine_failed"),
         (503, "Server is shutting down", 503, "engine_unavailable"),

@@ -105,6 +105,8 @@ def test_the_last_of_two_equal_fields_counts_for_gateway_and_engine_alike() -> N
         ("tools", [{"type": "function", "function": {"name": "x", "lora": 1}}]),
         ("tools", [TOOL] * 129),
         ("tool_choice", "any"),
+        ("tool_choice", "required"),
+        ("tool_choice", {"type": "function", "function": {"name": "refund"}}),
         ("response_format", {"type": "structural_tag", "structures": []}),
         ("response_format", {"type": "json_schema", "json_schema": {}}),
         ("response_format", {"type": "text", "schema": {}}),
@@ -118,6 +120,15 @@ def test_the_last_of_two_equal_fields_counts_for_gateway_and_engine_alike() -> N
 def test_values_that_openai_would_not_take_are_refused(field: str, value: Any) -> None:
     error = refusal(raw(**{field: value}))
     assert (error.status, error.code, error.param) == (400, "invalid_value", field)
+
+
+@pytest.mark.parametrize("name", [["refund"], 7, None, "refunds", "Refund"])
+def test_a_call_can_only_be_asked_of_a_tool_that_is_offered(name: Any) -> None:
+    def choice(of: Any) -> bytes:
+        return raw(tools=[TOOL], tool_choice={"type": "function", "function": {"name": of}})
+
+    assert refusal(choice(name)).param == "tool_choice"
+    assert parse(choice(TOOL["function"]["name"])).fields["tool_choice"]["type"] == "function"
 
 
 @pytest.mark.parametrize(

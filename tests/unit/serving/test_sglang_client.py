@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from assay.contracts.errors import AssayError, EngineRefused, InputRefused, IntegrityRefused, NotFound, Unavailable
+from serving.engines.sentences import ADAPTER_ABSENT, TOO_LONG
 from serving.engines.sglang import SGLangEngine
 
 Start = Callable[[web.Application], Awaitable[SGLangEngine]]
@@ -54,6 +56,16 @@ def answering(status: int, body: Any, path: str = "/v1/chat/completions", method
     return app
 
 
+def test_the_sentences_are_those_of_the_installed_sglang() -> None:
+    found = importlib.util.find_spec("sglang")
+    assert found is not None
+    assert found.origin is not None
+    srt = Path(found.origin).parent / "srt"
+    files = ("managers/tokenizer_manager.py", "managers/utils.py", "lora/lora_registry.py")
+    source = "".join((srt / name).read_text("utf-8") for name in files)
+    assert [sentence for sentence in (*ADAPTER_ABSENT, *TOO_LONG) if f'f"{sentence}' not in source] == []
+
+
 @pytest.mark.parametrize(
     ("status", "body", "kind", "code"),
     [
@@ -61,8 +73,10 @@ def answering(status: int, body: Any, path: str = "/v1/chat/completions", method
         (500, {"error": {"message": f"boom {SECRET}"}}, Unavailable, "ENGINE_FAILED"),
         (400, {"message": "The input (9 tokens) is longer than the model's context length (8 tokens)."}, InputRefused,
          "ENGINE_PROMPT_TOO_LONG"),
-        (400, {"error": {"message": f"LoRA adapters are not loaded: x\nLoaded: {SECRET}"}}, NotFound,
+        (400, {"error": {"message": f"{ADAPTER_ABSENT[1]}x\nLoaded adapters: {SECRET}"}}, NotFound,
          "ENGINE_ADAPTER_UNKNOWN"),
+        (400, {"message": "Tool coLORAdo_hotels is not loaded in this context length"}, InputRefused,
+         "ENGINE_REQUEST_REFUSED"),
         (400, {"message": f"bad tool {SECRET}"}, InputRefused, "ENGINE_REQUEST_REFUSED"),
         (422, ["no object"], InputRefused, "ENGINE_REQUEST_REFUSED"),
     ],
