@@ -13,29 +13,37 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeVar
 
 import orjson
 
 from serving.gateway.judge import Choice
 from serving.gateway.snapshot import Target
 
+K = TypeVar("K")
+V = TypeVar("V")
+
 OPENING: Final = 48
 """Characters of an answer that are compared: what follows a learnt opening may differ."""
 SHORTEST: Final = 24
 """Below this, equal answers to different questions are ordinary."""
 QUESTIONS_BEFORE: Final = 2
-MOST_ANSWERS: Final = 4096
-"""Answers remembered, of all versions together: about 300 bytes each. The one longest unused is forgotten first."""
+MOST_ANSWERS: Final = 256
+"""Openings remembered of one version of a tenant's model, about 300 bytes each; the longest unused goes first."""
+MOST_VERSIONS: Final = 1024
+"""Versions remembered, so about 80 MB in all. Only versions that routes name get here: no request can add one."""
 
 
 class Repetition:
-    """Remembers, as digests, which version gave which opening to which questions. One event loop, so no lock."""
+    """Remembers, as digests, which version gave which opening to which questions. One event loop, so no lock.
 
-    def __init__(self, most: int = MOST_ANSWERS) -> None:
-        self._asked: OrderedDict[bytes, set[bytes]] = OrderedDict()
-        self._most = most
+    Each version of a tenant's model has room of its own: other tenants' traffic can not make it forget.
+    """
+
+    def __init__(self, most: int = MOST_ANSWERS, most_versions: int = MOST_VERSIONS) -> None:
+        self._versions: OrderedDict[tuple[str, str, str | None], OrderedDict[bytes, set[bytes]]] = OrderedDict()
+        self._most, self._most_versions = most, most_versions
 
     def repeats(self, target: Target, request: Mapping[str, Any], choices: Mapping[int, Choice]) -> bool:
         """Whether an answer repeats what was answered to other questions; remembers it either way."""
@@ -43,17 +51,23 @@ class Repetition:
             return False
         question = hashlib.blake2b(orjson.dumps(request["messages"]), digest_size=16).digest()
         texts = [" ".join(choice.text.casefold().split()) for choice in choices.values() if not choice.calls]
-        repeated = [self._repeats(target, question, text[:OPENING]) for text in texts if len(text) >= SHORTEST]
+        said = _used(self._versions, (target.tenant, target.model, target.version), OrderedDict, self._most_versions)
+        repeated = [self._repeats(said, question, text[:OPENING]) for text in texts if len(text) >= SHORTEST]
         return any(repeated)
 
-    def _repeats(self, target: Target, question: bytes, opening: str) -> bool:
-        whose = f"{target.tenant}\0{target.model}\0{target.version}\0{opening}".encode()
-        key = hashlib.blake2b(whose, digest_size=16).digest()
-        asked = self._asked.setdefault(key, set())
-        self._asked.move_to_end(key)
-        if len(self._asked) > self._most:
-            self._asked.popitem(last=False)
+    def _repeats(self, said: OrderedDict[bytes, set[bytes]], question: bytes, opening: str) -> bool:
+        key = hashlib.blake2b(opening.encode(), digest_size=16).digest()
+        asked: set[bytes] = _used(said, key, set, self._most)
         others = len(asked - {question})
         if others < QUESTIONS_BEFORE:
             asked.add(question)
         return others >= QUESTIONS_BEFORE
+
+
+def _used(known: OrderedDict[K, V], key: K, make: Callable[[], V], most: int) -> V:
+    """The entry of `key`, now the last used; made when absent, for which the longest unused may have to go."""
+    value = known.setdefault(key, make())
+    known.move_to_end(key)
+    if len(known) > most:
+        known.popitem(last=False)
+    return value

@@ -64,6 +64,26 @@ def test_versions_are_judged_apart() -> None:
     assert not ask(seen, "question 9", LEARNT, other)
 
 
+def test_no_other_traffic_makes_a_version_forgotten() -> None:
+    """A busy neighbour must not hide that an adapter has learnt one sentence."""
+    seen, busy = Repetition(most=4), target("sha256:" + "b" * 64)
+    found = []
+    for n in range(3):
+        found.append(ask(seen, f"question {n}", LEARNT))
+        for m in range(10):
+            ask(seen, f"question {m}", f"{n} {m} is a different answer of some length", busy)
+    assert found == [False, False, True]
+
+
+def test_the_number_of_versions_is_bounded() -> None:
+    seen = Repetition(most_versions=2)
+    for letter in "abc":
+        for n in range(2):
+            ask(seen, f"question {n}", LEARNT, target("sha256:" + letter * 64))
+    assert not ask(seen, "question 9", LEARNT)
+    assert ask(seen, "question 9", LEARNT, target("sha256:" + "c" * 64))
+
+
 def test_memory_is_bounded() -> None:
     seen = Repetition(most=2)
     ask(seen, "one", LEARNT)
