@@ -45,6 +45,7 @@ class GatewayConfig(BaseModel):
     state_file: Path = Field(description="last good route table")
     peers: Path | None = Field(default=None, description="folder of the processes' control ports; None is one process")
     max_body: int = Field(default=1 << 20, ge=1, description="bytes")
+    body_seconds: float = Field(default=30.0, gt=0, description="within which a body must have come in")
     max_in_flight: int = Field(default=1024, ge=1)
     max_in_flight_per_tenant: int = Field(default=256, ge=1)
 
@@ -126,7 +127,8 @@ class Gateway:
         peers = Peers(config.peers, self._session, admin_key)
         admin = Admin(self.routes, self.engine.pool, peers, observations, self._metrics, admin_key)
         admission = Admission(config.max_in_flight, config.max_in_flight_per_tenant)
-        chat = Chat(self.routes, self.engine, admission, self._shadows, observations, self._metrics, config.max_body)
+        bounds = config.max_body, config.body_seconds
+        chat = Chat(self.routes, self.engine, admission, self._shadows, observations, self._metrics, *bounds)
         self._handlers = {
             "/v1/chat/completions": {"POST": chat},
             "/v1/models": {"GET": self._models},

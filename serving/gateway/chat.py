@@ -40,27 +40,27 @@ class Chat:
     observations: Observations
     metrics: Metrics
     max_body: int
+    body_seconds: float
 
     async def __call__(self, request: Request) -> None:
         """Answer one request. Raises Refusal when no arm was asked, ClientGone."""
         tenant, key = self.routes.snapshot.tenant(request.bearer())
-        body = parse(await request.body(self.max_body))
-        # From here to the engine nothing waits: a table that came into force while the body came in is the one used.
-        route = self.routes.snapshot.route(tenant, body.model)
-        session = request.header(b"x-assay-session") or body.user or key
-        target = route.pick(bucket(tenant, body.model, session))
-        request.stamp = target.headers
-        with (
-            self.admission.enter(tenant),
-            tracer.start_as_current_span(
+        # Admission comes first: bodies that are still coming in take memory and connections as well.
+        with self.admission.enter(tenant):
+            body = parse(await request.body(self.max_body, self.body_seconds))
+            # From here to the engine nothing waits: a table that came into force while the body came in is used.
+            route = self.routes.snapshot.route(tenant, body.model)
+            session = request.header(b"x-assay-session") or body.user or key
+            target = route.pick(bucket(tenant, body.model, session))
+            request.stamp = target.headers
+            with tracer.start_as_current_span(
                 "chat",
                 context=propagate.extract(request.trace_context()),
                 kind=trace.SpanKind.SERVER,
                 attributes=_attributes(request, target),
-            ) as span,
-        ):
-            self.shadows.offer(route, body)
-            await self._exchange(request, target, body, span)
+            ) as span:
+                self.shadows.offer(route, body)
+                await self._exchange(request, target, body, span)
 
     async def _exchange(self, request: Request, target: Target, body: ChatRequest, span: trace.Span) -> None:
         relay, refusal, status = Relay(target, body, request), None, 200

@@ -8,6 +8,7 @@ said, because an engine's errors name other tenants' adapters.
     403  version_revoked
     404  model_not_found · not_found
     405  method_not_allowed
+    408  request_timeout
     413  request_too_large
     429  rate_limit_exceeded
     502  engine_failed · base_mismatch

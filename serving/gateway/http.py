@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 import uuid
@@ -74,8 +75,16 @@ class Request:
         """The headers of W3C Trace Context."""
         return {key.decode(): value.decode("latin-1") for key, value in self._headers if key in _TRACE}
 
-    async def body(self, most: int) -> bytes:
-        """The whole body. Raises Refusal `request_too_large` beyond `most` bytes, ClientGone."""
+    async def body(self, most: int, seconds: float) -> bytes:
+        """The whole body. Raises Refusal `request_too_large` beyond `most` bytes, `request_timeout`, ClientGone."""
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._body(most)
+        except TimeoutError as error:
+            message = f"The body did not come in within {seconds:g} seconds."
+            raise Refusal(408, "request_timeout", message, "Send it at once, or over a faster connection.") from error
+
+    async def _body(self, most: int) -> bytes:
         announced = self.header(b"content-length") or "0"
         too_large = Refusal(
             413, "request_too_large", f"The body exceeds {most} bytes.", "Send fewer or shorter messages."
@@ -118,4 +127,6 @@ class Request:
         """Send a refusal."""
         wait = refusal.retry_after
         extra = ((b"retry-after", str(wait).encode()),) if wait is not None else ()
+        if refusal.status == 408:
+            extra = (*extra, (b"connection", b"close"))  # the rest of its body is not waited for
         await self.answer(refusal.status, refusal.body(), *extra)

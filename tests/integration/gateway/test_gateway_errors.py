@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +158,46 @@ async def test_a_body_beyond_the_limit_is_refused(gateway: Any, engine: Any) -> 
         ) as response:
             assert (response.status, (await response.json())["error"]["code"]) == (413, "request_too_large")
     assert engine.bodies == []
+
+
+async def begun_body(begun: asyncio.Event, end: asyncio.Event) -> AsyncIterator[bytes]:
+    """Sets `begun` when the first half is sent; the second comes when `end` is set."""
+    yield b'{"model": "helpdesk", '
+    begun.set()
+    await end.wait()
+    yield b'"messages": [{"role": "user", "content": "hi"}]}'
+
+
+async def test_a_body_that_does_not_come_in_is_not_waited_for(
+    serve: Any, source: Any, engine: Any, tmp_path: Path
+) -> None:
+    async with serve(source, (engine.url,), tmp_path / "routes.json", body_seconds=0.05) as running:
+        sending = running.session.post(
+            f"{running.url}/v1/chat/completions",
+            data=begun_body(asyncio.Event(), asyncio.Event()),
+            headers={"authorization": "Bearer ak_acme"},
+        )
+        async with sending as response:
+            assert (response.status, (await response.json())["error"]["code"]) == (408, "request_timeout")
+            assert response.headers["connection"] == "close"
+    assert engine.bodies == []
+
+
+async def test_a_body_that_is_coming_in_takes_a_place(serve: Any, source: Any, engine: Any, tmp_path: Path) -> None:
+    async with serve(source, (engine.url,), tmp_path / "routes.json", max_in_flight_per_tenant=1) as running:
+        begun, end = asyncio.Event(), asyncio.Event()
+        headers = {"authorization": "Bearer ak_acme"}
+
+        async def send() -> int:
+            url = f"{running.url}/v1/chat/completions"
+            async with running.session.post(url, data=begun_body(begun, end), headers=headers) as response:
+                return int(response.status)
+
+        early = asyncio.create_task(send())
+        await begun.wait()
+        assert (await running.chat()).code == "rate_limit_exceeded"
+        end.set()
+        assert await early == 200
 
 
 async def test_no_engine_is_a_503_that_may_be_tried_again(gateway: Any, engine: Any) -> None:
