@@ -124,12 +124,13 @@ def unused_architectures(model: Path) -> list[str]:
 
 
 def install_template(state: Path) -> Path:
-    """Copy the template to `<digest>.jinja`: the name proves what the server read, whatever is edited later."""
+    """Copy the template to `<digest>.jinja`: the name proves what the server read, so it is written anew each time."""
     copy = state / f"{template_digest().removeprefix('sha256:')}.jinja"
-    if not copy.exists():
-        partial = copy.with_suffix(f".{os.getpid()}")
-        partial.write_bytes(TEMPLATE_PATH.read_bytes())
-        partial.replace(copy)
+    partial = copy.with_suffix(f".{os.getpid()}")
+    partial.unlink(missing_ok=True)
+    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444), "wb") as file:
+        file.write(TEMPLATE_PATH.read_bytes())
+    partial.replace(copy)
     return copy
 
 

@@ -57,6 +57,16 @@ def test_the_template_copy_is_named_after_its_digest(launch: Launch) -> None:
     assert copy.read_bytes() == TEMPLATE_PATH.read_bytes()
 
 
+def test_a_template_copy_that_was_edited_is_not_served(launch: Launch) -> None:
+    copy = Path(json.loads(write_configuration(launch).read_text())["chat-template"])
+    assert stat.S_IMODE(copy.stat().st_mode) & 0o222 == 0
+    copy.chmod(0o644)
+    copy.write_text("{{ 'another template' }}")
+    write_configuration(launch)
+    assert copy.read_bytes() == TEMPLATE_PATH.read_bytes()
+    assert [path.name for path in copy.parent.iterdir() if path.name.startswith(copy.stem)] == [copy.name]
+
+
 def test_the_server_gets_no_keys_and_no_hub(launch: Launch) -> None:
     inherited = {KEY_VARIABLE: "data-key", ADMIN_KEY_VARIABLE: "admin-key", "LANG": "C", "PYTHONPATH": "/mine"}
     given = environment(launch, inherited)
