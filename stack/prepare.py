@@ -16,6 +16,7 @@ from assay.settings import Settings
 from registry import BaseRecord, Registry
 from serving.material import pin_of
 from serving.template import TEMPLATE_PATH, template_digest
+from stack.bundles import keep
 from stack.keys import ensure_keys
 from stack.processes import ROOT
 
@@ -32,6 +33,7 @@ def prepare(settings: Settings, say: Say) -> BasePin:
     base = _base_model(home / "base", say)
     _register(settings, base, home / "base")
     bundle = build_bundle(home / "opa" / "bundle.tar.gz", keys / "policy.pem")
+    keep(bundle, home)
     say(f"policies: bundle {bundle.revision}")
     (home / "opa" / "config.yaml").write_text(server_config(bundle.path, keys / "policy.pub.pem"), "utf-8")
     _examples(home / "examples", say)

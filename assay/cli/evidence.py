@@ -11,7 +11,8 @@ import click
 from assay.cli.main import as_json, json_option, settings_in_force
 from assay.contracts.errors import Conflict, NotFound
 from assay.contracts.policy import Decision
-from registry import Registry
+from registry import Registry, VersionRecord
+from stack.bundles import kept
 
 
 @click.command()
@@ -19,34 +20,44 @@ from registry import Registry
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="A new folder.")
 @json_option
 def evidence(digest: str, out: Path, *, as_json_: bool) -> None:
-    """Export version DIGEST with its signature, statements, last decision, policy bundle and public key.
+    """Export version DIGEST with its signature, statements, release decision, policy bundle and public keys.
 
-    The folder then holds adapter/, model.sig, statements/, decision.json, input.json, bundle.tar.gz and
-    signing.pub.pem: all that `model_signing` and `opa` need.
+    The folder then holds adapter/, model.sig, statements/, decision.json, input.json, bundle.tar.gz (that of the
+    decision), signing.pub.pem and policy.pub.pem: all that `model_signing` and `opa` need.
     """
     settings = settings_in_force()
     registry = Registry.open(settings)
     if out.exists():
         raise Conflict("FOLDER_EXISTS", f"{out} exists already", "name a folder that does not")
     version = registry.versions.get(digest)
-    decision = _last_release(registry, digest)
+    decision = _release(registry, digest)
+    bundle = kept(settings.home, decision.policy_revision)
+    statements = _statements(registry, version)
     out.mkdir(parents=True)
     registry.blobs.fetch_tree(version.files, out / "adapter")
     registry.blobs.fetch_file(version.signature, out / "model.sig")
-    for number, statement in enumerate(version.statements, start=1):
+    for number, statement in enumerate(statements, start=1):
         registry.blobs.fetch_file(statement, out / "statements" / f"{number}.dsse.json")
     (out / "decision.json").write_text(decision.model_dump_json(indent=2), "utf-8")
     registry.blobs.fetch_file(decision.input, out / "input.json")
-    shutil.copyfile(settings.home / "opa" / "bundle.tar.gz", out / "bundle.tar.gz")
-    shutil.copyfile(settings.home / "keys" / "signing.pub.pem", out / "signing.pub.pem")
+    shutil.copyfile(bundle, out / "bundle.tar.gz")
+    for key in ("signing.pub.pem", "policy.pub.pem"):
+        shutil.copyfile(settings.home / "keys" / key, out / key)
     if as_json_:
         as_json({"folder": str(out), "decision": json.loads(decision.model_dump_json())})
     else:
-        click.echo(f"{out}: adapter, signature, {len(version.statements)} statements, decision {decision.decision_id}")
+        click.echo(f"{out}: adapter, signature, {len(statements)} statements, decision {decision.decision_id}")
 
 
-def _last_release(registry: Registry, digest: str) -> Decision:
-    released = [d for d in registry.decisions.list(digest) if d.gate == "release"]
+def _release(registry: Registry, digest: str) -> Decision:
+    """The newest that allowed: a later attempt that was refused released nothing."""
+    released = [d for d in registry.decisions.list(digest) if d.gate == "release" and d.allow]
     if not released:
-        raise NotFound("DECISION_UNKNOWN", f"no release decision about {digest}", "only released versions have one")
+        raise NotFound("DECISION_UNKNOWN", f"no decision released {digest}", "only released versions have one")
     return released[-1]
+
+
+def _statements(registry: Registry, version: VersionRecord) -> tuple[str, ...]:
+    """Digests of what is stated about it: what its signature came with, then what the gates decided."""
+    decided = [node.name for node in registry.lineage.descendants(version.digest) if node.kind == "statement"]
+    return tuple(dict.fromkeys([*(one.sha256 for one in version.statements), *decided]))

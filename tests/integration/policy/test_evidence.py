@@ -1,0 +1,105 @@
+"""What `assay evidence` exports is enough to repeat the decision elsewhere, also after the policies have changed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from activities.policy.activity import PolicyActivities
+from activities.policy.bundle import POLICIES, Bundle, build_bundle
+from activities.policy.opa import find_opa
+from activities.signing.activity import SigningActivities
+from activities.signing.envelope import open_envelope
+from activities.signing.statements import SUMMARY
+from assay.cli.evidence import evidence
+from assay.contracts.errors import NotFound
+from assay.contracts.promotion import PromotionCase
+from assay.settings import Settings
+from stack.bundles import keep, kept
+
+from .conftest import OpaServer
+from .house import HEALTHY, TEMPLATE, House
+
+
+def opa_says(*arguments: str) -> int:
+    return subprocess.run([str(find_opa()), *arguments], capture_output=True, check=False).returncode
+
+
+def export(digest: str, out: Path) -> None:
+    """Run the command; an error that it raises is raised here."""
+    CliRunner().invoke(evidence, [digest, "--out", str(out)], catch_exceptions=False)
+
+
+@pytest.fixture
+def settings(house: House, opa: OpaServer, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.setenv("ASSAY_HOME", str(house.home))
+    return Settings(home=house.home, opa_url=opa.url)
+
+
+@pytest.fixture
+def case(house: House, settings: Settings) -> PromotionCase:
+    """A released version, then a second attempt that was refused for want of approvals."""
+    unapproved = house.case(HEALTHY)
+    approved, gates = house.approved(unapproved), PolicyActivities(settings, served=lambda: TEMPLATE)
+    release = gates.decide_release(approved)
+    assert release.allow
+    SigningActivities(settings).attest_decision(approved, release)
+    assert not gates.decide_release(unapproved).allow
+    return approved
+
+
+def keep_with_key_of(house: House, policies: Path = POLICIES) -> Bundle:
+    """What `assay up` does with a set of policies."""
+    built = build_bundle(house.home / "opa" / "bundle.tar.gz", house.home / "keys" / "policy.pem", policies=policies)
+    keep(built, house.home)
+    return built
+
+
+def test_a_decision_is_repeated_with_its_own_policies(house: House, case: PromotionCase, tmp_path: Path) -> None:
+    decided = keep_with_key_of(house)
+    changed = tmp_path / "policies"
+    shutil.copytree(POLICIES, changed)
+    for rule in changed.rglob("release/*.rego"):
+        rule.write_text(rule.read_text() + "\n# changed\n")
+    assert keep_with_key_of(house, changed).revision != decided.revision
+
+    out = tmp_path / "evidence"
+    export(case.version.digest, out)
+    decision = json.loads((out / "decision.json").read_text())
+    assert (decision["allow"], decision["policy_revision"]) == (True, decided.revision)
+    asked = ("--input", str(out / "input.json"), "--fail", "data.assay.release.decision.allow == true")
+    assert opa_says("eval", "--bundle", str(out / "bundle.tar.gz"), *asked) == 0
+    verified = ("--verification-key-id", "assay-policy", "--signing-alg", "ES256", "--output", str(tmp_path / "out"))
+    key = ("--verification-key", str(out / "policy.pub.pem"))
+    assert opa_says("build", "--bundle", str(out / "bundle.tar.gz"), *key, *verified) == 0
+    wrong = ("--verification-key", str(out / "signing.pub.pem"))
+    assert opa_says("build", "--bundle", str(out / "bundle.tar.gz"), *wrong, *verified) != 0
+
+
+def test_the_gates_statements_are_exported_too(house: House, case: PromotionCase, tmp_path: Path) -> None:
+    keep_with_key_of(house)
+    export(case.version.digest, tmp_path / "evidence")
+    files = sorted((tmp_path / "evidence" / "statements").iterdir())
+    kinds = [open_envelope(path.read_bytes(), house.public_key).predicate_type for path in files]
+    assert len(kinds) == len(case.version.statements) + 1
+    assert kinds.count(SUMMARY) == 1
+
+
+def test_without_its_policies_nothing_is_exported(house: House, case: PromotionCase, tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="POLICY_REVISION_UNKNOWN"):
+        export(case.version.digest, tmp_path / "evidence")
+    assert not (tmp_path / "evidence").exists()
+    with pytest.raises(NotFound, match="POLICY_REVISION_UNKNOWN"):
+        kept(house.home, "../../keys/policy")
+
+
+def test_what_was_only_refused_has_no_evidence(house: House, settings: Settings, tmp_path: Path) -> None:
+    unapproved = house.case(HEALTHY)
+    assert not PolicyActivities(settings, served=lambda: TEMPLATE).decide_release(unapproved).allow
+    with pytest.raises(NotFound, match="DECISION_UNKNOWN"):
+        export(unapproved.version.digest, tmp_path / "evidence")
