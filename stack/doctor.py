@@ -18,12 +18,12 @@ from typing import Final, Literal
 import psutil
 
 from activities.policy.opa import find_opa, opa_version
-from assay.contracts.errors import AssayError
+from assay.contracts.errors import AssayError, Conflict
 from assay.settings import Settings
 from serving.devices import choose_dtype, detect_device
 from stack.environment import variables
 from stack.leftovers import MARK
-from stack.ports import port_free, ports
+from stack.ports import port_free, ports, refuse_equal_ports
 from stack.status import look
 from stack.supervise import Supervisor
 
@@ -100,6 +100,10 @@ def _first_line(program: Path) -> str:
 
 
 def _ports(settings: Settings) -> Iterator[Finding]:
+    try:
+        refuse_equal_ports(settings)
+    except Conflict as error:
+        yield Finding("ports", "error", error.message, error.remedy)
     for name, of in ports(settings).items():
         for setting, port in of.items():
             if port_free(port):

@@ -25,9 +25,23 @@ def ports(settings: Settings) -> dict[str, dict[str, int]]:
     return {name: {f"ASSAY_PORTS__{part}": port for part, port in of.items()} for name, of in served.items()}
 
 
-def refuse_taken_ports(settings: Settings, stopped: Iterable[str]) -> None:
-    """Raises Conflict (`PORT_TAKEN`) with the setting to change, when a stopped process could not listen."""
-    for name in stopped:
+def refuse_equal_ports(settings: Settings) -> None:
+    """Raises Conflict (`PORT_TWICE`) with both settings, when two processes were to listen on one port."""
+    given: dict[int, tuple[str, str]] = {}
+    for name, of in ports(settings).items():
+        for setting, port in of.items():
+            other, its_setting = given.setdefault(port, (name, setting))
+            if (other, its_setting) != (name, setting):
+                raise Conflict(
+                    "PORT_TWICE",
+                    f"port {port} is both {its_setting} of {other} and {setting} of {name}",
+                    f"set {its_setting} or {setting} to another port",
+                )
+
+
+def refuse_taken_ports(settings: Settings, absent: Iterable[str]) -> None:
+    """Raises Conflict (`PORT_TAKEN`) with the setting to change, when a process that is not there could not listen."""
+    for name in absent:
         for setting, port in ports(settings)[name].items():
             if not port_free(port):
                 raise Conflict(

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import psutil
 from supervisor.xmlrpc import SupervisorTransport
 
 from assay.contracts.errors import Conflict, Unavailable
@@ -30,6 +31,8 @@ from stack.processes import ROOT, Process
 
 RUNNING: Final = "RUNNING"
 _STAMP: Final = "; settings "
+_SHUTDOWN_SECONDS: Final = 20.0
+"""For the daemon alone, whose processes have stopped by then; after that it is killed."""
 _SOCKET_PATH_LIMIT: Final = 100
 """Unix socket paths end at 107 bytes on Linux."""
 
@@ -132,9 +135,10 @@ class Supervisor:
             pid = int(self._call("getPID"))
             self._call("stopAllProcesses", True)
             self._call("shutdown")
-            while _alive(pid):
+            deadline = time.monotonic() + _SHUTDOWN_SECONDS
+            while _alive(pid) and time.monotonic() < deadline:
                 time.sleep(0.1)
-        self.clear()
+        end(leftovers(self._home))
 
     def states(self) -> dict[str, State]:
         """Every process by name; empty when the daemon does not run."""
@@ -215,8 +219,8 @@ def _quoted(word: str) -> str:
 
 
 def _alive(pid: int) -> bool:
+    """A zombie is gone: in a container nobody may ever reap it."""
     try:
-        os.kill(pid, 0)
-    except OSError:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
         return False
-    return True

@@ -10,7 +10,7 @@ from typing import Final
 
 from assay.contracts.errors import Unavailable
 from assay.settings import Settings
-from stack.ports import refuse_taken_ports
+from stack.ports import refuse_equal_ports, refuse_taken_ports
 from stack.prepare import prepare
 from stack.processes import Process, processes
 from stack.status import Line, Show, look
@@ -24,18 +24,19 @@ PATIENCE: Final = timedelta(minutes=5)
 async def up(settings: Settings, say: Callable[[str], None], show: Show) -> dict[str, Line]:
     """Bring the stack up; what runs already is left alone.
 
-    Raises Conflict (`PORT_TAKEN`, `SETTINGS_DIFFER`), Unavailable (`STACK_UNHEALTHY` names what did not come up and
-    gives its last words), AssayError.
+    Raises Conflict (`PORT_TAKEN`, `PORT_TWICE`, `SETTINGS_DIFFER`), Unavailable (`STACK_UNHEALTHY` names what did not
+    come up and gives its last words), AssayError.
     """
     supervisor = Supervisor(settings)
     with supervisor.alone():
         supervisor.refuse_other_settings()
+        refuse_equal_ports(settings)
         lines = await look(settings)
         if all(line.health == "healthy" for line in lines.values()):
             return lines
         if left := await asyncio.to_thread(supervisor.clear):
             say(f"ended {left} processes that a killed supervisor had left behind")
-        refuse_taken_ports(settings, [name for name, line in lines.items() if line.health == "stopped"])
+        refuse_taken_ports(settings, [name for name, line in lines.items() if line.pid is None])
         base = await asyncio.to_thread(prepare, settings, say)
         table = processes(settings, base)
         await asyncio.to_thread(supervisor.start, table)

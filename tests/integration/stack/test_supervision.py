@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
+import socket
 import stat
 import sys
 import time
@@ -19,6 +21,7 @@ from assay.settings import Settings
 from stack.leftovers import leftovers
 from stack.processes import Process
 from stack.supervise import RUNNING, Supervisor
+from stack.up import up
 
 SLEEPER = "import os, time; print(os.environ['ASSAY_HOME'], os.environ['SECRET'], flush=True); time.sleep(600)"
 STUBBORN = "from signal import *; import time; signal(SIGTERM, SIG_IGN); print('up', flush=True); time.sleep(600)"
@@ -63,6 +66,25 @@ def test_stop_ends_even_what_does_not_listen(supervisor: Supervisor) -> None:
     assert not psutil.pid_exists(pid)
     assert not supervisor.running()
     assert supervisor.states() == {}
+
+
+def test_stop_does_not_wait_for_a_daemon_that_nobody_reaps(supervisor: Supervisor) -> None:
+    """In a container whose first process reaps nothing, an ended daemon stays as a zombie for ever."""
+    adopt_orphans(True)
+    try:
+        daemon = psutil.Process(begun(supervisor)).parent()
+        assert daemon is not None
+        supervisor.stop()
+        assert daemon.status() == psutil.STATUS_ZOMBIE
+        os.waitpid(daemon.pid, 0)
+    finally:
+        adopt_orphans(False)
+
+
+def adopt_orphans(adopt: bool) -> None:
+    """Whether orphans among this process's descendants become its children, which it then has to reap."""
+    set_child_subreaper = 36
+    assert ctypes.CDLL(None).prctl(set_child_subreaper, int(adopt), 0, 0, 0) == 0
 
 
 def test_starting_again_changes_nothing(supervisor: Supervisor) -> None:
@@ -118,6 +140,25 @@ def test_a_program_that_does_not_exist_is_told(supervisor: Supervisor) -> None:
     supervisor.start([Process("one", ("/nonexistent/program",))])
     with pytest.raises(Unavailable, match="one"):
         supervisor.start_process("one")
+
+
+async def test_the_port_of_a_process_that_does_not_come_up_is_looked_at(
+    tmp_path: Path, free_port: Callable[[], int]
+) -> None:
+    """It is supervised and yet not there: whoever took its port meanwhile is what the user must hear of."""
+    names = ("temporal", "temporal_ui", "opa", "opa_diagnostics", "engine", "worker_metrics")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ports = {"gateway": taken.getsockname()[1], **{name: free_port() for name in names}}
+        settings = Settings.model_validate({"home": tmp_path / "home", "ports": ports})
+        supervisor = Supervisor(settings)
+        supervisor.start([Process("gateway", ("/bin/false",))])
+        try:
+            supervisor.start_process("gateway")
+            until(lambda: supervisor.states()["gateway"].state == "BACKOFF")
+            with pytest.raises(Conflict, match="PORT_TAKEN"):
+                await up(settings, print, lambda _: None)
+        finally:
+            supervisor.stop()
 
 
 def test_two_commands_wait_for_each_other(supervisor: Supervisor) -> None:

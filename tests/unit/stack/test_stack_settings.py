@@ -10,7 +10,7 @@ import pytest
 from assay.contracts.errors import Conflict
 from assay.settings import Settings
 from stack.environment import environment_of, settings_digest
-from stack.ports import WORKERS, ports, refuse_taken_ports
+from stack.ports import WORKERS, ports, refuse_equal_ports, refuse_taken_ports
 
 
 def changed(home: Path) -> Settings:
@@ -57,6 +57,20 @@ def test_a_taken_port_names_process_and_setting(taken_port: int, free_port: Call
     with pytest.raises(Conflict, match=f"port {taken_port} of opa is taken") as refused:
         refuse_taken_ports(settings, ["opa"])
     assert "ASSAY_PORTS__OPA_DIAGNOSTICS" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "settings"),
+    [
+        ({"gateway": 8181}, ("ASSAY_PORTS__OPA of opa", "ASSAY_PORTS__GATEWAY of gateway")),
+        ({"engine": 9466}, ("ASSAY_PORTS__ENGINE of engine", "ASSAY_PORTS__WORKER_METRICS of worker-training")),
+        ({"temporal_ui": 7233}, ("ASSAY_PORTS__TEMPORAL of temporal", "ASSAY_PORTS__TEMPORAL_UI of temporal")),
+    ],
+)
+def test_two_settings_with_one_port_are_both_named(changes: dict[str, int], settings: tuple[str, str]) -> None:
+    with pytest.raises(Conflict, match="PORT_TWICE") as refused:
+        refuse_equal_ports(Settings.model_validate({"ports": changes}))
+    assert all(name in refused.value.message for name in settings)
 
 
 def test_ports_of_running_processes_are_not_asked_for(taken_port: int) -> None:
