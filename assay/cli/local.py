@@ -72,15 +72,22 @@ def status(*, as_json_: bool) -> None:
 @click.argument("name")
 @click.option("-n", "--lines", "count", default=50, show_default=True, help="How many lines from the end.")
 @click.option("-f", "--follow", is_flag=True, help="Go on as the log grows.")
-def logs(name: str, count: int, *, follow: bool) -> None:
+@json_option
+def logs(name: str, count: int, *, follow: bool, as_json_: bool) -> None:
     """Show the log of the process NAME (see `assay status`)."""
+    if follow and as_json_:
+        raise click.UsageError("--follow has no end, and --json is one document: give one of them")
     path = Supervisor(settings_in_force()).log(name)
     if name not in (*WAITS_FOR, "supervisord") or not path.exists():
         raise NotFound("LOG_UNKNOWN", f"no log of a process {name}", "`assay status` lists the names")
     if follow:
         raise SystemExit(subprocess.run(["tail", "-n", str(count), "-F", str(path)], check=False).returncode)  # noqa: S607
     with path.open(encoding="utf-8", errors="replace") as file:
-        click.echo("".join(deque(file, maxlen=count)), nl=False)
+        lines = deque(file, maxlen=count)
+    if as_json_:
+        as_json({"name": name, "path": str(path), "lines": [line.removesuffix("\n") for line in lines]})
+    else:
+        click.echo("".join(lines), nl=False)
 
 
 @click.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, get_args
 
 import click
@@ -9,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from assay.cli.main import as_json, json_option, settings_in_force
+from assay.contracts.errors import NotFound
 from assay.contracts.promotion import PointerQuery, Stage
 from assay.contracts.rollout import RootCause
 from registry import Registry
@@ -104,10 +106,12 @@ def root_cause(incident: str, actor: str, cause: str, action: str) -> None:
 @json_option
 def decisions(digest: str, *, as_json_: bool) -> None:
     """Decisions of the gates about DIGEST, oldest first."""
+    registry = Registry.open(settings_in_force())
+    _require_known(registry, digest)
     columns = ("decision_id", "gate", "allow", "policy_revision", "input", "violations")
     rows = [
         (d.decision_id, d.gate, d.allow, d.policy_revision, d.input.sha256, ", ".join(v.code for v in d.violations))
-        for d in Registry.open(settings_in_force()).decisions.list(digest)
+        for d in registry.decisions.list(digest)
     ]
     _print(columns, rows, as_json_=as_json_)
 
@@ -118,6 +122,7 @@ def decisions(digest: str, *, as_json_: bool) -> None:
 def lineage(digest: str, *, as_json_: bool) -> None:
     """What DIGEST was made from, and what was made from it (also a run id, or route:REVISION)."""
     registry = Registry.open(settings_in_force())
+    _require_known(registry, digest)
     rows = [(n.direction, n.depth, n.kind, n.name, n.relation, n.via) for n in registry.lineage.tree(digest)]
     for row in [r for r in rows if r[2] == "dataset"]:
         rows += [
@@ -129,6 +134,34 @@ def lineage(digest: str, *, as_json_: bool) -> None:
 
 @click.command()
 @click.argument("digest")
-def show(digest: str) -> None:
+@json_option
+def show(digest: str, *, as_json_: bool) -> None:
     """Print the stored document DIGEST: a model card, its diff, a report, a decision's input."""
-    click.echo(Registry.open(settings_in_force()).blobs.get(digest).decode("utf-8", "replace"))
+    text = Registry.open(settings_in_force()).blobs.get(digest).decode("utf-8", "replace")
+    if as_json_:
+        as_json({"digest": digest, "document": _parsed(text)})
+    else:
+        click.echo(text)
+
+
+def _parsed(text: str) -> Any:  # noqa: ANN401  # anything JSON can say
+    """A document that is JSON as what it says, another as its text."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _require_known(registry: Registry, name: str) -> None:
+    """Nothing to tell of something known is an answer; of something unknown it is a misspelt name.
+
+    Raises NotFound (`DIGEST_UNKNOWN`), InputRefused (`DIGEST_MALFORMED`).
+    """
+    if registry.lineage.tree(name) or registry.decisions.list(name):
+        return
+    try:
+        registry.bases.by_digest(name)
+    except NotFound as error:
+        if not (name.startswith("sha256:") and registry.blobs.has(name)):
+            message = f"nothing called {name} is on record"
+            raise NotFound("DIGEST_UNKNOWN", message, "see `assay models`, `assay runs`, `assay routes`") from error

@@ -13,7 +13,7 @@ import pytest
 from assay.cli.main import COMMANDS
 from assay.contracts.rollout import Incident
 from assay.settings import Settings
-from registry import Registry, hash_key
+from registry import BlobStore, Registry, hash_key
 
 Run = Callable[..., Any]
 DIGEST = "sha256:" + "0" * 64
@@ -25,8 +25,6 @@ READING = {
     "runs": [],
     "routes": [],
     "incidents": ["acme", "helpdesk"],
-    "decisions": [DIGEST],
-    "lineage": [DIGEST],
 }
 
 
@@ -85,6 +83,31 @@ def test_logs_give_the_end_of_a_process_log(assay: Run, home: Path) -> None:
     (home / "logs").mkdir(parents=True)
     (home / "logs" / "gateway.log").write_text("".join(f"line {number}\n" for number in range(9)))
     assert assay("logs", "gateway", "-n", "2").out == "line 7\nline 8\n"
+
+
+def test_logs_speak_json(assay: Run, home: Path) -> None:
+    (home / "logs").mkdir(parents=True)
+    (home / "logs" / "gateway.log").write_text("one\ntwo\nthree")
+    said = assay("logs", "gateway", "-n", "2", "--json").json
+    assert said == {"name": "gateway", "path": str(home / "logs" / "gateway.log"), "lines": ["two", "three"]}
+    assert assay("logs", "gateway", "--json", "--follow").code == 2
+
+
+@pytest.mark.parametrize(("stored", "document"), [(b'{"a": [1]}', {"a": [1]}), (b"{}\n{}\n", "{}\n{}\n")])
+def test_stored_documents_speak_json(stored: bytes, document: Any, assay: Run, home: Path) -> None:
+    digest = BlobStore.open((home / "blobs").as_uri()).put(stored).sha256
+    assert assay("show", digest, "--json").json == {"digest": digest, "document": document}
+    assert assay("show", digest).out == stored.decode() + "\n"
+
+
+@pytest.mark.parametrize("command", ["lineage", "decisions"])
+def test_what_nobody_ever_heard_of_is_refused(command: str, assay: Run, home: Path) -> None:
+    for name in (DIGEST, "acme.helpdesk.1.0123456789ab", "route:7"):
+        ended = assay(command, name)
+        assert ended.code == 1
+        assert "DIGEST_UNKNOWN" in ended.err
+    stored = BlobStore.open((home / "blobs").as_uri()).put(b"{}").sha256
+    assert assay(command, stored, "--json").json == []
 
 
 def test_settings_say_where_each_value_is_from(assay: Run, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
