@@ -33,7 +33,6 @@ class EngineSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    kind: Literal["sglang", "in-process"] = "sglang"
     urls: tuple[str, ...] = Field(default=(), description="engines to use instead of the local one")
     device: Literal["auto", "cpu", "cuda"] = "auto"
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"

@@ -7,6 +7,8 @@ import functools
 from pathlib import Path
 from typing import Literal
 
+import psutil
+
 Device = Literal["cpu", "cuda"]
 DType = Literal["float32", "bfloat16"]
 
@@ -25,6 +27,15 @@ def choose_dtype(device: Device, flags: frozenset[str] | None = None) -> DType:
     """
     flags = cpu_flags() if flags is None else flags
     return "bfloat16" if device == "cuda" or flags & _BF16_UNITS else "float32"
+
+
+def device_memory(device: Device) -> int:
+    """Bytes of the first GPU, or of this machine."""
+    if device == "cpu":
+        return int(psutil.virtual_memory().total)
+    total = ctypes.c_size_t(0)
+    ctypes.CDLL("libcuda.so.1").cuDeviceTotalMem_v2(ctypes.byref(total), 0)
+    return total.value
 
 
 @functools.cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import shutil
 import stat
@@ -20,13 +21,15 @@ import psutil
 from activities.policy.opa import find_opa, opa_version
 from assay.contracts.errors import AssayError, Conflict
 from assay.settings import Settings
-from serving.devices import choose_dtype, detect_device
+from serving.capacity import ModelShape, plan_capacity
+from serving.devices import choose_dtype, detect_device, device_memory
 from stack.environment import variables
 from stack.leftovers import MARK
 from stack.ports import port_free, ports, refuse_equal_ports
 from stack.status import look
 from stack.supervise import Supervisor
 
+MIB: Final = 1 << 20
 GIB: Final = 1 << 30
 DISK_NEEDED: Final = 5 * GIB
 """Base model, adapters, checkpoints and logs of a demonstration take about 3 GiB; the environment is not counted."""
@@ -49,7 +52,8 @@ class Finding:
 
 async def examine(settings: Settings) -> list[Finding]:
     """All findings; asks only loopback."""
-    found = [*_versions(), *_names(os.environ), *_keys(settings), _disk(settings), _memory(), _device(), _clock()]
+    machine = [_disk(settings), _memory(), _device(), *_capacity(settings), _clock()]
+    found = [*_versions(), *_names(os.environ), *_keys(settings), *machine]
     lines = await look(settings)
     if not Supervisor(settings).running():
         return [*found, *_ports(settings)]
@@ -135,6 +139,27 @@ def _memory() -> Finding:
 def _device() -> Finding:
     device = detect_device()
     return Finding("device", "ok", f"{device}, {choose_dtype(device)}")
+
+
+def _capacity(settings: Settings) -> Iterator[Finding]:
+    """Whether adapter slots and cache fit beside the base model; nothing to say before that is there."""
+    config, engine = settings.home / "base" / "config.json", settings.engine
+    if not config.exists() or engine.urls:
+        return
+    device = detect_device() if engine.device == "auto" else engine.device
+    dtype = choose_dtype(device) if engine.dtype == "auto" else engine.dtype
+    shape = ModelShape.from_config(json.loads(config.read_text("utf-8"))).model_copy(update={"dtype": dtype})
+    fits = plan_capacity(shape, device_memory(device), engine.max_lora_rank, engine.max_loras)
+    cache = engine.max_total_tokens * fits.kv_bytes_per_token
+    said = (
+        f"{fits.slots} adapter slots take {fits.pool_bytes / MIB:.0f} MiB, "
+        f"{engine.max_total_tokens:,} tokens of cache {cache / MIB:.0f} MiB; room for {fits.kv_tokens:,} tokens"
+    )
+    if engine.max_total_tokens <= fits.kv_tokens:
+        yield Finding("engine memory", "ok", said)
+    else:
+        remedy = "lower ASSAY_ENGINE__MAX_TOTAL_TOKENS, ASSAY_ENGINE__MAX_LORAS or ASSAY_ENGINE__MAX_LORA_RANK"
+        yield Finding("engine memory", "error", said, remedy)
 
 
 def _clock() -> Finding:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -129,6 +130,7 @@ def test_settings_say_where_each_value_is_from(assay: Run, home: Path, monkeypat
         ("ASSAY_PORTS__OPPA", "1"),
         ("ASSAY_LOG_LEVEL", "loud"),
         ("ASSAY_ENGINE__URLS", "{"),
+        ("ASSAY_ENGINE__KIND", "in-process"),
     ],
 )
 def test_a_wrong_setting_is_named(name: str, value: str, assay: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,6 +154,33 @@ def test_doctor_notices_a_key_that_others_can_read(assay: Run, home: Path) -> No
     ended = assay("doctor", "--json")
     assert ended.code == 1
     assert [f["level"] for f in ended.json if f["what"] == "key signing.pem"] == ["error"]
+
+
+SMOLLM2 = {
+    "hidden_size": 576,
+    "intermediate_size": 1536,
+    "num_attention_heads": 9,
+    "num_hidden_layers": 30,
+    "num_key_value_heads": 3,
+    "vocab_size": 49152,
+    "tie_word_embeddings": True,
+    "torch_dtype": "bfloat16",
+}
+
+
+@pytest.mark.parametrize(("tokens", "level"), [("32768", "ok"), ("1000000000", "error")])
+def test_doctor_says_what_the_engine_has_room_for(
+    tokens: str, level: str, assay: Run, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert [f for f in assay("doctor", "--json").json if f["what"] == "engine memory"] == []
+    (home / "base").mkdir(parents=True)
+    (home / "base" / "config.json").write_text(json.dumps(SMOLLM2))
+    for name, value in (("MAX_TOTAL_TOKENS", tokens), ("DEVICE", "cpu"), ("DTYPE", "float32")):
+        monkeypatch.setenv(f"ASSAY_ENGINE__{name}", value)
+    [found] = [f for f in assay("doctor", "--json").json if f["what"] == "engine memory"]
+    assert found["level"] == level
+    assert "4 adapter slots take" in found["finding"]
+    assert ("MAX_TOTAL_TOKENS" in found["remedy"]) == (level == "error")
 
 
 def test_a_key_is_shown_once_and_stored_hashed(assay: Run, home: Path) -> None:
