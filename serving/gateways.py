@@ -13,7 +13,8 @@ from assay.contracts.base import CodeCount, Digest
 from assay.contracts.errors import Unavailable
 from assay.contracts.rollout import ArmObservation
 
-_TIMEOUT = aiohttp.ClientTimeout(total=5)
+_TIMEOUT = aiohttp.ClientTimeout(total=8)
+"""Longer than a gateway waits for its own processes."""
 _REMEDY = "bring it back (`assay status`), or take it out of ASSAY_GATEWAY_URLS"
 
 

@@ -16,7 +16,8 @@ from assay.contracts.errors import Unavailable
 
 ALONE: Final = "process"
 """Value of the query parameter `scope` that keeps a call within one process."""
-_TIMEOUT: Final = aiohttp.ClientTimeout(total=4)
+_TIMEOUT: Final = aiohttp.ClientTimeout(total=6)
+"""Longer than a process may look at its engines before it takes a table."""
 
 
 class Peers:

@@ -20,7 +20,8 @@ from serving.gateway.snapshot import Target
 
 logger = logging.getLogger("assay.gateway")
 POLL_SECONDS: Final = 2.0
-_POLL_TIMEOUT: Final = aiohttp.ClientTimeout(total=2)
+_POLL_TIMEOUT: Final = aiohttp.ClientTimeout(total=4)
+"""An engine on two busy cores is slow to say what it holds, and until it is known to, its adapter is refused."""
 
 
 @dataclass(slots=True)
