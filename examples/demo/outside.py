@@ -36,7 +36,7 @@ def check(story: Story, evidence: Path, workflow_id: str, address: str) -> list[
 
 def _verify(adapter: Path, evidence: Path, key: str) -> tuple[str, ...]:
     signature = str(evidence / "model.sig")
-    return ("model_signing", "verify", "key", str(adapter), "--signature", signature, "--public-key", key)
+    return ("model_signing", "verify", "key", str(adapter), "--signature", signature, "--public_key", key)
 
 
 def _tampered(evidence: Path) -> Path:

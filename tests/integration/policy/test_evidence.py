@@ -20,6 +20,8 @@ from assay.cli.evidence import evidence
 from assay.contracts.errors import NotFound
 from assay.contracts.promotion import PromotionCase
 from assay.settings import Settings
+from examples.demo.outside import _tampered, _verify
+from examples.demo.shell import run
 from stack.bundles import keep, kept
 
 from .conftest import OpaServer
@@ -79,6 +81,17 @@ def test_a_decision_is_repeated_with_its_own_policies(house: House, case: Promot
     assert opa_says("build", "--bundle", str(out / "bundle.tar.gz"), *key, *verified) == 0
     wrong = ("--verification-key", str(out / "signing.pub.pem"))
     assert opa_says("build", "--bundle", str(out / "bundle.tar.gz"), *wrong, *verified) != 0
+
+
+def test_the_demonstrations_lines_hold_on_what_is_exported(house: House, case: PromotionCase, tmp_path: Path) -> None:
+    keep_with_key_of(house)
+    out = tmp_path / "evidence"
+    export(case.version.digest, out)
+    key = str(out / "signing.pub.pem")
+    assert run(*_verify(out / "adapter", out, key)).code == 0
+    tampered = run(*_verify(_tampered(out), out, key))
+    assert tampered.code == 1
+    assert "mismatch" in tampered.output.lower()
 
 
 def test_the_gates_statements_are_exported_too(house: House, case: PromotionCase, tmp_path: Path) -> None:
