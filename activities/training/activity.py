@@ -9,6 +9,7 @@ from typing import Any
 from temporalio import activity
 
 from activities.training import process, run
+from activities.training.stored import Stored
 from assay.contracts.training import TrainingProgress, TrainingResult, TrainJob
 from assay.settings import Settings
 from registry import Registry
@@ -31,11 +32,12 @@ class TrainingActivities:
         known = TrainingProgress.model_validate(info.heartbeat_details[0]) if info.heartbeat_details else None
         folder = run.prepare(job, self._registry, self._settings.home / "runs" / job.run_id)
         blobs = self._registry.blobs
-        resumed_from = run.restore(folder, blobs, known)
+        stored = Stored(folder, blobs, known)
+        resumed_from = stored.bring_here()
         activity.heartbeat(known or process.progress(folder, job.request.spec.recipe.max_steps, resumed_from))
         trainer = process.start(folder)
         try:
-            run.watch(folder, trainer, blobs, activity.heartbeat, resumed_from)
+            run.watch(folder, trainer, stored, activity.heartbeat, resumed_from)
         finally:
             # Cancellation arrives as an exception in this thread; a second one must not interrupt the clean-up.
             with activity.shield_thread_cancel_exception():

@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +31,8 @@ RESUMED_FILES = (
     "trainer_state.json",
 )
 """What a resume reads. Everything else the library writes (pickled arguments, a card, the tokenizer) is left out."""
+METRICS = "metrics.jsonl"
+"""The steps up to the checkpoint: a worker that has nothing but a checkpoint still knows the whole run."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,11 @@ def read(path: Path) -> Checkpoint | None:
         return None
 
 
+def at(folder: Path, step: int) -> Checkpoint | None:
+    """The checkpoint of that step if it is whole."""
+    return read(_path(folder, step))
+
+
 def newest(folder: Path) -> Checkpoint | None:
     """The newest checkpoint that is whole."""
     found = (read(path) for path in sorted(folder.glob("step-*"), reverse=True))
@@ -114,10 +121,10 @@ def steps(folder: Path) -> list[int]:
     return [int(path.name.removeprefix("step-")) for path in sorted(folder.glob("step-*"))]
 
 
-def keep_last(folder: Path, count: int) -> None:
-    """Delete all but the last `count` folders, and what dead writers left."""
-    for path in sorted(folder.glob("step-*"))[:-count]:
-        shutil.rmtree(path)
+def keep_only(folder: Path, kept: Collection[int]) -> None:
+    """Delete the checkpoints of other steps, and what dead writers left."""
+    for step in set(steps(folder)) - set(kept):
+        shutil.rmtree(_path(folder, step))
     for path in folder.glob(".writing-*"):
         shutil.rmtree(path, ignore_errors=True)
 

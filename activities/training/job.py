@@ -2,7 +2,7 @@
 
 WORKDIR/run.json          the job: recipe, base, rows, template
         metrics.jsonl     one line a step
-        checkpoints/      step-000010/ …, each sealed by its manifest
+        checkpoints/      step-000010/ …, each sealed by its manifest, with the metrics up to it
         loaded.json       what the trainer found: rows, device, dtype
         failure.json      written when the run ends with a typed cause
         trainer.log       stdout and stderr of the subprocess
@@ -11,6 +11,7 @@ WORKDIR/run.json          the job: recipe, base, rows, template
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from pydantic import Field
@@ -21,6 +22,23 @@ from assay.contracts.training import Recipe
 
 HELD_OUT_PER_KIND = 4
 """Rows of each cross-entropy kind kept out of training: enough to see a divergence, cheap at every checkpoint."""
+
+
+def worth_keeping(steps: Iterable[int], recipe: Recipe) -> list[int]:
+    """Of these checkpoints those that a run keeps, oldest first: the newest, and the last ones of its schedule.
+
+    A stop saves between two of the schedule. It is gone on from, then dropped, so that a run that was stopped has the
+    candidates of one that was not.
+    """
+    found = sorted(steps)
+    scheduled = [step for step in found if step % recipe.checkpoint_every == 0]
+    return sorted({*scheduled[-max(2, recipe.candidates) :], *found[-1:]})
+
+
+def candidates_of(steps: Iterable[int], recipe: Recipe) -> list[int]:
+    """Of these checkpoints the candidates, oldest first: the last ones of the schedule, and the end."""
+    ends = (step for step in sorted(steps) if step % recipe.checkpoint_every == 0 or step == recipe.max_steps)
+    return list(ends)[-recipe.candidates :]
 
 
 class RowSource(Message):

@@ -50,11 +50,15 @@ def last(path: Path) -> StepMetrics | None:
         return next(reversed(list(_parse(file.read()))), None)
 
 
-def forget_after(path: Path, step: int) -> None:
-    """Drop the steps that a resumed run will do again."""
-    kept = "".join(line.model_dump_json() + "\n" for line in read(path) if line.step <= step)
+def go_on_from(path: Path, sealed: Path | None) -> None:
+    """Begin the file with the steps that the checkpoint resumed from has sealed: those after it are done again."""
+    write(path, read(sealed) if sealed else [])
+
+
+def write(path: Path, steps: list[StepMetrics]) -> None:
+    """A file of these steps, whole or not there."""
     part = path.with_suffix(".part")
-    part.write_text(kept, encoding="utf-8")
+    part.write_text("".join(line.model_dump_json() + "\n" for line in steps), encoding="utf-8")
     os.replace(part, path)
 
 

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from activities.training import checkpoints, metrics
+from activities.training import metrics
 from activities.training.job import RunFolder
 from assay.contracts.errors import TrainingFailed
 from assay.contracts.training import TrainingProgress
@@ -82,7 +82,7 @@ def last_words(log: Path, lines: int = 3) -> str:
 
 
 def progress(folder: RunFolder, max_steps: int, resumed_from: int) -> TrainingProgress:
-    """Where the run stands, from the files it writes. `checkpoint` is left to whoever stores it."""
+    """Where the run stands, from the files it writes. Checkpoints are named by whoever stores them."""
     last = metrics.last(folder.metrics)
     return TrainingProgress(
         step=last.step if last else resumed_from,
@@ -90,6 +90,5 @@ def progress(folder: RunFolder, max_steps: int, resumed_from: int) -> TrainingPr
         loss=last.loss if last else None,
         tokens_per_second=last.tokens_per_second if last else None,
         eta_seconds=last.eta_seconds if last else None,
-        checkpoint_step=max(checkpoints.steps(folder.checkpoints), default=None),
         resumed_from_step=resumed_from,
     )

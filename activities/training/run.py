@@ -13,8 +13,9 @@ from subprocess import Popen
 
 from activities.training import checkpoints, metrics, process
 from activities.training.export import export_adapter
-from activities.training.job import RowSource, RunFile, RunFolder
-from assay.contracts.base import Digest, Reference
+from activities.training.job import RowSource, RunFile, RunFolder, candidates_of
+from activities.training.stored import Stored
+from assay.contracts.base import Reference
 from assay.contracts.errors import IntegrityRefused, NotFound
 from assay.contracts.training import Candidate, DatasetShare, RunSpec, TrainingProgress, TrainingResult, TrainJob
 from registry import BlobStore, Registry
@@ -73,21 +74,10 @@ def _rows(share: DatasetShare, registry: Registry, target: Path) -> RowSource:
     return RowSource(paths=tuple(path.resolve() for path in paths), ratio=share.ratio)
 
 
-def restore(folder: RunFolder, blobs: BlobStore, known: TrainingProgress | None) -> int:
-    """The step to go on from: the newest whole checkpoint here, or the one the last heartbeat named if it is newer."""
-    here = checkpoints.newest(folder.checkpoints)
-    step = here.step if here else 0
-    if known and known.checkpoint and known.checkpoint_step and known.checkpoint_step > step:
-        fetched = blobs.fetch_tree(known.checkpoint, folder.workdir / f"fetched-{known.checkpoint_step}")
-        checkpoints.adopt(fetched, folder.checkpoints)
-        step = known.checkpoint_step
-    return step
-
-
 def watch(
     folder: RunFolder,
     trainer: Popen[bytes],
-    blobs: BlobStore,
+    stored: Stored,
     report: Callable[[TrainingProgress], None],
     resumed_from: int,
     pause: float = 1.0,
@@ -97,34 +87,24 @@ def watch(
     Raises TrainingFailed with the cause the trainer left.
     """
     max_steps = folder.read_run().recipe.max_steps
-    stored: tuple[int, Digest] | None = None
     while trainer.poll() is None:
-        now = process.progress(folder, max_steps, resumed_from)
-        if now.checkpoint_step and (stored is None or now.checkpoint_step > stored[0]):
-            stored = _store(folder, blobs) or stored
-        at, digest = stored or (None, None)
-        report(now.model_copy(update={"checkpoint_step": at, "checkpoint": digest}))
+        stored.add_new()
+        report(stored.named_in(process.progress(folder, max_steps, resumed_from)))
         time.sleep(pause)
+    stored.add_new()
+    report(stored.named_in(process.progress(folder, max_steps, resumed_from)))
     process.check_ended_well(folder, trainer.returncode)
-
-
-def _store(folder: RunFolder, blobs: BlobStore) -> tuple[int, Digest] | None:
-    newest = checkpoints.newest(folder.checkpoints)
-    try:
-        return (newest.step, blobs.put_tree(newest.path).sha256) if newest else None
-    except FileNotFoundError:
-        return None  # the trainer made two newer ones meanwhile and swept this one: the next look stores the newest
 
 
 def collect(job: TrainJob, folder: RunFolder, blobs: BlobStore, resumed_from: int, attempts: int) -> TrainingResult:
     """Export the last checkpoints as candidates, store them and the run record. Raises Unavailable."""
     spec, steps = job.request.spec, metrics.read(folder.metrics)
-    found = checkpoints.valid(folder.checkpoints)[-spec.recipe.candidates :]
+    found = {checkpoint.step: checkpoint for checkpoint in checkpoints.valid(folder.checkpoints)}
     return TrainingResult(
         run_id=job.run_id,
         config_hash=spec.content_digest(),
         record=_record(job, folder, blobs, resumed_from, attempts),
-        candidates=tuple(_candidate(checkpoint, spec, folder, blobs) for checkpoint in found),
+        candidates=tuple(_candidate(found[step], spec, folder, blobs) for step in candidates_of(found, spec.recipe)),
         steps=steps[-1].step,
         resumed_from_step=resumed_from,
         attempts=attempts,

@@ -80,7 +80,7 @@ def train(folder: RunFolder) -> int:
     )
     found = checkpoints.newest(folder.checkpoints)
     reached = found.step if found else 0
-    metrics.forget_after(folder.metrics, reached)
+    metrics.go_on_from(folder.metrics, found.path / checkpoints.METRICS if found else None)
     if reached < run.recipe.max_steps:
         trainer.train(resume_from_checkpoint=str(found.path) if found else None)
         reached = trainer.state.global_step

@@ -18,7 +18,8 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer
 from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
-from activities.training import checkpoints
+from activities.training import checkpoints, metrics
+from activities.training.job import worth_keeping
 from activities.training.objective import Line, cross_entropy, kl_to_base
 from activities.training.rows import Batches, Example
 from activities.training.watch import Watch
@@ -67,7 +68,7 @@ class MixTrainer(SFTTrainer):
     ) -> None:
         self._shares = {share.kind: share for share in recipe.mix}
         self._batches, self._folder = batches, folder
-        self._keep = max(2, recipe.candidates)
+        self._recipe = recipe
         self._staging: Path | None = None
         self._watch = watch
         lora = recipe.lora
@@ -139,9 +140,10 @@ class MixTrainer(SFTTrainer):
             written = self._staging / f"checkpoint-{step}"
             for name in checkpoints.RESUMED_FILES:
                 os.replace(written / name, sealed / name)
+            metrics.write(sealed / checkpoints.METRICS, metrics.read(self._watch.path))
             checkpoints.seal(sealed, self._folder, step, self._facts())
         self._staging = None
-        checkpoints.keep_last(self._folder, self._keep)
+        checkpoints.keep_only(self._folder, worth_keeping(checkpoints.steps(self._folder), self._recipe))
 
     def _facts(self) -> dict[str, Any]:
         """Losses of this step, for the manifest."""

@@ -23,7 +23,7 @@ class Watch(TrainerCallback):
     """Appends the metrics of each step; raises TrainingFailed (`LOSS_NOT_FINITE`) before such a step is saved."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         self.tokens = 0
         self.stop_wanted = False
         self._began = (time.monotonic(), 0)
@@ -74,4 +74,4 @@ class Watch(TrainerCallback):
 
     def _write(self, line: metrics.StepMetrics) -> None:
         self._last = line
-        metrics.append(self._path, line)
+        metrics.append(self.path, line)

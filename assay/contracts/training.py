@@ -149,6 +149,13 @@ class TrainingResult(Message):
     rows_too_long: int = 0
 
 
+class StoredCheckpoint(Message):
+    """A checkpoint in the blob store."""
+
+    step: int
+    tree: Digest
+
+
 class TrainingProgress(Message):
     """Heartbeat of a run: what `temporal workflow describe` shows while it trains."""
 
@@ -159,6 +166,7 @@ class TrainingProgress(Message):
     eta_seconds: float | None = None
     checkpoint_step: int | None = None
     checkpoint: Digest | None = None
+    earlier: tuple[StoredCheckpoint, ...] = Field(default=(), description="still candidates, oldest first")
     resumed_from_step: int = 0
 
 

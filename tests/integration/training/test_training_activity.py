@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from temporalio.testing import ActivityEnvironment
 
-from activities.training import process
+from activities.training import checkpoints, metrics, process
 from activities.training.activity import TrainingActivities
 from activities.training.job import RunFolder
 from assay.contracts.base import BasePin
@@ -104,7 +104,7 @@ def test_another_worker_goes_on_from_the_stored_checkpoint(
 
     def heartbeat(progress: TrainingProgress) -> None:
         heard.append(progress)
-        if progress.checkpoint:
+        if progress.earlier:
             raise KeyboardInterrupt  # as abrupt as a worker's death, in the middle of the watch
 
     environment.on_heartbeat = heartbeat
@@ -118,6 +118,37 @@ def test_another_worker_goes_on_from_the_stored_checkpoint(
     result = second.run(TrainingActivities(elsewhere).train, job)
     assert result.resumed_from_step == known.checkpoint_step
     assert (result.steps, result.attempts) == (200, 2)
+    registry = Registry.open(elsewhere)
+    record = json.loads(registry.blobs.get(result.record))
+    registry.close()
+    assert [line["step"] for line in record["metrics"]] == list(range(1, 201))
+    assert result.loss_first == record["metrics"][0]["loss"]
+
+
+def test_a_worker_that_dies_after_the_last_checkpoint_leaves_all_to_another(
+    settings: Settings, make_job: Callable[..., TrainJob], tmp_path: Path
+) -> None:
+    """The other worker has the last heartbeat, the stored checkpoints and no step to train."""
+    environment, heard = ActivityEnvironment(), list[TrainingProgress]()
+
+    def heartbeat(progress: TrainingProgress) -> None:
+        heard.append(progress)
+        if progress.checkpoint_step == 5:
+            raise KeyboardInterrupt
+
+    environment.on_heartbeat = heartbeat
+    job = make_job(max_steps=5, candidates=3)
+    with pytest.raises(KeyboardInterrupt):
+        environment.run(TrainingActivities(settings).train, job)
+    elsewhere = settings.model_copy(update={"home": tmp_path / "elsewhere", "blob_url": settings.blobs})
+    second = ActivityEnvironment()
+    second.info = replace(second.info, heartbeat_details=[heard[-1].model_dump()], attempt=2)
+    result = second.run(TrainingActivities(elsewhere).train, job)
+    assert [candidate.step for candidate in result.candidates] == [2, 4, 5]
+    assert (result.steps, result.resumed_from_step) == (5, 5)
+    first = metrics.read(settings.home / "runs" / job.run_id / "metrics.jsonl")
+    assert (result.loss_first, result.loss_last) == (first[0].loss, first[-1].loss)
+    assert result.tokens_per_second == round(metrics.tokens_per_second(first), 1)
 
 
 def test_a_changed_base_is_not_trained_on(settings: Settings, make_job: Callable[..., TrainJob]) -> None:
@@ -181,6 +212,5 @@ def test_a_stopped_trainer_has_saved(make_run: Callable[..., RunFolder]) -> None
         assert time.monotonic() < deadline
         time.sleep(0.05)
     process.stop(trainer)
-    saved = process.progress(folder, 100_000, 0)
-    assert saved.checkpoint_step == saved.step
+    assert checkpoints.steps(folder.checkpoints) == [process.progress(folder, 100_000, 0).step]
     assert trainer.returncode not in (0, -signal.SIGKILL)

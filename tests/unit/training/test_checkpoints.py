@@ -59,14 +59,14 @@ def test_a_writer_that_dies_leaves_nothing_that_looks_like_a_checkpoint(tmp_path
 def test_a_dead_writers_scratch_folder_is_swept(tmp_path: Path) -> None:
     (tmp_path / ".writing-1").mkdir()
     write(tmp_path, 1)
-    checkpoints.keep_last(tmp_path, 2)
+    checkpoints.keep_only(tmp_path, [1])
     assert [path.name for path in tmp_path.iterdir()] == ["step-000001"]
 
 
-def test_only_the_last_ones_are_kept(tmp_path: Path) -> None:
+def test_only_those_worth_keeping_are_kept(tmp_path: Path) -> None:
     for step in (8, 9, 10, 11):
         write(tmp_path, step)
-    checkpoints.keep_last(tmp_path, 2)
+    checkpoints.keep_only(tmp_path, [10, 11])
     assert [checkpoint.step for checkpoint in checkpoints.valid(tmp_path)] == [10, 11]
 
 

@@ -11,9 +11,10 @@ import pytest
 
 from activities.training import checkpoints, metrics, process
 from activities.training.export import CONFIG, WEIGHTS, export_adapter
-from activities.training.job import Failure, RunFolder
+from activities.training.job import Failure, RunFolder, candidates_of, worth_keeping
 from assay.contracts.base import BasePin
 from assay.contracts.errors import TrainingFailed
+from assay.contracts.training import Recipe
 
 PIN = BasePin(repository="maker/base", revision="abc", digest="sha256:" + "0" * 64)
 
@@ -37,12 +38,35 @@ def test_a_step_written_again_with_its_held_out_loss_counts_once(tmp_path: Path)
     assert [(m.step, m.heldout_loss) for m in metrics.read(path)] == [(1, None), (2, 0.5)]
 
 
-def test_a_resume_forgets_the_steps_it_does_again(tmp_path: Path) -> None:
-    path = tmp_path / "metrics.jsonl"
-    for step in (1, 2, 3, 4):
-        metrics.append(path, line(step))
-    metrics.forget_after(path, 2)
+def test_a_resume_knows_the_steps_of_its_checkpoint_and_forgets_those_after(tmp_path: Path) -> None:
+    path, sealed = tmp_path / "metrics.jsonl", tmp_path / "sealed.jsonl"
+    metrics.write(sealed, [line(1), line(2)])
+    metrics.go_on_from(path, sealed)
     assert [m.step for m in metrics.read(path)] == [1, 2]
+    metrics.append(path, line(3))
+    metrics.go_on_from(path, sealed)
+    assert [m.step for m in metrics.read(path)] == [1, 2]
+    metrics.go_on_from(path, None)
+    assert metrics.read(path) == []
+
+
+@pytest.mark.parametrize(
+    ("there", "kept", "candidates"),
+    [
+        ((10, 20, 30), [20, 30], [20, 30]),
+        ((30, 40, 50, 58), [40, 50, 58], [50, 58]),
+        ((30, 40, 47), [30, 40, 47], [30, 40]),  # stopped at 47
+        ((40, 47, 50, 57, 58), [40, 50, 58], [50, 58]),  # the stops leave no candidate behind
+        ((7,), [7], []),
+        ((), [], []),
+    ],
+)
+def test_a_run_keeps_the_last_of_its_schedule_and_the_newest(
+    there: tuple[int, ...], kept: list[int], candidates: list[int]
+) -> None:
+    recipe = Recipe(max_steps=58, checkpoint_every=10, candidates=2)
+    assert worth_keeping(there, recipe) == kept
+    assert candidates_of(there, recipe) == candidates
 
 
 def test_the_newest_line_is_found_at_the_end_of_a_long_file(tmp_path: Path) -> None:
