@@ -8,8 +8,10 @@ from typing import Any
 
 from temporalio import activity
 
+from activities.heartbeat import Beat, beating
 from activities.training import process, run
 from activities.training.stored import Stored
+from activities.training.supervision import Attempt, supervise
 from assay.contracts.training import TrainingProgress, TrainingResult, TrainJob
 from assay.settings import Settings
 from registry import Registry
@@ -30,22 +32,37 @@ class TrainingActivities:
         """See `assay.contracts.training.train`. Cancellation and worker shutdown save a checkpoint, then stop."""
         info = activity.info()
         known = TrainingProgress.model_validate(info.heartbeat_details[0]) if info.heartbeat_details else None
+        with beating(known or TrainingProgress(step=0, max_steps=job.request.spec.recipe.max_steps)) as beat:
+            return self._train(job, info.attempt, known, beat)
+
+    def _train(self, job: TrainJob, number: int, known: TrainingProgress | None, beat: Beat) -> TrainingResult:
         folder = run.prepare(job, self._registry, self._settings.home / "runs" / job.run_id)
         blobs = self._registry.blobs
         stored = Stored(folder, blobs, known)
-        resumed_from = stored.bring_here()
-        activity.heartbeat(known or process.progress(folder, job.request.spec.recipe.max_steps, resumed_from))
+        attempt = Attempt(
+            number=number,
+            resumed_from=stored.bring_here(),
+            spent=known.device_seconds if known else 0.0,
+            allowed=job.request.spec.budget.max_device_minutes * 60,
+            pause=_pause,
+        )
         trainer = process.start(folder)
         try:
-            run.watch(folder, trainer, stored, activity.heartbeat, resumed_from)
+            supervise(folder, trainer, stored, beat, attempt)
         finally:
             # Cancellation arrives as an exception in this thread; a second one must not interrupt the clean-up.
             with activity.shield_thread_cancel_exception():
                 process.stop(trainer)
-        result = run.collect(job, folder, blobs, resumed_from, info.attempt)
+        result = run.collect(job, folder, blobs, attempt.resumed_from, number)
         self._registry.runs.add(result, job.request)
         return result
 
     @cached_property
     def _registry(self) -> Registry:
         return Registry.open(self._settings)
+
+
+def _pause() -> bool:
+    """Wait a second or for the worker's shutdown; says whether it is that."""
+    activity.wait_for_worker_shutdown_sync(1.0)
+    return activity.is_worker_shutdown()

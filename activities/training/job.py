@@ -13,12 +13,18 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
 
 from pydantic import Field
 
 from assay.contracts.base import BasePin, Digest, Message
 from assay.contracts.errors import TrainingFailed
 from assay.contracts.training import Recipe
+
+FAILED: Final = 3
+"""Exit status of a trainer that leaves a cause in `failure.json`."""
+STOPPED: Final = 75
+"""Exit status of one that was asked to stop and has saved. EX_TEMPFAIL of sysexits.h: not done, try again."""
 
 HELD_OUT_PER_KIND = 4
 """Rows of each cross-entropy kind kept out of training: enough to see a divergence, cheap at every checkpoint."""

@@ -11,14 +11,18 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Final
 
 from activities.training import metrics
-from activities.training.job import RunFolder
-from assay.contracts.errors import TrainingFailed
+from activities.training.job import FAILED, STOPPED, RunFolder
+from assay.contracts.errors import TrainingFailed, Unavailable
 from assay.contracts.training import TrainingProgress
 
 GRACE_SECONDS = 20.0
 """Time for the step in progress and a checkpoint, below the worker's own grace of 30 seconds."""
+
+ATTEMPTS: Final = 5
+"""A trainer that somebody killed (no memory left, an operator) goes on; at this attempt it was not bad luck."""
 
 ENVIRONMENT = {
     # Spinning threads starve each other as soon as anything else runs: measured on two shared cores, a step takes
@@ -61,18 +65,22 @@ def stop(trainer: subprocess.Popen[bytes], grace: float = GRACE_SECONDS) -> None
         trainer.stdin.close()
 
 
-def check_ended_well(folder: RunFolder, status: int) -> None:
-    """Raises TrainingFailed with the trainer's own cause, or `TRAINER_CRASHED` with how it ended."""
+def check_ended_well(folder: RunFolder, status: int, attempt: int) -> None:
+    """What a status that is not 0 means.
+
+    Raises TrainingFailed with the trainer's own cause, or `TRAINER_CRASHED` with how it ended; Unavailable
+    (`TRAINER_KILLED`) when somebody else ended it and the attempt is not the last.
+    """
     if status == 0:
         return
-    if failure := folder.read_failure():
+    if status == FAILED and (failure := folder.read_failure()):
         raise failure.error()
     how = f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
-    raise TrainingFailed(
-        "TRAINER_CRASHED",
-        f"the trainer ended with {how}; its last words: {last_words(folder.log)}",
-        f"read {folder.log.name} of the run; out of memory shows as SIGKILL",
-    )
+    said = f"the trainer ended with {how}; its last words: {last_words(folder.log)}"
+    if attempt < ATTEMPTS and (status < 0 or status == STOPPED):
+        raise Unavailable("TRAINER_KILLED", said, "it goes on from its last checkpoint; give it memory if this repeats")
+    remedy = f"read {folder.log.name} of the run; out of memory shows as SIGKILL"
+    raise TrainingFailed("TRAINER_CRASHED", said, remedy)
 
 
 def last_words(log: Path, lines: int = 3) -> str:

@@ -1,23 +1,19 @@
-"""One run from a pinned spec to exported candidates, in plain functions: prepare, watch, collect."""
+"""One run from a pinned spec to exported candidates, in plain functions: what comes before and after the training."""
 
 from __future__ import annotations
 
 import json
 import os
 import platform
-import time
-from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-from subprocess import Popen
 
-from activities.training import checkpoints, metrics, process
+from activities.training import checkpoints, metrics
 from activities.training.export import export_adapter
 from activities.training.job import RowSource, RunFile, RunFolder, candidates_of
-from activities.training.stored import Stored
 from assay.contracts.base import Reference
 from assay.contracts.errors import IntegrityRefused, NotFound
-from assay.contracts.training import Candidate, DatasetShare, RunSpec, TrainingProgress, TrainingResult, TrainJob
+from assay.contracts.training import Candidate, DatasetShare, RunSpec, TrainingResult, TrainJob
 from registry import BlobStore, Registry
 from registry.root_digest import root_digest
 
@@ -72,28 +68,6 @@ def _rows(share: DatasetShare, registry: Registry, target: Path) -> RowSource:
     for shard, path in zip(shards, paths, strict=True):
         registry.blobs.fetch_file(shard["sha256"], path)
     return RowSource(paths=tuple(path.resolve() for path in paths), ratio=share.ratio)
-
-
-def watch(
-    folder: RunFolder,
-    trainer: Popen[bytes],
-    stored: Stored,
-    report: Callable[[TrainingProgress], None],
-    resumed_from: int,
-    pause: float = 1.0,
-) -> None:
-    """Report progress until the trainer ends; each new checkpoint is stored as a blob before it is reported.
-
-    Raises TrainingFailed with the cause the trainer left.
-    """
-    max_steps = folder.read_run().recipe.max_steps
-    while trainer.poll() is None:
-        stored.add_new()
-        report(stored.named_in(process.progress(folder, max_steps, resumed_from)))
-        time.sleep(pause)
-    stored.add_new()
-    report(stored.named_in(process.progress(folder, max_steps, resumed_from)))
-    process.check_ended_well(folder, trainer.returncode)
 
 
 def collect(job: TrainJob, folder: RunFolder, blobs: BlobStore, resumed_from: int, attempts: int) -> TrainingResult:

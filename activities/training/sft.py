@@ -15,10 +15,10 @@ import sys
 import threading
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from activities.training import checkpoints, metrics
-from activities.training.job import Failure, Loaded, RunFile, RunFolder
+from activities.training.job import FAILED, STOPPED, Failure, Loaded, RunFile, RunFolder
 from assay.contracts.errors import AssayError, IntegrityRefused
 from serving.template import template_digest
 
@@ -27,10 +27,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
     from activities.training.rows import Batches
-
-FAILED: Final = 3
-STOPPED: Final = 75
-"""EX_TEMPFAIL of sysexits.h: not done, try again."""
 
 
 def die_with_parent() -> None:

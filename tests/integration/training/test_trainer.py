@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from activities.training import checkpoints, metrics, sft
+from activities.training import checkpoints, job, metrics, sft
 from activities.training.export import CONFIG, WEIGHTS, export_adapter
 from activities.training.job import RunFolder
 from assay.contracts.base import BasePin
@@ -89,7 +89,7 @@ def test_a_torn_checkpoint_falls_back_to_the_one_before(make_run: MakeRun, start
 
 def test_a_loss_that_is_no_number_ends_the_run_with_its_cause(make_run: MakeRun, start: Start) -> None:
     folder = make_run("nan", max_steps=8, learning_rate=1e30, warmup_steps=0)
-    assert finish(start(folder)) == sft.FAILED
+    assert finish(start(folder)) == job.FAILED
     failure = folder.read_failure()
     assert failure is not None
     assert failure.code == "LOSS_NOT_FINITE"
@@ -98,7 +98,7 @@ def test_a_loss_that_is_no_number_ends_the_run_with_its_cause(make_run: MakeRun,
 
 def test_a_mix_without_rows_is_refused_by_name(make_run: MakeRun, start: Start) -> None:
     folder = make_run("empty", max_steps=2, max_tokens=16)
-    assert finish(start(folder)) == sft.FAILED
+    assert finish(start(folder)) == job.FAILED
     failure = folder.read_failure()
     assert failure is not None
     assert failure.code == "MIX_EMPTY"

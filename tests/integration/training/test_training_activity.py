@@ -19,10 +19,12 @@ from temporalio.testing import ActivityEnvironment
 from activities.training import checkpoints, metrics, process
 from activities.training.activity import TrainingActivities
 from activities.training.job import RunFolder
+from activities.training.stored import Stored
+from activities.training.supervision import Attempt, supervise
 from assay.contracts.base import BasePin
 from assay.contracts.data import Dataset, IntakeRequest, RowCounts, Source
-from assay.contracts.errors import IntegrityRefused, TrainingFailed
-from assay.contracts.training import DatasetShare, PinnedTraining, Recipe, RunSpec, TrainingProgress, TrainJob
+from assay.contracts.errors import IntegrityRefused, TrainingFailed, Unavailable
+from assay.contracts.training import DatasetShare, Recipe, RunSpec, TrainingProgress, PinnedTraining, TrainJob
 from assay.settings import Settings
 from registry import BaseRecord, Registry
 from registry.root_digest import root_digest
@@ -166,6 +168,65 @@ def test_a_changed_base_is_not_trained_on(settings: Settings, make_job: Callable
 def test_the_cause_the_trainer_left_reaches_the_caller(settings: Settings, make_job: Callable[..., TrainJob]) -> None:
     with pytest.raises(TrainingFailed, match="MIX_EMPTY"):
         ActivityEnvironment().run(TrainingActivities(settings).train, make_job(max_steps=2, max_tokens=16))
+
+
+def test_a_stopping_worker_saves_stores_and_hands_over(settings: Settings, make_job: Callable[..., TrainJob]) -> None:
+    environment, heard = ActivityEnvironment(), list[TrainingProgress]()
+
+    def heartbeat(progress: TrainingProgress) -> None:
+        heard.append(progress)
+        if progress.step >= 3:
+            environment.worker_shutdown()
+
+    environment.on_heartbeat = heartbeat
+    job = make_job(max_steps=100_000, checkpoint_every=100_000)
+    with pytest.raises(Unavailable, match="WORKER_STOPPING"):
+        environment.run(TrainingActivities(settings).train, job)
+    last = heard[-1]
+    assert last.checkpoint_step == last.step >= 3
+    assert last.checkpoint
+    registry = Registry.open(settings)
+    assert registry.blobs.has(last.checkpoint)
+    registry.close()
+
+
+def test_a_run_ends_when_its_budget_is_spent_and_keeps_its_checkpoints(
+    make_run: Callable[..., RunFolder], settings: Settings
+) -> None:
+    folder, heard = make_run("dear", max_steps=100_000), list[TrainingProgress]()
+    registry = Registry.open(settings)
+
+    def clock() -> float:
+        return 120.0 if checkpoints.steps(folder.checkpoints) else 60.0
+
+    attempt = Attempt(number=1, resumed_from=0, spent=100.0, allowed=150.0, pause=pause, clock=clock)
+    trainer = process.start(folder)
+    with pytest.raises(TrainingFailed, match=r"BUDGET_SPENT.*2\.5 minutes"):
+        supervise(folder, trainer, Stored(folder, registry.blobs, None), heard.append, attempt)
+    assert not is_running(trainer.pid)
+    last = heard[-1]
+    assert last.device_seconds == 160.0
+    assert last.checkpoint
+    assert registry.blobs.has(last.checkpoint)
+    registry.close()
+
+
+def pause() -> bool:
+    time.sleep(0.05)
+    return False
+
+
+def test_a_slow_start_is_alive_and_keeps_what_was_known(settings: Settings, make_job: Callable[..., TrainJob]) -> None:
+    """A worker that dies while it hashes the base must not make the run forget its checkpoints."""
+    environment, heard = ActivityEnvironment(), list[TrainingProgress]()
+    known = TrainingProgress(step=7, max_steps=9, device_seconds=30.0)
+    environment.info = replace(environment.info, heartbeat_details=[known.model_dump()], attempt=2)
+    environment.on_heartbeat = heard.append
+    job = make_job(max_steps=9, max_tokens=16)
+    with pytest.raises(TrainingFailed, match="MIX_EMPTY"):
+        environment.run(TrainingActivities(settings).train, job)
+    assert heard[0] == known
+    assert heard[-1].device_seconds > 30
 
 
 STARTER = """

@@ -11,9 +11,9 @@ import pytest
 
 from activities.training import checkpoints, metrics, process
 from activities.training.export import CONFIG, WEIGHTS, export_adapter
-from activities.training.job import Failure, RunFolder, candidates_of, worth_keeping
+from activities.training.job import FAILED, STOPPED, Failure, RunFolder, candidates_of, worth_keeping
 from assay.contracts.base import BasePin
-from assay.contracts.errors import TrainingFailed
+from assay.contracts.errors import TrainingFailed, Unavailable
 from assay.contracts.training import Recipe
 
 PIN = BasePin(repository="maker/base", revision="abc", digest="sha256:" + "0" * 64)
@@ -120,20 +120,35 @@ def test_the_trainers_own_cause_is_raised(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     folder.write_failure(Failure(code="LOSS_NOT_FINITE", message="loss is nan at step 3", remedy="lower the rate"))
     with pytest.raises(TrainingFailed, match="LOSS_NOT_FINITE: loss is nan at step 3"):
-        process.check_ended_well(folder, 3)
+        process.check_ended_well(folder, FAILED, 1)
 
 
-def test_a_crash_says_how_it_ended_and_its_last_words(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("status", "how"), [(-9, "SIGKILL"), (-11, "SIGSEGV"), (STOPPED, "exit status 75")])
+def test_a_killed_trainer_is_tried_again_but_not_for_ever(tmp_path: Path, status: int, how: str) -> None:
     folder = RunFolder(tmp_path)
     folder.log.write_text("started\nout of memory\n")
-    with pytest.raises(TrainingFailed, match=r"SIGKILL.*out of memory"):
-        process.check_ended_well(folder, -9)
+    with pytest.raises(Unavailable, match=f"TRAINER_KILLED.*{how}.*out of memory"):
+        process.check_ended_well(folder, status, 1)
+    with pytest.raises(TrainingFailed, match=f"TRAINER_CRASHED.*{how}.*out of memory"):
+        process.check_ended_well(folder, status, process.ATTEMPTS)
+
+
+def test_an_exception_is_not_tried_again(tmp_path: Path) -> None:
+    with pytest.raises(TrainingFailed, match=r"TRAINER_CRASHED.*exit status 1"):
+        process.check_ended_well(RunFolder(tmp_path), 1, 1)
+
+
+def test_a_kill_is_not_taken_for_the_cause_of_an_earlier_attempt(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.write_failure(Failure(code="LOSS_NOT_FINITE", message="loss is nan at step 3", remedy="lower the rate"))
+    with pytest.raises(Unavailable, match="TRAINER_KILLED"):
+        process.check_ended_well(folder, -9, 1)
 
 
 def test_a_good_end_counts_whatever_an_earlier_attempt_left(tmp_path: Path) -> None:
     folder, left = RunFolder(tmp_path), Failure(code="MIX_EMPTY", message="no rows", remedy="add some")
     folder.write_failure(left)
-    process.check_ended_well(folder, 0)
+    process.check_ended_well(folder, 0, 1)
     assert folder.read_failure() == left
 
 

@@ -1,0 +1,80 @@
+"""One attempt's trainer, watched to its end: its progress is told, and it is stopped when it may not go on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from subprocess import Popen
+
+from activities.training import process
+from activities.training.job import FAILED, RunFolder
+from activities.training.stored import Stored
+from assay.contracts.errors import AssayError, TrainingFailed, Unavailable
+from assay.contracts.training import TrainingProgress
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What bounds one attempt.
+
+    `spent` and `allowed` are seconds of the device, over all attempts. `pause` waits a moment, less when the worker
+    stops, and says whether it does.
+    """
+
+    number: int
+    resumed_from: int
+    spent: float
+    allowed: float
+    pause: Callable[[], bool]
+    clock: Callable[[], float] = time.monotonic
+
+
+def supervise(
+    folder: RunFolder,
+    trainer: Popen[bytes],
+    stored: Stored,
+    report: Callable[[TrainingProgress], None],
+    attempt: Attempt,
+) -> None:
+    """Report progress until the trainer ends; each new checkpoint is stored as a blob before it is reported.
+
+    Raises TrainingFailed with the cause the trainer left, or `BUDGET_SPENT`; Unavailable (`TRAINER_KILLED`,
+    `WORKER_STOPPING`), and another attempt goes on from what was reported last.
+    """
+    steps, begun = folder.read_run().recipe.max_steps, attempt.clock()
+    why: AssayError | None = None
+
+    def tell() -> float:
+        stored.add_new()
+        spent = attempt.spent + attempt.clock() - begun
+        now = process.progress(folder, steps, attempt.resumed_from)
+        report(stored.named_in(now.model_copy(update={"device_seconds": round(spent, 1)})))
+        return spent
+
+    while trainer.poll() is None:
+        if tell() > attempt.allowed:
+            why = _spent(attempt)
+        elif attempt.pause():
+            why = _stopping()
+        if why is not None:
+            process.stop(trainer)
+    tell()
+    # A trainer that ended or failed by itself while it was being stopped has the last word.
+    if why is not None and trainer.returncode not in (0, FAILED):
+        raise why
+    process.check_ended_well(folder, trainer.returncode, attempt.number)
+
+
+def _spent(attempt: Attempt) -> TrainingFailed:
+    return TrainingFailed(
+        "BUDGET_SPENT",
+        f"the run has had the device for the {attempt.allowed / 60:g} minutes of its budget; its checkpoints are kept",
+        "raise `budget.max_device_minutes`, or lower `recipe.max_steps`",
+    )
+
+
+def _stopping() -> Unavailable:
+    return Unavailable(
+        "WORKER_STOPPING", "the training worker is stopping; the run is saved", "another worker goes on with it"
+    )
