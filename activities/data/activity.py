@@ -13,6 +13,7 @@ from activities.data.dpia import read_assessment
 from activities.data.findings import Scanner
 from activities.data.screening import Tools, screen
 from activities.data.sealing import seal
+from activities.heartbeat import beating
 from activities.policy.client import PolicyClient
 from assay.contracts.data import Dataset, ScreenedSource, ScreenJob, SealJob
 from assay.contracts.errors import NotFound
@@ -32,22 +33,27 @@ class DataActivities:
 
     @activity.defn(name="screen_source")
     def screen_source(self, job: ScreenJob) -> ScreenedSource:
-        """See `assay.contracts.data.screen_source`. Heartbeats the rows done."""
-        keys = self._settings.home / "keys"
-        tools = Tools(
+        """See `assay.contracts.data.screen_source`. Heartbeats the rows done, 0 while the file is hashed."""
+        with beating(0) as beat:
+            key = self._settings.home / "keys" / "signing.pub.pem"
+            assessment = read_assessment(job.source, self._registry.blobs, key)
+            return screen(job, assessment, self._tools(beat))
+
+    @activity.defn(name="seal_dataset")
+    def seal_dataset(self, job: SealJob) -> Dataset:
+        """See `assay.contracts.data.seal_dataset`."""
+        with beating():
+            return seal(job, self._registry)
+
+    def _tools(self, beat: Callable[[int], None]) -> Tools:
+        return Tools(
             gate=PolicyClient(self._settings.opa, self._registry.blobs),
             blobs=self._registry.blobs,
             scanner=self._scanner,
             subject_key=self._subject_key,
             now=datetime.now(UTC),
-            beat=activity.heartbeat,
+            beat=beat,
         )
-        return screen(job, read_assessment(job.source, self._registry.blobs, keys / "signing.pub.pem"), tools)
-
-    @activity.defn(name="seal_dataset")
-    def seal_dataset(self, job: SealJob) -> Dataset:
-        """See `assay.contracts.data.seal_dataset`."""
-        return seal(job, self._registry)
 
     @cached_property
     def _registry(self) -> Registry:

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from temporalio.testing import ActivityEnvironment
 
+from activities.data.activity import DataActivities
 from activities.data.screening import Tools, screen
 from activities.data.sealing import seal
 from assay.contracts.data import IntakeRequest, ScreenJob, SealJob, Source
-from assay.contracts.errors import InputRefused
+from assay.contracts.errors import InputRefused, NotFound
 from assay.settings import Settings
 from registry import Registry
 
@@ -84,3 +86,24 @@ def test_every_source_that_was_asked_for_must_be_screened(
         with pytest.raises(InputRefused) as refused:
             seal(wrong, registry)
         assert refused.value.code == "SOURCES_UNSCREENED"
+
+
+def test_sealing_beats_before_it_fetches_joins_and_stores(
+    tools: Tools, source: MakeSource, row: MakeRow, registry: Registry, tmp_path: Path
+) -> None:
+    environment, heard = ActivityEnvironment(), list[tuple[object, ...]]()
+    environment.on_heartbeat = lambda *details: heard.append(details)
+    environment.run(DataActivities(Settings(home=tmp_path)).seal_dataset, sealed(tools, source([row()])))
+    assert heard
+
+
+def test_screening_beats_before_the_file_is_read(source: MakeSource, tmp_path: Path) -> None:
+    environment, heard = ActivityEnvironment(), list[tuple[object, ...]]()
+    environment.on_heartbeat = lambda *details: heard.append(details)
+    job = ScreenJob(tenant="acme", dataset="support", purpose="train-tenant-model", source=source([]))
+    (tmp_path / "rows.jsonl").unlink()
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys" / "subject.key").write_bytes(b"key")
+    with pytest.raises(NotFound, match="SOURCE_UNREADABLE"):
+        environment.run(DataActivities(Settings(home=tmp_path)).screen_source, job)
+    assert heard == [(0,)]
