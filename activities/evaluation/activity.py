@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
-from functools import cached_property
+from collections.abc import Callable
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import rfc8785
 from temporalio import activity
 
+from activities.evaluation.borrowed import asking, borrowed, name_for
 from activities.evaluation.facts import dataset_facts, production_card
 from activities.evaluation.samples import dump_samples, load_samples
+from activities.heartbeat import Beat, beating_async
 from assay.contracts.base import Digest
 from assay.contracts.evaluation import ArmJob, ArmScores, EvaluationResult, ReportJob
-from assay.contracts.names import adapter_name
 from assay.contracts.promotion import CardDraft, PinnedPromotion
 from assay.settings import Settings
 from evals import card as cards
@@ -31,7 +32,6 @@ from serving.adapters import AdapterStore
 from serving.engines.protocol import Engine, require_pairing
 from serving.engines.sglang import SGLangEngine
 from serving.loading import Loader
-from serving.routes import adapters_needed
 
 
 class EvaluationActivities:
@@ -49,9 +49,10 @@ class EvaluationActivities:
         """See `assay.contracts.evaluation.evaluate_arm`."""
         begun = time.monotonic()
         rows = self._rows(job)
-        async with self._open_engine() as engine:
+        # A busy engine may take minutes for its first answer.
+        async with beating_async(0, len(rows)) as beat, self._open_engine() as engine:
             require_pairing(await engine.info(), job.base, job.template)
-            samples = await self._answer(engine, job, rows)
+            samples = await self._answer(engine, job, rows, beat)
         return ArmScores(
             name=_arm_name(job),
             split=job.split,
@@ -97,35 +98,23 @@ class EvaluationActivities:
         rows = [row for row in read_suite(self._registry.blobs.get(job.suite)) if row.split == job.split]
         return tuple(row for row in rows if asks_schema(row) or not job.schema_decoding)
 
-    async def _answer(self, engine: Engine, job: ArmJob, rows: tuple[SuiteRow, ...]) -> tuple[Sample, ...]:
-        name = await self._load(engine, job)
+    async def _answer(self, engine: Engine, job: ArmJob, rows: tuple[SuiteRow, ...], beat: Beat) -> tuple[Sample, ...]:
+        async with borrowed(engine, name_for(job, activity.info()), partial(self._load, engine, job)) as name:
+            return await answer_all(
+                rows,
+                asking(engine, name),
+                schema_decoding=job.schema_decoding,
+                progress=lambda done: beat(done, len(rows)),
+            )
 
-        async def generate(body: Mapping[str, Any]) -> Mapping[str, Any]:
-            return await engine.chat(body, name)
-
-        def progress(done: int) -> None:
-            activity.heartbeat(done, len(rows))
-
-        try:
-            return await answer_all(rows, generate, schema_decoding=job.schema_decoding, progress=progress)
-        finally:
-            if name is not None and name not in self._routed():
-                await engine.unload(name)
-
-    async def _load(self, engine: Engine, job: ArmJob) -> str | None:
+    async def _load(self, engine: Engine, job: ArmJob, name: str) -> None:
         """A candidate is not signed yet: its digest is checked and it is admitted like any other adapter."""
-        if job.candidate is None:
-            return None
+        assert job.candidate is not None
         base = self._registry.bases.by_digest(job.base.digest)
         config = json.loads((Path(base.path) / "config.json").read_text("utf-8"))
         store = AdapterStore(self._settings.home, self._registry.blobs)
         loader = Loader(store, base.pin, config, self._settings.engine.max_lora_rank)
-        name = adapter_name(job.tenant, job.model, job.candidate.adapter)
         await loader.ensure(engine, name, job.candidate.adapter, job.candidate.files)
-        return name
-
-    def _routed(self) -> frozenset[str]:
-        return adapters_needed(self._registry.routes.current())
 
     def _open_engine(self) -> SGLangEngine:
         data, admin = (key.get_secret_value() for key in (self._settings.engine_key, self._settings.control_key))

@@ -52,3 +52,11 @@ def rollout_id(tenant: str, model: str, version: int) -> str:
 def adapter_name(tenant: str, model: str, digest: str) -> str:
     """Engine-side name of an adapter, `acme.helpdesk.9f3c2a71d00b`: carries the digest, so it is never reused."""
     return f"{tenant}.{model}.{digest.removeprefix('sha256:')[:12]}"
+
+
+def evaluated_adapter_name(tenant: str, model: str, digest: str, activity: str, attempt: int) -> str:
+    """Engine-side name of an adapter while it is evaluated, `eval.acme.helpdesk.9f3c2a71d00b.51d0e2aa.1`.
+
+    Of one attempt alone, and never that of a route, which has three parts.
+    """
+    return f"eval.{adapter_name(tenant, model, digest)}.{activity}.{attempt}"
