@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from typing import Any, Literal
+from collections.abc import Callable, Iterator
+from typing import Any, Literal, get_args
 
 import jsonschema
+import orjson
 import referencing.exceptions
 from pydantic import Field, ValidationError
 from referencing.jsonschema import DRAFT202012, EMPTY_REGISTRY
@@ -49,20 +50,27 @@ def parameters(function: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_suite(data: bytes) -> tuple[SuiteRow, ...]:
-    """Parse a suite. Raises InputRefused (`SUITE_MALFORMED`) with the line number and the fields that are wrong."""
+    """Parse a suite.
+
+    Raises InputRefused (`SUITE_MALFORMED`) with the line number and the fields that are wrong, or the rows it lacks.
+    """
     rows = []
     for number, line in enumerate(data.splitlines(), start=1):
         try:
+            orjson.loads(line)  # pydantic's reader lets NaN and a number of 400 digits pass
             row = SuiteRow.model_validate_json(line)
         except ValidationError as error:
             fields = ", ".join(".".join(map(str, one["loc"])) or one["msg"] for one in error.errors())
             raise _malformed(f"line {number}: {fields}") from None
+        except orjson.JSONDecodeError as error:
+            raise _malformed(f"line {number}: {error.msg}") from None
         if problem := _tools_problem(row) or _task_problem(row):
             raise _malformed(f"line {number}: {problem}")
         rows.append(row)
     if not rows:
         raise _malformed("it is empty")
     _check_apart(rows)
+    _check_complete(rows)
     return tuple(rows)
 
 
@@ -87,12 +95,25 @@ def _schema_problem(schema: object) -> str | None:
     try:
         jsonschema.Draft202012Validator.check_schema(schema)
         for reference in _references(schema):
-            resolver.lookup(reference)
+            if _loops(resolver.lookup, reference):
+                return f"{reference} leads back to itself"
     except jsonschema.SchemaError as error:
         return error.message
     except referencing.exceptions.Unresolvable as error:
         return f"{error.ref} leads nowhere within it"
     return None
+
+
+def _loops(lookup: Callable[[str], Any], reference: str | None) -> bool:
+    """Whether following it never ends. Raises what `lookup` raises."""
+    seen = set()
+    while reference is not None:
+        if reference in seen:
+            return True
+        seen.add(reference)
+        found = lookup(reference).contents
+        reference = found.get("$ref") if isinstance(found, dict) else None
+    return False
 
 
 def _references(schema: object) -> Iterator[str]:
@@ -130,5 +151,13 @@ def _check_apart(rows: list[SuiteRow]) -> None:
             raise _malformed(f"line {number}: this question stands in the other split, too")
 
 
-def _malformed(why: str) -> InputRefused:
-    return InputRefused("SUITE_MALFORMED", f"the evaluation suite is malformed: {why}", "mend the line")
+def _check_complete(rows: list[SuiteRow]) -> None:
+    """The choice weighs all tasks, and so does the gate: each split must measure each of them."""
+    there = {(row.split, row.task) for row in rows}
+    wanted = [(split, task) for split in get_args(Split) for task in get_args(Task)]
+    if missing := [f"no {task} row in {split}" for split, task in wanted if (split, task) not in there]:
+        raise _malformed(", ".join(missing), "give each split rows of each task")
+
+
+def _malformed(why: str, remedy: str = "mend the line") -> InputRefused:
+    return InputRefused("SUITE_MALFORMED", f"the evaluation suite is malformed: {why}", remedy)

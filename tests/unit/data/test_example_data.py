@@ -14,6 +14,7 @@ from activities.data.findings import Scanner
 from activities.data.reader import read_rows, source_digest
 from assay.contracts.data import Source
 from assay.contracts.errors import InputRefused
+from evals.suite import read_suite
 from examples.data import planted
 from examples.data.answer import kept, prompts
 from examples.data.build import REPORT, SELECT, build
@@ -59,6 +60,11 @@ def test_the_suite_has_its_splits(built: Path) -> None:
         assert (row["task"] == "call") == bool(row["expected"])
         assert (row["task"] == "chat") == bool(row["contains"])
         assert {call["name"] for call in row["expected"] or ()} <= functions([row])
+
+
+@pytest.mark.parametrize("name", ["suite", "suite-quick"])
+def test_the_suites_can_be_judged_and_chosen_by(built: Path, name: str) -> None:
+    assert read_suite((built / f"{name}.jsonl").read_bytes())
 
 
 def test_every_source_is_readable_under_its_terms_but_the_malformed_one(built: Path) -> None:

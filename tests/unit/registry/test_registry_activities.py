@@ -45,8 +45,22 @@ def activities(settings: Settings, registry: Registry, examples: Examples) -> It
 @pytest.fixture
 def suite(tmp_path: Path) -> Path:
     path = tmp_path / "a suite.jsonl"
-    path.write_text(json.dumps(ROW) + "\n" + json.dumps(ROW | {"id": "q2"}) + "\n", encoding="utf-8")
+    path.write_text("".join(json.dumps(row) + "\n" for row in whole_suite()), encoding="utf-8")
     return path
+
+
+def whole_suite() -> list[dict[str, Any]]:
+    """A row of each task in each split."""
+    tools = [{"type": "function", "function": {"name": "weather"}}]
+    tasks: tuple[dict[str, Any], ...] = (
+        {"task": "call", "contains": None, "tools": tools, "expected": [{"name": "weather", "arguments": {}}]},
+        {"task": "irrelevance", "contains": None, "tools": tools},
+        {"task": "chat"},
+    )
+    rows = [ROW | task | {"split": split} for split in ("select", "report") for task in tasks]
+    return [
+        row | {"id": f"q{n}", "messages": [{"role": "user", "content": f"Question {n}?"}]} for n, row in enumerate(rows)
+    ]
 
 
 def request(examples: Examples, suite: str, base: str = "acme/base") -> LifecycleRequest:
@@ -115,6 +129,15 @@ def test_a_suite_that_cannot_be_read_is_refused(
 ) -> None:
     with pytest.raises(InputRefused, match="SUITE_UNREADABLE"):
         activities.prepare_lifecycle(request(examples, f"{tmp_path}/{name}"))
+
+
+def test_a_suite_that_lacks_a_task_is_refused_before_anything_is_trained(
+    activities: RegistryActivities, examples: Examples, suite: Path
+) -> None:
+    rows = [row for row in whole_suite() if (row["split"], row["task"]) != ("select", "irrelevance")]
+    suite.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    with pytest.raises(InputRefused, match=r"SUITE_MALFORMED.*: no irrelevance row in select"):
+        activities.prepare_lifecycle(request(examples, str(suite)))
 
 
 def test_an_empty_suite_is_refused(activities: RegistryActivities, examples: Examples, suite: Path) -> None:
