@@ -12,6 +12,7 @@ from activities.heartbeat import Beat, beating
 from activities.training import process, run
 from activities.training.stored import Stored
 from activities.training.supervision import Attempt, supervise
+from assay.contracts.errors import Conflict, NotFound
 from assay.contracts.training import TrainingProgress, TrainingResult, TrainJob
 from assay.settings import Settings
 from registry import Registry
@@ -29,7 +30,12 @@ class TrainingActivities:
 
     @activity.defn(name="train")
     def train(self, job: TrainJob) -> TrainingResult:
-        """See `assay.contracts.training.train`. Cancellation and worker shutdown save a checkpoint, then stop."""
+        """See `assay.contracts.training.train`. Cancellation and worker shutdown save a checkpoint, then stop.
+
+        A run on record is not done again: its result is the one that signatures and reports name.
+        """
+        if (done := self._on_record(job)) is not None:
+            return done
         info = activity.info()
         known = TrainingProgress.model_validate(info.heartbeat_details[0]) if info.heartbeat_details else None
         with beating(known or TrainingProgress(step=0, max_steps=job.request.spec.recipe.max_steps)) as beat:
@@ -55,7 +61,16 @@ class TrainingActivities:
                 process.stop(trainer)
         result = run.collect(job, folder, blobs, attempt.resumed_from, number)
         self._registry.runs.add(result, job.request)
-        return result
+        return self._registry.runs.get(job.run_id).result  # another attempt may have been first
+
+    def _on_record(self, job: TrainJob) -> TrainingResult | None:
+        try:
+            record = self._registry.runs.get(job.run_id)
+        except NotFound:
+            return None
+        if record.result.config_hash != job.request.spec.content_digest():
+            raise Conflict("RUN_DIFFERS", f"run {job.run_id} is on record for another run spec", "ask under another id")
+        return record.result
 
     @cached_property
     def _registry(self) -> Registry:

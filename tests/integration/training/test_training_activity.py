@@ -23,7 +23,7 @@ from activities.training.stored import Stored
 from activities.training.supervision import Attempt, supervise
 from assay.contracts.base import BasePin
 from assay.contracts.data import Dataset, IntakeRequest, RowCounts, Source
-from assay.contracts.errors import IntegrityRefused, TrainingFailed, Unavailable
+from assay.contracts.errors import Conflict, IntegrityRefused, TrainingFailed, Unavailable
 from assay.contracts.training import DatasetShare, Recipe, RunSpec, TrainingProgress, PinnedTraining, TrainJob
 from assay.settings import Settings
 from registry import BaseRecord, Registry
@@ -94,6 +94,12 @@ def test_a_run_reports_itself_and_ends_with_candidates(settings: Settings, make_
     assert [line["step"] for line in record["metrics"]] == [1, 2, 3, 4, 5, 6]
     assert record["loaded"]["rows"] == {"call": 4, "refusal": 4, "replay": 8}
     registry.close()
+    later = ActivityEnvironment()
+    later.info = replace(later.info, attempt=3)  # its result was lost on the way
+    assert later.run(TrainingActivities(settings).train, job) == result
+    other = make_job(max_steps=7)
+    with pytest.raises(Conflict, match="RUN_DIFFERS"):
+        later.run(TrainingActivities(settings).train, other)
 
 
 def test_another_worker_goes_on_from_the_stored_checkpoint(
