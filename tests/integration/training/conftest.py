@@ -16,7 +16,10 @@ from pyarrow import parquet
 from activities.training.job import RowSource, RunFile, RunFolder
 from activities.training.process import ENVIRONMENT
 from assay.contracts.base import BasePin
-from assay.contracts.training import Recipe
+from assay.contracts.data import Dataset, IntakeRequest, RowCounts, Source
+from assay.contracts.training import DatasetShare, Recipe, RunSpec, TrainingRequest, TrainJob
+from assay.settings import Settings
+from registry import BaseRecord, Registry
 from registry.root_digest import root_digest
 from serving.template import template_digest
 
@@ -128,5 +131,50 @@ def make_run(tiny_base: Path, shard: Path, tmp_path: Path) -> Callable[..., RunF
             )
         )
         return folder
+
+    return make
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.chdir(tmp_path)
+    return Settings(home=tmp_path / "home", database_url=f"sqlite:///{tmp_path / 'registry.sqlite'}")
+
+
+@pytest.fixture
+def make_job(settings: Settings, tiny_base: Path, shard: Path) -> Callable[..., TrainJob]:
+    """Register base and dataset; `make_job(max_steps=4)` then asks for a run on them."""
+    registry = Registry.open(settings)
+    pin = BasePin(repository="tests/tiny", revision="r1", digest=root_digest(tiny_base))
+    base = BaseRecord(pin=pin, licence="Apache-2.0", path=str(tiny_base), template=template_digest(), max_context=1024)
+    registry.bases.add(base)
+    rows = registry.blobs.put_file(shard)
+    manifest = registry.blobs.put(json.dumps({"shards": [{**rows.model_dump(), "rows": 24}]}).encode())
+    dataset = Dataset(id=manifest.sha256, manifest=manifest, counts=RowCounts(read=24, accepted=24))
+    source = Source(
+        name="tests",
+        uri="rows.jsonl",
+        system="tests",
+        owner="ann",
+        licence="Apache-2.0",
+        purposes=("train-tenant-model",),
+        consent="not-required",
+        retention_days=1,
+        tier="curated",
+    )
+    intake = IntakeRequest(tenant="acme", dataset="calls", sources=(source,), requested_by="ann")
+    registry.datasets.add(dataset, intake, manifest, ())
+    registry.close()
+
+    def make(**recipe: Any) -> TrainJob:
+        wanted = {"max_tokens": 768, "checkpoint_every": 2, "lora": {"rank": 4, "alpha": 8}, **recipe}
+        spec = RunSpec(
+            base=pin,
+            datasets=(DatasetShare(dataset=dataset.id),),
+            template=template_digest(),
+            recipe=Recipe.model_validate(wanted),
+        )
+        request = TrainingRequest(tenant="acme", model="helpdesk", version=1, spec=spec, requested_by="ann")
+        return TrainJob(run_id="acme.helpdesk.1", request=request)
 
     return make

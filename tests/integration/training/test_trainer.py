@@ -71,6 +71,25 @@ def test_a_killed_run_goes_on_bit_for_bit(make_run: MakeRun, start: Start) -> No
     assert [m.loss for m in metrics.read(whole.metrics)] == [m.loss for m in metrics.read(killed.metrics)]
 
 
+def test_a_stopped_run_ends_as_if_it_had_not_been(make_run: MakeRun, start: Start) -> None:
+    recipe = {"max_steps": 41, "checkpoint_every": 10}
+    whole, stopped = make_run("whole", **recipe), make_run("stopped", **recipe)
+    assert finish(start(whole)) == 0
+    process, deadline = start(stopped), time.monotonic() + 120
+    while metrics.last(stopped.metrics) is None:
+        assert time.monotonic() < deadline, stopped.log
+        time.sleep(0.005)
+    process.terminate()
+    assert finish(process) == job.STOPPED
+    saved = checkpoints.newest(stopped.checkpoints)
+    assert saved is not None
+    assert metrics.read(saved.path / checkpoints.METRICS) == metrics.read(stopped.metrics)
+    assert finish(start(stopped)) == 0
+    last = [[c.path for c in checkpoints.valid(folder.checkpoints)] for folder in (whole, stopped)]
+    assert [path.name for path in last[0]] == [path.name for path in last[1]] == [f"step-0000{n}" for n in (30, 40, 41)]
+    assert [(path / WEIGHTS).read_bytes() for path in last[0]] == [(path / WEIGHTS).read_bytes() for path in last[1]]
+
+
 def test_a_torn_checkpoint_falls_back_to_the_one_before(make_run: MakeRun, start: Start) -> None:
     folder = make_run("torn", max_steps=6)
     assert finish(start(folder)) == 0

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from temporalio.testing import ActivityEnvironment
@@ -21,61 +20,12 @@ from activities.training.activity import TrainingActivities
 from activities.training.job import RunFolder
 from activities.training.stored import Stored
 from activities.training.supervision import Attempt, supervise
-from assay.contracts.base import BasePin
-from assay.contracts.data import Dataset, IntakeRequest, RowCounts, Source
 from assay.contracts.errors import Conflict, IntegrityRefused, TrainingFailed, Unavailable
-from assay.contracts.training import DatasetShare, Recipe, RunSpec, TrainingProgress, PinnedTraining, TrainJob
+from assay.contracts.training import TrainingProgress, TrainJob
 from assay.settings import Settings
-from registry import BaseRecord, Registry
-from registry.root_digest import root_digest
-from serving.template import template_digest
+from registry import Registry
 
 TRAINER = process.CHECKOUT / "activities" / "training" / "sft.py"
-
-
-@pytest.fixture
-def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    monkeypatch.chdir(tmp_path)
-    return Settings(home=tmp_path / "home", database_url=f"sqlite:///{tmp_path / 'registry.sqlite'}")
-
-
-@pytest.fixture
-def make_job(settings: Settings, tiny_base: Path, shard: Path) -> Callable[..., TrainJob]:
-    """Register base and dataset; `make_job(max_steps=4)` then asks for a run on them."""
-    registry = Registry.open(settings)
-    pin = BasePin(repository="tests/tiny", revision="r1", digest=root_digest(tiny_base))
-    base = BaseRecord(pin=pin, licence="Apache-2.0", path=str(tiny_base), template=template_digest(), max_context=1024)
-    registry.bases.add(base)
-    rows = registry.blobs.put_file(shard)
-    manifest = registry.blobs.put(json.dumps({"shards": [{**rows.model_dump(), "rows": 24}]}).encode())
-    dataset = Dataset(id=manifest.sha256, manifest=manifest, counts=RowCounts(read=24, accepted=24))
-    source = Source(
-        name="tests",
-        uri="rows.jsonl",
-        system="tests",
-        owner="ann",
-        licence="Apache-2.0",
-        purposes=("train-tenant-model",),
-        consent="not-required",
-        retention_days=1,
-        tier="curated",
-    )
-    intake = IntakeRequest(tenant="acme", dataset="calls", sources=(source,), requested_by="ann")
-    registry.datasets.add(dataset, intake, manifest, ())
-    registry.close()
-
-    def make(**recipe: Any) -> TrainJob:
-        wanted = {"max_tokens": 768, "checkpoint_every": 2, "lora": {"rank": 4, "alpha": 8}, **recipe}
-        spec = RunSpec(
-            base=pin,
-            datasets=(DatasetShare(dataset=dataset.id),),
-            template=template_digest(),
-            recipe=Recipe.model_validate(wanted),
-        )
-        request = PinnedTraining(tenant="acme", model="helpdesk", version=1, spec=spec, requested_by="ann")
-        return TrainJob(run_id="acme.helpdesk.1", request=request)
-
-    return make
 
 
 def test_a_run_reports_itself_and_ends_with_candidates(settings: Settings, make_job: Callable[..., TrainJob]) -> None:
