@@ -69,7 +69,7 @@ class TrainingActivities:
         except NotFound:
             return None
         if record.result.config_hash != job.request.spec.content_digest():
-            raise Conflict("RUN_DIFFERS", f"run {job.run_id} is on record for another run spec", "ask under another id")
+            raise Conflict("RUN_ID_TAKEN", f"run {job.run_id} is on record for another run spec", "use another id")
         return record.result
 
     @cached_property

@@ -48,7 +48,7 @@ def test_a_run_reports_itself_and_ends_with_candidates(settings: Settings, make_
     later.info = replace(later.info, attempt=3)  # its result was lost on the way
     assert later.run(TrainingActivities(settings).train, job) == result
     other = make_job(max_steps=7)
-    with pytest.raises(Conflict, match="RUN_DIFFERS"):
+    with pytest.raises(Conflict, match="RUN_ID_TAKEN"):
         later.run(TrainingActivities(settings).train, other)
 
 
