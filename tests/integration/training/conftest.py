@@ -17,7 +17,7 @@ from activities.training.job import RowSource, RunFile, RunFolder
 from activities.training.process import ENVIRONMENT
 from assay.contracts.base import BasePin
 from assay.contracts.data import Dataset, IntakeRequest, RowCounts, Source
-from assay.contracts.training import DatasetShare, Recipe, RunSpec, TrainingRequest, TrainJob
+from assay.contracts.training import DatasetShare, PinnedTraining, Recipe, RunSpec, TrainJob
 from assay.settings import Settings
 from registry import BaseRecord, Registry
 from registry.root_digest import root_digest
@@ -174,7 +174,7 @@ def make_job(settings: Settings, tiny_base: Path, shard: Path) -> Callable[..., 
             template=template_digest(),
             recipe=Recipe.model_validate(wanted),
         )
-        request = TrainingRequest(tenant="acme", model="helpdesk", version=1, spec=spec, requested_by="ann")
+        request = PinnedTraining(tenant="acme", model="helpdesk", version=1, spec=spec, requested_by="ann")
         return TrainJob(run_id="acme.helpdesk.1", request=request)
 
     return make

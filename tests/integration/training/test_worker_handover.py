@@ -13,12 +13,19 @@ from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
+from activities.registry.activity import RegistryActivities
 from activities.training.activity import TrainingActivities
 from assay.client import AssayClient
 from assay.contracts import names
 from assay.contracts.base import Reference
 from assay.contracts.policy import Decision
-from assay.contracts.training import TrainingRequest, TrainingStatus, TrainJob
+from assay.contracts.training import (
+    DatasetChoice,
+    PinnedTraining,
+    TrainingRequest,
+    TrainingStatus,
+    TrainJob,
+)
 from assay.settings import Settings
 from workers.plugin import plugin
 from workers.run import WorkerKind, make_current, make_worker
@@ -26,7 +33,7 @@ from workflows import ALL
 
 
 @activity.defn(name="decide_training")
-async def allow(request: TrainingRequest) -> Decision:
+async def allow(request: PinnedTraining) -> Decision:
     asked = Reference(uri="blob:" + "0" * 64, sha256="sha256:" + "0" * 64)
     return Decision(
         gate="training", allow=True, violations=(), decision_id="d", policy_revision=asked.sha256, input=asked
@@ -45,7 +52,7 @@ async def client(temporal_binary: Path, settings: Settings) -> AsyncIterator[Cli
         config = environment.client.config()
         config["plugins"] = [plugin()]
         connected = Client(**config)
-        async with make_worker(connected, settings, WorkerKind("control", names.CONTROL_QUEUE, 0, [allow], ALL)):
+        async with make_worker(connected, settings, WorkerKind("control", names.CONTROL_QUEUE, 0, [allow, RegistryActivities(settings).pin_training], ALL)):
             await make_current(connected, settings)
             yield connected
 
@@ -58,7 +65,16 @@ def training_worker(client: Client, settings: Settings) -> Worker:
 async def test_a_stopped_worker_hands_its_run_to_another_within_its_grace(
     client: Client, settings: Settings, make_job: Callable[..., TrainJob], tmp_path: Path
 ) -> None:
-    request = make_job(max_steps=1500, checkpoint_every=600).request
+    pinned = make_job(max_steps=1500, checkpoint_every=600).request
+    request = TrainingRequest(
+        tenant=pinned.tenant,
+        model=pinned.model,
+        version=pinned.version,
+        base=pinned.spec.base.repository,
+        datasets=tuple(DatasetChoice(dataset=share.dataset) for share in pinned.spec.datasets),
+        recipe=pinned.spec.recipe,
+        requested_by=pinned.requested_by,
+    )
     async with training_worker(client, settings):
         handle = await client.start_workflow(
             "Training",
