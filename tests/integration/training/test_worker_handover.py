@@ -52,7 +52,11 @@ async def client(temporal_binary: Path, settings: Settings) -> AsyncIterator[Cli
         config = environment.client.config()
         config["plugins"] = [plugin()]
         connected = Client(**config)
-        async with make_worker(connected, settings, WorkerKind("control", names.CONTROL_QUEUE, 0, [allow, RegistryActivities(settings).pin_training], ALL)):
+        async with make_worker(
+            connected,
+            settings,
+            WorkerKind("control", names.CONTROL_QUEUE, 0, [allow, RegistryActivities(settings).pin_training], ALL),
+        ):
             await make_current(connected, settings)
             yield connected
 
