@@ -12,14 +12,14 @@ from assay.contracts.evaluation import EvaluationRequest
 from assay.contracts.lifecycle import LifecycleRequest
 from assay.contracts.promotion import PromotionRequest
 from assay.contracts.rollout import RolloutRequest
-from assay.contracts.training import PinnedTraining
+from assay.contracts.training import TrainingRequest
 from workflows import ALL
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 REQUESTS: dict[str, type[Message]] = {
     "lifecycle": LifecycleRequest,
     "intake": IntakeRequest,
-    "training": PinnedTraining,
+    "training": TrainingRequest,
     "evaluation": EvaluationRequest,
     "promotion": PromotionRequest,
     "rollout": RolloutRequest,

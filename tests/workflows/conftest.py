@@ -97,7 +97,7 @@ class House:
         return lifecycle.Preparation(base=BASE, template=sha("1"), suite=ref(sha("2")))
 
     @activity.defn
-    async def pin_training(self, request: training.PinnedTraining) -> training.PinnedTraining:
+    async def pin_training(self, request: training.TrainingRequest) -> training.PinnedTraining:
         shares = tuple(training.DatasetShare(dataset=one.dataset, ratio=one.ratio) for one in request.datasets)
         spec = training.RunSpec(base=BASE, datasets=shares, template=sha("1"), recipe=request.recipe)
         return training.PinnedTraining(

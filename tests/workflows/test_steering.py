@@ -17,7 +17,7 @@ from assay.contracts.evaluation import EvaluationRequest
 from assay.contracts.policy import Violation
 from assay.contracts.promotion import Hold, PromotionRequest, Release
 from assay.contracts.rollout import AnalysisRules, RolloutRequest
-from assay.contracts.training import DatasetChoice, PinnedTraining
+from assay.contracts.training import DatasetChoice, TrainingRequest
 
 from .asking import PLAN, approve, until, versions, wanted
 
@@ -126,7 +126,7 @@ async def test_a_start_without_input_fails_at_once(client: AssayClient, kind: st
 
 async def test_each_step_can_be_started_by_itself_and_by_name(client: AssayClient, house: Any) -> None:
     who: dict[str, Any] = {"tenant": "acme", "model": "helpdesk", "version": next(versions), "requested_by": "ann"}
-    asked = PinnedTraining(base="acme/base", datasets=(DatasetChoice(dataset="sha256:" + "e" * 64),), **who)
+    asked = TrainingRequest(base="acme/base", datasets=(DatasetChoice(dataset="sha256:" + "e" * 64),), **who)
     assert (await (await client.start_training(asked)).result()).stage == "trained"
     evaluation = await client.start_evaluation(EvaluationRequest(suite="suite.jsonl", **who))
     assert (await evaluation.result()).stage == "evaluated"

@@ -14,7 +14,7 @@ from assay.contracts.errors import NotFound
 from assay.contracts.evaluation import EvaluationRequest
 from assay.contracts.promotion import PromotionRequest
 from assay.contracts.rollout import RolloutRequest
-from assay.contracts.training import DatasetChoice, PinnedTraining
+from assay.contracts.training import DatasetChoice, TrainingRequest
 from registry import BaseRecord, Registry
 
 Examples = Any  # the class stands in conftest.py, which tests do not import
@@ -35,9 +35,9 @@ def record(registry: Registry, examples: Examples) -> Registry:
     return registry
 
 
-def training(**changes: Any) -> PinnedTraining:
+def training(**changes: Any) -> TrainingRequest:
     asked = {"base": "acme/base", "datasets": (DatasetChoice(dataset="support/1"),), **WHO, **changes}
-    return PinnedTraining(**asked)
+    return TrainingRequest(**asked)
 
 
 @pytest.fixture
