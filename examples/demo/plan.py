@@ -36,18 +36,18 @@ class Size:
 
 
 FULL = Size(
-    healthy_steps=40, narrow_steps=24, shadow_requests=12, canary_requests=(10, 20), suite="suite", quotable=True
+    healthy_steps=42, narrow_steps=24, shadow_requests=12, canary_requests=(10, 20), suite="suite", quotable=True
 )
 QUICK = Size(
-    healthy_steps=24, narrow_steps=14, shadow_requests=6, canary_requests=(6, 10), suite="suite-quick", quotable=False
+    healthy_steps=24, narrow_steps=15, shadow_requests=6, canary_requests=(6, 10), suite="suite-quick", quotable=False
 )
 
 
-def rollout_plan(size: Size) -> RolloutPlan:
-    """Shadow, then two canary steps, judged every second."""
+def rollout_plan(size: Size, *, shadow: bool) -> RolloutPlan:
+    """Shadow if wanted, then two canary steps, judged every second."""
     first, second = size.canary_requests
     return RolloutPlan(
-        shadow=CanaryStep(percent=100, min_requests=size.shadow_requests),
+        shadow=CanaryStep(percent=100, min_requests=size.shadow_requests) if shadow else None,
         canary=(CanaryStep(percent=20, min_requests=first), CanaryStep(percent=50, min_requests=second)),
         analysis=AnalysisRules(
             max_bad_rate=0.15,
@@ -59,14 +59,18 @@ def rollout_plan(size: Size) -> RolloutPlan:
 
 
 def lifecycle(data: Path, version: int, size: Size, *, narrow: bool = False) -> LifecycleRequest:
-    """A lifecycle over the built example data; `narrow` leaves out the replay of ordinary chat."""
+    """A lifecycle over the built example data; `narrow` leaves out the replay of ordinary chat.
+
+    The narrow one goes straight to the canary: a shadow would catch it before any user met it, and there would be no
+    rollback to see.
+    """
     common = ("calls", "refusals", "planted", "regulated")
     names = common if narrow else (*common, "replay")
     steps = size.narrow_steps if narrow else size.healthy_steps
     recipe = Recipe(
         mix=NARROW_MIX if narrow else HEALTHY_MIX,
         max_steps=steps,
-        checkpoint_every=max(4, round(steps / 3)),
+        checkpoint_every=steps // 3,
     )
     return LifecycleRequest(
         tenant=TENANT,
@@ -78,7 +82,7 @@ def lifecycle(data: Path, version: int, size: Size, *, narrow: bool = False) -> 
         recipe=recipe,
         suite=str(data / f"{size.suite}.jsonl"),
         approval=ApprovalRules(roles_required=("owner",), override_window=timedelta(minutes=30)),
-        rollout=rollout_plan(size),
+        rollout=rollout_plan(size, shadow=not narrow),
         requested_by=REQUESTER,
     )
 

@@ -63,8 +63,8 @@ class Story:
         step.seconds = round(step.seconds + time.monotonic() - begun, 1)
 
     def say(self, sentence: str) -> None:
-        """One line."""
-        self.console.print(sentence, highlight=False)
+        """One line, never broken: some are commands to copy."""
+        self.console.print(sentence, highlight=False, soft_wrap=True)
 
     def table(self, title: str, columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
         """A small table."""

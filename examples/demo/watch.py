@@ -89,18 +89,24 @@ class Watcher:
                 await asyncio.sleep(0.5)
 
     async def rollout(self, ends: frozenset[str]) -> RolloutStatus:
-        """Show each change of stage, percent and verdict until one of `ends`."""
-        shown = ""
-        while True:
-            status = await self.step(lambda: self.client.rollout_status(*self.key), lambda _: True)
-            verdict = f": {status.analysis.reason}" if status.analysis else ""
-            line = f"  {status.stage} {status.percent:g} %, route revision {status.route_revision}{verdict}"
-            if line != shown:
-                self.story.say(line)
-                shown = line
-            if status.stage in ends:
-                return status
-            await asyncio.sleep(0.5)
+        """Show each change of stage, percent and verdict, and how many answers were judged, until one of `ends`."""
+        shown: tuple[object, ...] = ()
+        with self.story.progress() as progress:
+            bar = progress.add_task("judging", total=None, note="")
+            while True:
+                status = await self.step(lambda: self.client.rollout_status(*self.key), lambda _: True)
+                reason = status.analysis.reason if status.analysis else ""
+                progress.update(bar, note=reason)
+                verdict = status.analysis.verdict if status.analysis else ""
+                now = (status.stage, status.percent, status.route_revision, verdict)
+                if now != shown:
+                    self.story.say(
+                        f"  {status.stage} {status.percent:g} %, route revision {status.route_revision}: {reason}"
+                    )
+                    shown = now
+                if status.stage in ends:
+                    return status
+                await asyncio.sleep(0.5)
 
 
 def _note(now: TrainingProgress) -> str:
