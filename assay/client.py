@@ -26,6 +26,7 @@ from assay.contracts.promotion import Approval, Hold, Override, PromotionRequest
 from assay.contracts.rollout import RolloutRequest, RolloutStatus, RootCause
 from assay.contracts.training import TrainingProgress, TrainingRequest, TrainingStatus
 from assay.converter import data_converter
+from assay.parting import part_at_exit
 
 Answer = TypeVar("Answer", bound=Message)
 
@@ -42,6 +43,7 @@ class AssayClient:
 
         Raises Unavailable (`TEMPORAL_UNREACHABLE`).
         """
+        part_at_exit()
         config = ClientConfig.load_client_connect_config()
         if address:
             config["target_host"] = address

@@ -15,6 +15,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from assay.contracts.names import CONTROL_QUEUE, DATA_QUEUE, SERVING_QUEUE, TRAINING_QUEUE
+from assay.parting import part_at_exit
 from assay.settings import Settings
 from serving.engines.sglang import SGLangEngine
 
@@ -74,6 +75,7 @@ async def _http(url: str) -> bool:
 
 
 async def _client(settings: Settings) -> Client | None:
+    part_at_exit()
     try:
         async with asyncio.timeout(5):
             return await Client.connect(settings.temporal, namespace=settings.temporal_namespace)

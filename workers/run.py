@@ -20,6 +20,7 @@ from temporalio.worker import Worker, WorkerDeploymentConfig
 
 from assay import __version__
 from assay.contracts.errors import Unavailable
+from assay.parting import part_at_exit
 from assay.settings import Settings
 from workers.plugin import plugin
 
@@ -52,6 +53,7 @@ async def connect(settings: Settings, *, metrics_port: int | None = None) -> Cli
 
     Raises Unavailable (`TEMPORAL_UNREACHABLE`).
     """
+    part_at_exit()
     metrics = PrometheusConfig(bind_address=f"127.0.0.1:{metrics_port}") if metrics_port else None
     logs = LoggingConfig(filter=TelemetryFilter(core_level="WARN", other_level="ERROR"))
     runtime = Runtime(telemetry=TelemetryConfig(metrics=metrics, logging=logs))
