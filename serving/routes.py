@@ -74,41 +74,34 @@ def pairs(table: RouteTable, change: RouteChange) -> tuple[Pair, ...]:
     return tuple(found)
 
 
-def only_withdraws(current: RouteTable, table: RouteTable, change: RouteChange) -> bool:
-    """Whether the change only takes traffic from a canary or a shadow: a rollback.
+def withdrawn(current: RouteTable, change: RouteChange) -> RouteTable | None:
+    """The table without the trial of `change.target`: a rollback. None when it is not on trial.
 
-    Such a change needs no new decision, so that a rollback never waits for a policy engine that is down. Everything
-    else does: another stable version, a first or a larger share, one more adapter kept warm.
+    Stable arm and warm adapters stay as they are, so nothing is granted and no decision is needed: a rollback never
+    waits for a policy engine that is down, nor for a pointer that somebody is moving.
     """
-    before, after = route_of(current, change.tenant, change.model), route_of(table, change.tenant, change.model)
-    if before is None or after is None:
-        return False
-    return (
-        (before.base, _stable(before)) == (after.base, _stable(after))
-        and set(after.warm) <= set(before.warm)
-        and all(_shares(before).get(tested, 0) >= percent for tested, percent in _shares(after).items())
-    )
+    route = route_of(current, change.tenant, change.model)
+    if route is None or change.target not in versions_on_trial(route):
+        return None
+    stable = next(arm for arm in route.arms if arm.name == "stable")
+    alone = route.model_copy(update={"arms": (stable.model_copy(update={"percent": 100}),), "shadow": None})
+    routes = tuple(alone if one is route else one for one in current.routes)
+    return RouteTable(revision=current.revision + 1, routes=routes, denied=current.denied)
 
 
-def versions_on_trial(route: Route | None) -> frozenset[str | None]:
+def versions_on_trial(route: Route | None) -> frozenset[str]:
     """Versions that are being tried in a route: its canary and its shadow."""
-    return frozenset(version for _, version in _shares(route)) if route else frozenset()
+    if route is None:
+        return frozenset()
+    tried = {arm.version for arm in route.arms if arm.name == "canary"} | (
+        {route.shadow.version} if route.shadow else set()
+    )
+    return frozenset(version for version in tried if version)
 
 
 def route_of(table: RouteTable, tenant: str, model: str) -> Route | None:
     """The route of one model, if it has one."""
     return next((r for r in table.routes if (r.tenant, r.model) == (tenant, model)), None)
-
-
-def _stable(route: Route) -> str | None:
-    return next((arm.version for arm in route.arms if arm.name == "stable"), None)
-
-
-def _shares(route: Route) -> dict[tuple[str, str | None], float]:
-    shares = {("canary", arm.version): arm.percent for arm in route.arms if arm.name == "canary"}
-    if route.shadow:
-        shares["shadow", route.shadow.version] = route.shadow.percent
-    return shares
 
 
 def adapters_needed(table: RouteTable) -> frozenset[str]:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.common import VersioningBehavior
-from temporalio.exceptions import ActivityError, RetryState, is_cancelled_exception
+from temporalio.exceptions import ActivityError, ApplicationError, RetryState, is_cancelled_exception
 from temporalio.exceptions import TimeoutError as ActivityTimeout
 
 with workflow.unsafe.imports_passed_through():
@@ -44,8 +44,10 @@ with workflow.unsafe.imports_passed_through():
     )
     from workflows.common import CONTROL, SERVING, committed, failure, given, reason_of, refuse_if, settled, stand
 
-DONE = frozenset({"promoted", "awaiting root cause", "rolled back"})
-"""Stages in which nothing is left to put right."""
+NOT_HELD = frozenset({"promoting", "promoted", "rolling back", "awaiting root cause", "rolled back", "failed"})
+"""Stages in which there is nothing left to hold."""
+LOOK_SECONDS = timedelta(seconds=60)
+"""How long one look may take at least: a serving worker that restarts is no lack of data."""
 
 
 @workflow.defn(name="Rollout", versioning_behavior=VersioningBehavior.PINNED)
@@ -64,7 +66,6 @@ class Rollout:
         self._since = resumed.since_revision if resumed else 0
         self._failures = resumed.failures if resumed else 0
         self._deadline = resumed.deadline if resumed else workflow.now()
-        self._routed = self._resumed  # whether a table of this rollout may be in force
         self._moved = False  # whether it may have moved the production pointer
         self._shown = ""
 
@@ -103,7 +104,7 @@ class Rollout:
 
     @hold.validator
     def _may_hold(self, hold: Hold) -> None:
-        if self._status.stage in DONE | {"promoting", "rolling back", "failed"}:
+        if self._status.stage in NOT_HELD:
             refuse_if(f"{hold.actor} cannot: it is {self._status.stage} already")
         refuse_if("it is held already" if self._status.held else None)
 
@@ -127,9 +128,11 @@ class Rollout:
             await workflow.execute_activity(
                 close_incident, args=[incident, cause], **CONTROL, summary="close the incident"
             )
-        except ActivityError:
-            self._set(root_cause=None)
-            raise
+        except ActivityError as error:
+            if not isinstance(error.cause, ApplicationError) or error.cause.type != "INCIDENT_CLOSED":
+                self._set(root_cause=None)
+                raise
+            # Closed meanwhile on the control host, with a cause of its own: there is nothing left to wait for.
         self._set(stage="rolled back")
         return self._status
 
@@ -196,8 +199,11 @@ class Rollout:
             self._failures += analysis.verdict == "failed"
             if self._failures > rules.failure_limit:
                 return analysis
-            if analysis.verdict == "successful" and not self._status.held:
-                return None
+            if analysis.verdict == "successful":
+                if not self._status.held:
+                    return None
+                # Held and healthy: the time without data counts from now.
+                self._deadline = workflow.now() + rules.step_timeout
             if analysis.verdict == "inconclusive" and workflow.now() >= self._deadline:
                 return analysis.model_copy(update={"verdict": "failed", "reason": f"NO_DATA: {analysis.reason}"})
             self._continue_when_long()
@@ -214,7 +220,7 @@ class Rollout:
             min_requests=step.min_requests,
             rules=rules,
         )
-        patience = max(self._deadline - workflow.now(), rules.interval, timedelta(seconds=1))
+        patience = max(self._deadline - workflow.now(), rules.interval, LOOK_SECONDS)
         summary = f"judge {step.percent:g} %"
         try:
             return await settled(
@@ -245,13 +251,16 @@ class Rollout:
         workflow.continue_as_new(self._request.model_copy(update={"resume": state}))
 
     async def _promote(self) -> None:
-        await workflow.wait_condition(lambda: not self._status.held)
         warm = (self._stable,) if self._stable and self._stable != self._target else ()
         reason = "promoted; the previous version stays warm"
         change = self._change("promote", stable=self._target, warm=warm, reason=reason)
-        decision_id = await settled(
-            workflow.execute_activity(permit_routes, change, **SERVING, summary="ask the routes gate")
-        )
+        while True:
+            await workflow.wait_condition(lambda: not self._status.held)
+            decision_id = await settled(
+                workflow.execute_activity(permit_routes, change, **SERVING, summary="ask the routes gate")
+            )
+            if not self._status.held:  # it may have been held while the gate was asked
+                break
         await committed(self._commit(change, decision_id))
 
     async def _commit(self, change: RouteChange, decision_id: str) -> None:
@@ -279,8 +288,7 @@ class Rollout:
 
     async def _flip_back(self, analysis: Analysis) -> None:
         self._set(stage="rolling back", analysis=analysis, reasons=(analysis.reason,))
-        stable = (await self._production()).target
-        change = self._change("rollback", stable=stable, reason=f"rolled back: {analysis.reason}"[:2000])
+        change = self._change("rollback", withdraw=True, reason=f"rolled back: {analysis.reason}"[:2000])
         published = await self._publish(change)
         self._set(percent=0, rollback=published, route_revision=published.revision)
         await self._open_incident(analysis)
@@ -298,11 +306,11 @@ class Rollout:
         self._set(incident=incident)
 
     async def _compensate(self) -> None:
-        """Whatever happened, traffic goes where the production pointer says and nothing half-loaded stays."""
-        if self._pinned is None or self._status.stage in DONE:
+        """Whatever happened, the trial ends, traffic goes where the pointer says, nothing half-loaded stays."""
+        if self._pinned is None or self._status.stage in ("promoted", "rolled back"):
             return
         analysis = self._status.analysis
-        steps = [self._restore(), self._cool()]
+        steps = [self._cool()] if self._status.stage == "awaiting root cause" else [self._restore(), self._cool()]
         if self._status.stage == "rolling back" and analysis and not self._status.incident:
             steps.append(self._open_incident(analysis))
         for step in steps:
@@ -312,15 +320,15 @@ class Rollout:
                 workflow.logger.error("compensation failed: %s", reason_of(error))
 
     async def _restore(self) -> None:
-        production = (await self._production()).target
-        if self._moved and production == self._target != self._stable:
+        # Also when this run published nothing: one that was terminated before it may have left its canary.
+        await self._publish(self._change("compensate", withdraw=True, reason="rollout ended early"))
+        if not self._moved or self._target == self._stable:
+            return
+        if (await self._production()).target == self._target:
             # The routes were refused after the pointer had moved: it goes back, or nothing could ever follow it.
             reason = "the routes were not published"
             move = self._move(self._stable, self._target, "restore", reason, None)
             await workflow.execute_activity(move_pointer, move, **CONTROL, summary="move the pointer back")
-            production = self._stable
-        if self._routed:
-            await self._publish(self._change("compensate", stable=production, reason="rollout ended early"))
 
     async def _cool(self) -> None:
         try:
@@ -330,7 +338,6 @@ class Rollout:
             workflow.logger.warning("not unloaded: %s", reason_of(error))
 
     async def _publish(self, change: RouteChange) -> RoutesPublished:
-        self._routed = True
         return await workflow.execute_activity(publish_routes, change, **SERVING, summary=change.reason[:200])
 
     @property

@@ -67,8 +67,7 @@ def asking(engine: Engine, name: str | None) -> Generate:
 
 
 def _left_behind(name: str, loaded: frozenset[str]) -> set[str]:
-    """Names of the same adapter by other evaluations; of this one only those of earlier attempts."""
+    """Names of earlier attempts of this evaluation; another one of the same adapter may be under way."""
     mine, _, attempt = name.rpartition(".")
-    adapter = mine.rpartition(".")[0]
-    found = {other.rpartition(".")[::2] for other in loaded if other.startswith(f"{adapter}.")}
-    return {f"{one}.{number}" for one, number in found if one != mine or int(number) < int(attempt)}
+    found = {other.rpartition(".")[::2] for other in loaded if other.startswith(f"{mine}.")}
+    return {f"{one}.{number}" for one, number in found if one == mine and int(number) < int(attempt)}

@@ -6,22 +6,29 @@ from typing import Any, Literal
 
 from assay.contracts.errors import NotFound
 from assay.contracts.promotion import PointerQuery
+from assay.contracts.rollout import RouteTable
 from registry import Registry, VersionRecord
-from serving.routes import Pair
+from serving.routes import Pair, route_of, versions_on_trial
 
 
-def route_facts(registry: Registry, revision: int, pairs: tuple[Pair, ...]) -> dict[str, Any]:
-    """Input document of the routes gate. An unregistered version is stated as unknown: policy refuses it."""
-    return {"revision": revision, "pairs": [_pair_facts(registry, pair) for pair in pairs]}
+def route_facts(registry: Registry, current: RouteTable, revision: int, pairs: tuple[Pair, ...]) -> dict[str, Any]:
+    """Input document of the routes gate about the table after `current`.
+
+    An unregistered version is stated as unknown: policy refuses it.
+    """
+    return {"revision": revision, "pairs": [_pair_facts(registry, current, pair) for pair in pairs]}
 
 
-def _pair_facts(registry: Registry, pair: Pair) -> dict[str, Any]:
+def _pair_facts(registry: Registry, current: RouteTable, pair: Pair) -> dict[str, Any]:
+    tried = versions_on_trial(route_of(current, pair.tenant, pair.model))
     return {
         "tenant": pair.tenant,
         "model": pair.model,
         "use": pair.use,
         "base_digest": pair.base.digest,
-        "version": None if pair.version is None else _version_facts(registry, pair, pair.version),
+        "version": None
+        if pair.version is None
+        else {**_version_facts(registry, pair, pair.version), "on_trial": pair.version in tried},
         "incidents": [incident.id for incident in registry.incidents.open_for(pair.tenant, pair.model)],
     }
 

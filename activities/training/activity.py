@@ -46,7 +46,7 @@ class TrainingActivities:
         blobs = self._registry.blobs
         stored = Stored(folder, blobs, known)
         attempt = Attempt(
-            number=number,
+            kills=known.kills if known else 0,
             resumed_from=stored.bring_here(),
             spent=known.device_seconds if known else 0.0,
             allowed=job.request.spec.budget.max_device_minutes * 60,

@@ -21,8 +21,8 @@ from assay.contracts.training import TrainingProgress
 GRACE_SECONDS = 20.0
 """Time for the step in progress and a checkpoint, below the worker's own grace of 30 seconds."""
 
-ATTEMPTS: Final = 5
-"""A trainer that somebody killed (no memory left, an operator) goes on; at this attempt it was not bad luck."""
+MOST_KILLS: Final = 5
+"""A trainer that somebody killed (no memory left, an operator) goes on; the fifth time it was not bad luck."""
 
 ENVIRONMENT = {
     # Spinning threads starve each other as soon as anything else runs: measured on two shared cores, a step takes
@@ -65,11 +65,16 @@ def stop(trainer: subprocess.Popen[bytes], grace: float = GRACE_SECONDS) -> None
         trainer.stdin.close()
 
 
-def check_ended_well(folder: RunFolder, status: int, attempt: int) -> None:
-    """What a status that is not 0 means.
+def was_killed(status: int) -> bool:
+    """Whether somebody else ended the trainer: by a signal, or by asking it to stop."""
+    return status < 0 or status == STOPPED
+
+
+def check_ended_well(folder: RunFolder, status: int, kills: int) -> None:
+    """What a status that is not 0 means; `kills` counts all attempts, this one included.
 
     Raises TrainingFailed with the trainer's own cause, or `TRAINER_CRASHED` with how it ended; Unavailable
-    (`TRAINER_KILLED`) when somebody else ended it and the attempt is not the last.
+    (`TRAINER_KILLED`) when somebody else ended it, and not too often yet.
     """
     if status == 0:
         return
@@ -77,7 +82,7 @@ def check_ended_well(folder: RunFolder, status: int, attempt: int) -> None:
         raise failure.error()
     how = f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
     said = f"the trainer ended with {how}; its last words: {last_words(folder.log)}"
-    if attempt < ATTEMPTS and (status < 0 or status == STOPPED):
+    if kills < MOST_KILLS and was_killed(status):
         raise Unavailable("TRAINER_KILLED", said, "it goes on from its last checkpoint; give it memory if this repeats")
     remedy = f"read {folder.log.name} of the run; out of memory shows as SIGKILL"
     raise TrainingFailed("TRAINER_CRASHED", said, remedy)

@@ -18,11 +18,11 @@ from assay.contracts.training import TrainingProgress
 class Attempt:
     """What bounds one attempt.
 
-    `spent` and `allowed` are seconds of the device, over all attempts. `pause` waits a moment, less when the worker
-    stops, and says whether it does.
+    `kills` is how often somebody killed the trainer in earlier attempts; `spent` and `allowed` are seconds of the
+    device, over all attempts. `pause` waits a moment, less when the worker stops, and says whether it does.
     """
 
-    number: int
+    kills: int
     resumed_from: int
     spent: float
     allowed: float
@@ -42,14 +42,14 @@ def supervise(
     Raises TrainingFailed with the cause the trainer left, or `BUDGET_SPENT`; Unavailable (`TRAINER_KILLED`,
     `WORKER_STOPPING`), and another attempt goes on from what was reported last.
     """
-    steps, begun = folder.read_run().recipe.max_steps, attempt.clock()
+    steps, begun, kills = folder.read_run().recipe.max_steps, attempt.clock(), attempt.kills
     why: AssayError | None = None
 
     def tell() -> float:
         stored.add_new()
         spent = attempt.spent + attempt.clock() - begun
         now = process.progress(folder, steps, attempt.resumed_from)
-        report(stored.named_in(now.model_copy(update={"device_seconds": round(spent, 1)})))
+        report(stored.named_in(now.model_copy(update={"device_seconds": round(spent, 1), "kills": kills})))
         return spent
 
     while trainer.poll() is None:
@@ -59,18 +59,19 @@ def supervise(
             why = _stopping()
         if why is not None:
             process.stop(trainer)
+    kills += why is None and process.was_killed(trainer.returncode)
     tell()
     # A trainer that ended or failed by itself while it was being stopped has the last word.
     if why is not None and trainer.returncode not in (0, FAILED):
         raise why
-    process.check_ended_well(folder, trainer.returncode, attempt.number)
+    process.check_ended_well(folder, trainer.returncode, kills)
 
 
 def _spent(attempt: Attempt) -> TrainingFailed:
     return TrainingFailed(
         "BUDGET_SPENT",
-        f"the run has had the device for the {attempt.allowed / 60:g} minutes of its budget; its checkpoints are kept",
-        "raise `budget.max_device_minutes`, or lower `recipe.max_steps`",
+        f"the run has had the device for the {attempt.allowed / 60:g} minutes of its budget",
+        "ask for a new run with a larger `budget.max_device_minutes` or fewer `recipe.max_steps`: it begins anew",
     )
 
 

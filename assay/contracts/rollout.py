@@ -97,7 +97,8 @@ class RouteChange(Message):
     """Ask the compiler for a new table in which one route differs.
 
     `canary` None sends everything to `stable`; `stable` None is the base model. `stable` must be what the production
-    pointer holds, and a canary of another version than `target` must not be under way.
+    pointer holds, and a canary of another version than `target` must not be under way. With `withdraw`, the trial of
+    `target` ends and all else stays as the table in force has it; nothing happens when it is not on trial.
     """
 
     tenant: Slug
@@ -110,6 +111,7 @@ class RouteChange(Message):
     shadow: Digest | None = None
     shadow_percent: Percent = 0
     warm: tuple[Digest, ...] = ()
+    withdraw: bool = False
     actor: Person
     reason: Sentence
     key: str = Field(description="idempotency key: workflow id and step")
@@ -256,7 +258,7 @@ async def cool_version(job: WarmJob) -> None:
 async def permit_routes(change: RouteChange) -> str:
     """Ask the routes gate about a change before anything moves; returns the decision's id.
 
-    Raises PolicyRefused (`ROUTE_REFUSED`), PolicyUndefined, Unavailable.
+    Raises PolicyRefused (`ROUTE_REFUSED`), PolicyUndefined, Conflict (`ROLLOUT_RUNNING`), Unavailable.
     """
     raise NotImplementedError
 

@@ -168,6 +168,7 @@ class TrainingProgress(Message):
     checkpoint: Digest | None = None
     earlier: tuple[StoredCheckpoint, ...] = Field(default=(), description="still candidates, oldest first")
     resumed_from_step: int = 0
+    kills: int = Field(default=0, ge=0, description="attempts that ended because somebody killed the trainer")
     device_seconds: float = Field(default=0.0, ge=0, description="how long trainers held the device, in all attempts")
 
 

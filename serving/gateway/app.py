@@ -12,7 +12,6 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from assay.contracts.errors import Unavailable
-from assay.contracts.rollout import RouteTable
 from serving.gateway.admin import Admin
 from serving.gateway.admission import Admission
 from serving.gateway.chat import Chat
@@ -27,7 +26,6 @@ from serving.gateway.shadow import Shadows
 from serving.gateway.snapshot import NO_ADAPTER, stamp
 from serving.gateway.source import Routes, RouteSource
 from serving.gateway.telemetry import flush_traces
-from serving.routes import adapters_needed
 
 logger = logging.getLogger("assay.gateway")
 _START_PATIENCE: Final = 10.0
@@ -141,11 +139,12 @@ class Gateway:
         await self.engine.pool.look()
         self.routes.restore()
         await self._catch_up()
+        await self._see_adapters(self.routes.adapters())
         self._tasks = [asyncio.create_task(self.routes.poll()), asyncio.create_task(self.engine.pool.poll())]
 
-    async def _see_adapters(self, table: RouteTable) -> None:
+    async def _see_adapters(self, adapters: frozenset[str]) -> None:
         """An adapter is warmed right before the table that names it, so perhaps after the last look at the engines."""
-        await self.engine.pool.see(adapters_needed(table))
+        await self.engine.pool.see(adapters)
 
     async def _catch_up(self) -> None:
         """A new process does not begin with an older table than the control plane has, when that can be asked."""

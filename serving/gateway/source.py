@@ -15,6 +15,7 @@ from assay.contracts.base import Message
 from assay.contracts.errors import Unavailable
 from assay.contracts.rollout import RouteTable
 from serving.gateway.snapshot import Snapshot, build
+from serving.routes import adapters_needed
 
 logger = logging.getLogger("assay.gateway")
 POLL_SECONDS: Final = 1.0
@@ -47,9 +48,12 @@ class Routes:
         source: RouteSource,
         file: Path,
         report: Callable[[int], None],
-        prepare: Callable[[RouteTable], Awaitable[None]],
+        prepare: Callable[[frozenset[str]], Awaitable[None]],
     ) -> None:
-        """`prepare` is awaited before a table is put in force; `report` is told each revision that came into force."""
+        """`prepare` is awaited with the adapters that a table names anew, before it is put in force.
+
+        `report` is told each revision that came into force.
+        """
         self.snapshot, self._report, self._prepare = Snapshot(), report, prepare
         self._source, self._file, self._lock = source, file, asyncio.Lock()
         self._last: LastGood | None = None
@@ -72,7 +76,8 @@ class Routes:
         async with self._lock:
             try:
                 table, keys = await asyncio.to_thread(lambda: (self._source.current(), self._source.hashes()))
-                await self._prepare(table)
+                if fresh := adapters_needed(table) - self.adapters():
+                    await self._prepare(fresh)
                 changed = self._take(LastGood(table=table, keys=dict(keys)))
             except Exception as error:
                 raise Unavailable(
@@ -83,6 +88,10 @@ class Routes:
             if changed and self._last is not None:
                 await self._save(self._last)
             return self.snapshot.revision
+
+    def adapters(self) -> frozenset[str]:
+        """What the table in force names."""
+        return adapters_needed(self._last.table) if self._last else frozenset()
 
     async def poll(self) -> None:
         """Refresh every second until cancelled; an outage is logged once when it begins and once when it ends."""

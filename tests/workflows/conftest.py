@@ -66,6 +66,7 @@ class House:
     gates: dict[str, asyncio.Event] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
     begun: set[str] = field(default_factory=set)
+    on_trial: bool = False
 
     async def enter(self, name: str) -> None:
         """At the beginning of an activity: wait where a test wants to wait, fail where it wants to fail."""
@@ -241,6 +242,7 @@ class House:
 
     @activity.defn
     async def permit_routes(self, change: rollout.RouteChange) -> str:
+        await self.enter("permit_routes")
         self.diary.append("routes permitted")
         return "d"
 
@@ -248,6 +250,12 @@ class House:
     async def publish_routes(self, change: rollout.RouteChange) -> rollout.RoutesPublished:
         kind = change.key.rsplit("/", 1)[-1] if change.canary is None else "canary"
         await self.enter(f"publish {kind}")
+        if change.withdraw:
+            if self.on_trial:
+                self.diary.append("trial withdrawn")
+            self.on_trial = False
+            return rollout.RoutesPublished(revision=9, gateways=1, decision_id="d", flip_milliseconds=1)
+        self.on_trial = bool(change.canary or change.shadow)
         to = (change.stable or "base")[:8]
         self.diary.append(f"routes {to} canary {change.canary_percent:g} shadow {change.shadow_percent:g}")
         revision = sum(line.startswith("routes") for line in self.diary)
@@ -268,6 +276,7 @@ class House:
 
     @activity.defn
     async def close_incident(self, incident: rollout.Incident, cause: rollout.RootCause) -> None:
+        await self.enter("close_incident")
         self.diary.append("incident closed")
 
 

@@ -12,7 +12,9 @@ from temporalio.client import WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import ApplicationError, CancelledError
 
 from assay.client import AssayClient
+from assay.contracts import names
 from assay.contracts.lifecycle import LifecycleRequest
+from assay.contracts.rollout import RolloutRequest
 
 from .asking import PLAN, approve, until, wanted
 
@@ -102,7 +104,7 @@ async def test_a_canary_that_is_being_published_is_taken_back_afterwards(
     await cancel(client, handle)
     go_on.set()
     assert isinstance(await ended(handle), CancelledError)
-    assert house.diary[-3:] == ["routes base canary 10 shadow 0", "routes base canary 0 shadow 0", "cool"]
+    assert house.diary[-3:] == ["routes base canary 10 shadow 0", "trial withdrawn", "cool"]
 
 
 async def test_a_cancellation_after_the_pointer_began_to_move_comes_too_late(
@@ -128,7 +130,7 @@ async def test_routes_that_are_refused_after_the_pointer_moved_move_it_back(clie
     assert isinstance(cause, ApplicationError)
     assert cause.type == "ROUTE_REFUSED"
     assert house.pointers["production"] == "sha256:" + "3" * 64
-    assert house.diary[-3:] == ["point production", "routes sha256:3 canary 0 shadow 0", "cool"]
+    assert house.diary[-4:] == ["point production", "trial withdrawn", "point production", "cool"]
 
 
 async def test_a_rollback_that_is_cancelled_still_opens_its_incident(
@@ -140,8 +142,28 @@ async def test_a_rollback_that_is_cancelled_still_opens_its_incident(
     await cancel(client, handle)
     go_on.set()
     assert isinstance(await ended(handle), CancelledError)
-    assert "routes base canary 0 shadow 0" in house.diary
-    assert "incident opened" in house.diary
+    assert house.diary[-3:] == ["trial withdrawn", "incident opened", "cool"]
+
+
+async def test_a_rollout_started_again_after_its_end_was_forced_takes_its_canary_back(
+    client: AssayClient, house: Any, stop_in: Any
+) -> None:
+    house.verdicts = ["successful"] + ["inconclusive"] * 1000
+    request = wanted()
+    handle = await client.start_lifecycle(request)
+    await approve(client, request)
+
+    async def in_canary() -> bool:
+        return (await client.rollout_status("acme", "helpdesk", request.version)).stage == "canary"
+
+    await until(in_canary)
+    await client.temporal.get_workflow_handle(names.rollout_id("acme", "helpdesk", request.version)).terminate()
+    await ended(handle)
+    assert "trial withdrawn" not in house.diary
+    house.refused["warm_version"] = "ADAPTER_TAMPERED"
+    again = RolloutRequest(tenant="acme", model="helpdesk", version=request.version, plan=PLAN, requested_by="ann")
+    assert isinstance(await ended(await client.start_rollout(again)), ApplicationError)
+    assert house.diary[-2:] == ["trial withdrawn", "cool"]
 
 
 async def test_a_first_rollout_that_cannot_be_loaded_makes_no_route(client: AssayClient, house: Any) -> None:

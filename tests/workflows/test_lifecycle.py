@@ -133,7 +133,7 @@ async def test_a_failed_canary_goes_back_and_waits_for_its_root_cause(client: As
 
     await until(rolled_back)
     assert house.pointers.get("production") is None
-    assert house.diary[-3:] == ["routes base canary 0 shadow 0", "incident opened", "cool"]
+    assert house.diary[-3:] == ["trial withdrawn", "incident opened", "cool"]
     cause = RootCause(actor="bob", cause="no replay", action="added replay")
     await client.record_root_cause("acme", "helpdesk", request.version, cause)
     assert (await handle.result()).stage == "rolled back"
@@ -190,7 +190,7 @@ async def test_cancelling_in_the_canary_puts_the_routes_back(client: AssayClient
     with pytest.raises(WorkflowFailureError) as failure:
         await handle.result()
     assert isinstance(failure.value.cause, CancelledError)
-    assert house.diary[-2:] == ["routes base canary 0 shadow 0", "cool"]
+    assert house.diary[-2:] == ["trial withdrawn", "cool"]
     assert house.pointers.get("production") is None
 
 

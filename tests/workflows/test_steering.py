@@ -16,7 +16,7 @@ from assay.contracts.errors import PolicyRefused
 from assay.contracts.evaluation import EvaluationRequest
 from assay.contracts.policy import Violation
 from assay.contracts.promotion import Hold, PromotionRequest, Release
-from assay.contracts.rollout import AnalysisRules, RolloutRequest
+from assay.contracts.rollout import AnalysisRules, RolloutRequest, RootCause
 from assay.contracts.training import DatasetChoice, TrainingRequest
 
 from .asking import PLAN, approve, until, versions, wanted
@@ -63,6 +63,43 @@ async def test_a_held_rollout_without_canary_is_not_promoted(client: AssayClient
         await client.hold(rollout, Hold(actor="eve", reason="freeze"))
     await client.release(rollout, Release(actor="eve"))
     assert (await handle.result()).stage == "production"
+
+
+async def test_a_hold_while_the_routes_gate_is_asked_keeps_it_out_of_production(
+    client: AssayClient, house: Any
+) -> None:
+    house.gates["permit_routes"] = asyncio.Event()
+    request = wanted()
+    handle = await client.start_lifecycle(request)
+    await approve(client, request)
+    rollout = names.rollout_id("acme", "helpdesk", request.version)
+
+    async def asked() -> bool:
+        return "permit_routes" in house.begun
+
+    await until(asked)
+    await client.hold(rollout, Hold(actor="eve", reason="freeze"))
+    house.gates["permit_routes"].set()
+    await asyncio.sleep(0.5)
+    assert "point production" not in house.diary
+    await client.release(rollout, Release(actor="eve"))
+    assert (await handle.result()).stage == "production"
+
+
+async def test_an_incident_closed_elsewhere_ends_its_rollout(client: AssayClient, house: Any) -> None:
+    house.verdicts = ["successful", "failed"]
+    house.refused["close_incident"] = "INCIDENT_CLOSED"
+    request = wanted()
+    handle = await client.start_lifecycle(request)
+    await approve(client, request)
+
+    async def rolled_back() -> bool:
+        return (await client.rollout_status("acme", "helpdesk", request.version)).stage == "awaiting root cause"
+
+    await until(rolled_back)
+    cause = RootCause(actor="bob", cause="no replay", action="replay is back")
+    await client.record_root_cause("acme", "helpdesk", request.version, cause)
+    assert (await handle.result()).stage == "rolled back"
 
 
 async def test_a_house_that_wants_more_people_than_the_request_gets_them(client: AssayClient, house: Any) -> None:

@@ -38,7 +38,10 @@ stated if {
 # Null is the base model itself, stated on purpose; an absent field is not.
 known(version) if version == null
 
-known(version) if lib.is_digest(version.digest)
+known(version) if {
+	lib.is_digest(version.digest)
+	is_boolean(version.on_trial)
+}
 
 routed contains pair if {
 	some pair in input.pairs
@@ -124,8 +127,8 @@ deny contains lib.violation(rego.metadata.rule(), msg) if {
 }
 
 # METADATA
-# title: Version is staged or in production
-# description: Traffic, shadowed too, meets what the staging or the production pointer holds; an older release does not come back by itself.
+# title: Version is staged, on trial or in production
+# description: Traffic, shadowed too, meets what a pointer holds or what is being rolled out; an older release does not come back by itself.
 # custom:
 #   code: ROUTE_NOT_STAGED
 #   remedy: promote the version again; that moves the staging pointer to it
@@ -133,7 +136,7 @@ deny contains lib.violation(rego.metadata.rule(), msg) if {
 deny contains lib.violation(rego.metadata.rule(), msg) if {
 	some pair in routed
 	not pointed_at(pair)
-	msg := sprintf("%v is neither staged nor in production", [digest_of(pair)])
+	msg := sprintf("%v is neither staged nor on trial nor in production", [digest_of(pair)])
 }
 
 # Warm versions answer nobody.
@@ -142,6 +145,9 @@ pointed_at(pair) if pair.use == "warm"
 pointed_at(pair) if pair.version.staged == true
 
 pointed_at(pair) if pair.version.in_production == true
+
+# Staged when its rollout began; another version may have been staged since.
+pointed_at(pair) if pair.version.on_trial == true
 
 # METADATA
 # title: No open root cause

@@ -19,6 +19,7 @@ facts := {"revision": 7, "pairs": [
 			"released": true,
 			"staged": true,
 			"in_production": false,
+			"on_trial": false,
 		},
 		"incidents": [],
 	},
@@ -78,6 +79,11 @@ test_refuses_version_that_is_not_staged if refused(version("staged"), false) == 
 test_allows_warm_version_that_was_replaced if {
 	warm := t.changed(t.changed(facts, version("staged"), false), ["pairs", 0, "use"], "warm")
 	routes.decision.allow with input as t.changed(warm, ["pairs", 0, "incidents"], ["i"])
+}
+
+test_allows_version_on_trial_when_another_was_staged_since if {
+	overtaken := t.changed(facts, version("staged"), false)
+	routes.decision.allow with input as t.changed(overtaken, version("on_trial"), true)
 }
 
 test_refuses_while_root_cause_is_open if {

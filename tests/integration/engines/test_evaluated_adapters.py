@@ -77,11 +77,11 @@ async def test_an_attempt_taken_for_dead_ends_without_harm_to_its_retry(engine: 
 
 
 async def test_what_killed_workers_left_is_unloaded_and_nothing_else(engine: Engine, load: Loads) -> None:
-    another = name(digest="sha256:" + "2" * 64)
-    for left in (name(1), name(1, activity_id="3"), another, ROUTED):
+    another, beside = name(digest="sha256:" + "2" * 64), name(1, activity_id="3")
+    for left in (name(1), beside, another, ROUTED):
         await load(left)
     async with borrowed(engine, name(2), load):
-        assert await engine.loaded() == {name(2), another, ROUTED}
+        assert await engine.loaded() == {name(2), beside, another, ROUTED}
 
 
 async def test_an_adapter_that_fails_after_it_was_loaded_is_not_left(engine: Engine, load: Loads) -> None:

@@ -126,7 +126,7 @@ def test_while_opa_is_down_a_canary_does_not_grow_and_can_be_taken_back(
             publish(house.registry, absent, wanted)
     with pytest.raises(Unavailable, match="OPA_UNREACHABLE"):
         permit(house.registry, absent, change("4", digest, stable=digest))
-    back = publish(house.registry, absent, change("5", digest))
+    back = publish(house.registry, absent, change("5", digest, withdraw=True))
     assert [(arm.name, arm.version) for arm in back.routes[0].arms] == [("stable", None)]
 
 
@@ -144,7 +144,7 @@ def test_a_withdrawal_names_the_decision_that_allowed_the_route(house: House, po
     house.registry.versions.add(case)
     point(house, "staging", other, None, model="concierge")
     publish(house.registry, policy, canary("2", other, 5, model="concierge"))
-    publish(house.registry, policy, change("3", digest))
+    publish(house.registry, policy, change("3", digest, withdraw=True))
     assert house.registry.routes.decision_id(3) == decided
 
 
@@ -155,9 +155,33 @@ def test_two_rollouts_of_one_model_do_not_meet(house: House, policy: PolicyClien
     with pytest.raises(Conflict, match="ROLLOUT_RUNNING"):
         publish(house.registry, policy, canary("2", second, 5))
     with pytest.raises(Conflict, match="ROLLOUT_RUNNING"):
-        publish(house.registry, policy, change("3", second))
-    publish(house.registry, policy, change("4", first))
+        permit(house.registry, policy, change("3", second, stable=second))  # before its pointer moves
+    publish(house.registry, policy, change("4", first, withdraw=True))
     assert publish(house.registry, policy, canary("5", second, 5)).revision == 3
+
+
+def test_a_version_staged_later_does_not_stop_the_one_on_trial(house: House, policy: PolicyClient) -> None:
+    first = staged(house).version.digest
+    publish(house.registry, policy, canary("1", first, 5))
+    staged(house, version=2, expected=first)
+    assert publish(house.registry, policy, canary("2", first, 50)).revision == 2
+    assert permit(house.registry, policy, change("3", first, stable=first))
+
+
+def test_a_withdrawal_of_what_is_not_on_trial_changes_nothing(house: House, absent: PolicyClient) -> None:
+    digest = house.case(HEALTHY).version.digest
+    assert publish(house.registry, absent, change("1", digest, withdraw=True)).revision == 0
+    assert house.registry.routes.by_key("1") is None
+
+
+def test_a_trial_is_withdrawn_whatever_the_pointer_holds_by_now(
+    house: House, policy: PolicyClient, absent: PolicyClient
+) -> None:
+    digest = staged(house).version.digest
+    publish(house.registry, policy, canary("1", digest, 5))
+    point(house, "production", digest, None)
+    back = publish(house.registry, absent, change("2", digest, withdraw=True))
+    assert [(arm.name, arm.version) for arm in back.routes[0].arms] == [("stable", None)]
 
 
 def test_a_pointer_that_somebody_moved_stops_the_rollout(house: House, policy: PolicyClient) -> None:

@@ -155,7 +155,7 @@ def test_a_run_ends_when_its_budget_is_spent_and_keeps_its_checkpoints(
     def clock() -> float:
         return 120.0 if checkpoints.steps(folder.checkpoints) else 60.0
 
-    attempt = Attempt(number=1, resumed_from=0, spent=100.0, allowed=150.0, pause=pause, clock=clock)
+    attempt = Attempt(kills=0, resumed_from=0, spent=100.0, allowed=150.0, pause=pause, clock=clock)
     trainer = process.start(folder)
     with pytest.raises(TrainingFailed, match=r"BUDGET_SPENT.*2\.5 minutes"):
         supervise(folder, trainer, Stored(folder, registry.blobs, None), heard.append, attempt)

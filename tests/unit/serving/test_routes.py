@@ -9,7 +9,7 @@ import pytest
 from assay.contracts.base import BasePin
 from assay.contracts.errors import InputRefused
 from assay.contracts.rollout import RouteChange, RouteTable
-from serving.routes import adapters_needed, compile_table, only_withdraws, pairs, route_of, versions_on_trial
+from serving.routes import adapters_needed, compile_table, pairs, route_of, versions_on_trial, withdrawn
 
 BASE = BasePin(repository="acme/base", revision="1", digest="sha256:" + "0" * 64)
 OLD, NEW, OTHER = "sha256:" + "a" * 64, "sha256:" + "b" * 64, "sha256:" + "c" * 64
@@ -64,35 +64,24 @@ def test_every_version_that_may_meet_traffic_is_asked_about() -> None:
     ]
 
 
-def test_a_rollback_grants_nothing_new_and_a_promotion_does() -> None:
-    before = compile_table(RouteTable(revision=0), change(canary=NEW, canary_percent=50))
-    back, on = change(), change(stable=NEW, warm=(OLD,))
-    assert only_withdraws(before, compile_table(before, back), back)
-    assert not only_withdraws(before, compile_table(before, on), on)
+def test_a_withdrawal_leaves_everything_but_the_trial() -> None:
+    trying = change(canary=NEW, canary_percent=50, shadow=NEW, shadow_percent=5, warm=(OTHER,))
+    current = compile_table(compile_table(RouteTable(revision=0), change(tenant="globex")), trying)
+    table = withdrawn(current, change(withdraw=True))
+    assert table is not None
+    assert table.revision == 3
+    [acme, globex] = table.routes
+    assert [(arm.name, arm.version, arm.percent) for arm in acme.arms] == [("stable", OLD, 100)]
+    assert (acme.shadow, acme.warm) == (None, current.routes[0].warm)
+    assert globex == current.routes[1]
 
 
-@pytest.mark.parametrize(
-    ("before", "after"),
-    [
-        ({"shadow": NEW, "shadow_percent": 20}, {"canary": NEW, "canary_percent": 5}),
-        ({"canary": NEW, "canary_percent": 5}, {"canary": NEW, "canary_percent": 50}),
-        ({"canary": NEW, "canary_percent": 50}, {"stable": NEW}),
-        ({"canary": NEW, "canary_percent": 50}, {"canary": OTHER, "canary_percent": 50}),
-        ({}, {"warm": (NEW,)}),
-    ],
-    ids=["shadow to canary", "larger canary", "canary to stable", "another canary", "one more warm"],
-)
-def test_more_traffic_is_asked_about_even_for_a_version_that_has_some(
-    before: dict[str, Any], after: dict[str, Any]
-) -> None:
-    current, wanted = compile_table(RouteTable(revision=0), change(**before)), change(**after)
-    assert not only_withdraws(current, compile_table(current, wanted), wanted)
-
-
-def test_a_smaller_canary_is_a_withdrawal() -> None:
-    current = compile_table(RouteTable(revision=0), change(canary=NEW, canary_percent=50))
-    less = change(canary=NEW, canary_percent=5)
-    assert only_withdraws(current, compile_table(current, less), less)
+def test_there_is_nothing_to_withdraw_without_a_trial() -> None:
+    empty = RouteTable(revision=0)
+    served = compile_table(empty, change())
+    anothers = compile_table(empty, change(canary=OTHER, canary_percent=5))
+    for current in (empty, served, anothers):
+        assert withdrawn(current, change(withdraw=True)) is None
 
 
 def test_what_is_being_tried_is_canary_and_shadow() -> None:
@@ -100,17 +89,6 @@ def test_what_is_being_tried_is_canary_and_shadow() -> None:
     table = compile_table(RouteTable(revision=0), trying)
     assert versions_on_trial(route_of(table, "acme", "helpdesk")) == {NEW, OTHER}
     assert versions_on_trial(route_of(table, "globex", "helpdesk")) == frozenset()
-
-
-def test_a_first_route_is_never_a_withdrawal() -> None:
-    empty = RouteTable(revision=0)
-    assert not only_withdraws(empty, compile_table(empty, change()), change())
-
-
-def test_another_base_is_a_new_grant() -> None:
-    before = compile_table(RouteTable(revision=0), change())
-    moved = change(base=BASE.model_copy(update={"digest": "sha256:" + "1" * 64}))
-    assert not only_withdraws(before, compile_table(before, moved), moved)
 
 
 def test_engines_need_every_adapter_of_the_table_but_not_the_base() -> None:

@@ -130,7 +130,7 @@ def test_a_killed_trainer_is_tried_again_but_not_for_ever(tmp_path: Path, status
     with pytest.raises(Unavailable, match=f"TRAINER_KILLED.*{how}.*out of memory"):
         process.check_ended_well(folder, status, 1)
     with pytest.raises(TrainingFailed, match=f"TRAINER_CRASHED.*{how}.*out of memory"):
-        process.check_ended_well(folder, status, process.ATTEMPTS)
+        process.check_ended_well(folder, status, process.MOST_KILLS)
 
 
 def test_an_exception_is_not_tried_again(tmp_path: Path) -> None:
