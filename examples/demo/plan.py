@@ -36,10 +36,10 @@ class Size:
 
 
 FULL = Size(
-    healthy_steps=42, narrow_steps=24, shadow_requests=12, canary_requests=(10, 20), suite="suite", quotable=True
+    healthy_steps=57, narrow_steps=24, shadow_requests=12, canary_requests=(10, 20), suite="suite", quotable=True
 )
 QUICK = Size(
-    healthy_steps=24, narrow_steps=15, shadow_requests=6, canary_requests=(6, 10), suite="suite-quick", quotable=False
+    healthy_steps=42, narrow_steps=15, shadow_requests=6, canary_requests=(6, 10), suite="suite-quick", quotable=False
 )
 
 

@@ -1,4 +1,4 @@
-"""A model's whole life with nothing but the `temporal` command, on the real stack: about five minutes.
+"""A model's whole life with nothing but the `temporal` command, on the real stack: about six minutes.
 
 The tests share one stack and stand in the order in which a user would come across them.
 """
@@ -50,10 +50,9 @@ def approve(stack: Stack, **changes: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def digest(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A version that waits for its approval: intake, a short training and its evaluation are behind it."""
+    """A version that waits for its approval: intake, training and evaluation are behind it."""
     document = example(stack, "lifecycle.json")
-    document["suite"] = str(stack.settings.home / "examples" / "suite-quick.jsonl")
-    document["recipe"] = {"max_steps": 24, "checkpoint_every": 8}
+    document["recipe"] = {"max_steps": 42, "checkpoint_every": 14}
     path = tmp_path_factory.mktemp("life") / "lifecycle.json"
     path.write_text(json.dumps(document))
     stack.start("Lifecycle", LIFE, path)
