@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from temporalio import workflow
@@ -268,8 +269,7 @@ class Rollout:
         self._set(stage="promoting", percent=100)
         self._moved = True
         reason = f"rollout of version {self._request.version}"
-        move = self._move(self._target, self._stable, "production", reason, decision_id)
-        await workflow.execute_activity(move_pointer, move, **CONTROL, summary="move the production pointer")
+        await self._point(self._target, self._stable, "production", reason, decision_id)
         published = await self._publish(change)
         self._set(stage="promoted", route_revision=published.revision)
 
@@ -291,16 +291,17 @@ class Rollout:
         change = self._change("rollback", withdraw=True, reason=f"rolled back: {analysis.reason}"[:2000])
         published = await self._publish(change)
         self._set(percent=0, rollback=published, route_revision=published.revision)
-        await self._open_incident(analysis)
+        await self._open_incident()
         self._set(stage="awaiting root cause")
 
-    async def _open_incident(self, analysis: Analysis) -> None:
+    async def _open_incident(self) -> None:
+        assert self._status.analysis is not None
         incident = Incident(
             id=self._key("rollback"),
             tenant=self._request.tenant,
             model=self._request.model,
             version=self._target,
-            reason=analysis.reason[:2000],
+            reason=self._status.analysis.reason[:2000],
         )
         await workflow.execute_activity(open_incident, incident, **CONTROL, summary="open the incident")
         self._set(incident=incident)
@@ -309,15 +310,18 @@ class Rollout:
         """Whatever happened, the trial ends, traffic goes where the pointer says, nothing half-loaded stays."""
         if self._pinned is None or self._status.stage in ("promoted", "rolled back"):
             return
-        analysis = self._status.analysis
-        steps = [self._cool()] if self._status.stage == "awaiting root cause" else [self._restore(), self._cool()]
-        if self._status.stage == "rolling back" and analysis and not self._status.incident:
-            steps.append(self._open_incident(analysis))
-        for step in steps:
+        for step in self._steps_back():
             try:
-                await step
+                await step()
             except ActivityError as error:
                 workflow.logger.error("compensation failed: %s", reason_of(error))
+
+    def _steps_back(self) -> list[Callable[[], Awaitable[None]]]:
+        if self._status.stage == "awaiting root cause":
+            return [self._cool]
+        if self._status.stage == "rolling back" and not self._status.incident:
+            return [self._restore, self._open_incident, self._cool]
+        return [self._restore, self._cool]
 
     async def _restore(self) -> None:
         # Also when this run published nothing: one that was terminated before it may have left its canary.
@@ -326,9 +330,7 @@ class Rollout:
             return
         if (await self._production()).target == self._target:
             # The routes were refused after the pointer had moved: it goes back, or nothing could ever follow it.
-            reason = "the routes were not published"
-            move = self._move(self._stable, self._target, "restore", reason, None)
-            await workflow.execute_activity(move_pointer, move, **CONTROL, summary="move the pointer back")
+            await self._point(self._stable, self._target, "restore", "the routes were not published", None)
 
     async def _cool(self) -> None:
         try:
@@ -365,10 +367,10 @@ class Rollout:
             }
         )
 
-    def _move(
+    async def _point(
         self, target: str | None, expected: str | None, key: str, reason: str, decision_id: str | None
-    ) -> PointerMove:
-        return PointerMove(
+    ) -> None:
+        move = PointerMove(
             tenant=self._request.tenant,
             model=self._request.model,
             stage="production",
@@ -379,6 +381,7 @@ class Rollout:
             decision_id=decision_id,
             key=self._key(key),
         )
+        await workflow.execute_activity(move_pointer, move, **CONTROL, summary=f"move the production pointer: {key}")
 
     def _warm_job(self) -> WarmJob:
         assert self._pinned is not None
