@@ -26,7 +26,6 @@ with workflow.unsafe.imports_passed_through():
         AnalysisJob,
         CanaryStep,
         Incident,
-        RolloutPlan,
         RolloutRequest,
         RolloutState,
         RolloutStatus,
@@ -167,7 +166,7 @@ class Rollout:
 
     async def _meet_traffic(self) -> Analysis | None:
         """Shadow, then the canary steps. Returns the analysis that failed, if one did."""
-        plan = self._plan
+        plan = self._request.plan
         steps = [("shadow", 0, plan.shadow)] if plan.shadow else []
         steps += [("canary", number, step) for number, step in enumerate(plan.canary, start=1)]
         for stage, number, step in steps:
@@ -181,19 +180,19 @@ class Rollout:
         return None
 
     async def _begin(self, stage: str, number: int, step: CanaryStep) -> None:
-        target, percent = self._target, step.percent
-        arm = {stage: target, f"{stage}_percent": percent}
+        percent = step.percent
+        arm = {stage: self._target, f"{stage}_percent": percent}
         published = await settled(
             self._publish(self._change(f"{stage}/{number}", reason=f"{stage} {percent:g} %", **arm))
         )
         if number <= 1:
             # Evidence adds up over all canary steps: the e-value is valid at every look.
             self._since = published.revision
-        self._failures, self._deadline = 0, workflow.now() + self._plan.analysis.step_timeout
+        self._failures, self._deadline = 0, workflow.now() + self._request.plan.analysis.step_timeout
         self._set(stage=stage, step=number, percent=percent, route_revision=published.revision)
 
     async def _judge(self, stage: str, step: CanaryStep) -> Analysis | None:
-        rules = self._plan.analysis
+        rules = self._request.plan.analysis
         while True:
             analysis = await self._look(stage, step)
             self._set(analysis=analysis)
@@ -211,7 +210,7 @@ class Rollout:
             await workflow.sleep(rules.interval, summary="until the next analysis")
 
     async def _look(self, stage: str, step: CanaryStep) -> Analysis:
-        rules = self._plan.analysis
+        rules = self._request.plan.analysis
         job = AnalysisJob(
             tenant=self._request.tenant,
             model=self._request.model,
@@ -221,12 +220,18 @@ class Rollout:
             min_requests=step.min_requests,
             rules=rules,
         )
-        patience = max(self._deadline - workflow.now(), rules.interval, LOOK_SECONDS)
-        summary = f"judge {step.percent:g} %"
+        patience, summary = (
+            max(self._deadline - workflow.now(), rules.interval, LOOK_SECONDS),
+            f"judge {step.percent:g} %",
+        )
         try:
             return await settled(
                 workflow.execute_activity(
-                    analyse_canary, job, **SERVING, summary=summary, schedule_to_close_timeout=patience
+                    analyse_canary,
+                    job,
+                    **SERVING,
+                    summary=f"judge {step.percent:g} %",
+                    schedule_to_close_timeout=patience,
                 )
             )
         except ActivityError as error:
@@ -279,7 +284,7 @@ class Rollout:
         try:
             await workflow.wait_condition(
                 lambda: self._status.stage == "rolled back",
-                timeout=self._plan.root_cause_deadline,
+                timeout=self._request.plan.root_cause_deadline,
                 timeout_summary="root cause deadline",
             )
         except TimeoutError:
@@ -343,10 +348,6 @@ class Rollout:
         return await workflow.execute_activity(publish_routes, change, **SERVING, summary=change.reason[:200])
 
     @property
-    def _plan(self) -> RolloutPlan:
-        return self._request.plan
-
-    @property
     def _target(self) -> str:
         assert self._pinned is not None
         return self._pinned.target
@@ -385,8 +386,8 @@ class Rollout:
 
     def _warm_job(self) -> WarmJob:
         assert self._pinned is not None
-        request = self._request
-        return WarmJob(tenant=request.tenant, model=request.model, base=self._pinned.base, version=self._target)
+        pinned = self._pinned
+        return WarmJob(tenant=pinned.tenant, model=pinned.model, base=pinned.base, version=pinned.target)
 
     def _key(self, step: str) -> str:
         return f"{workflow.info().workflow_id}/{self._origin}/{step}"
