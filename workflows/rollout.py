@@ -46,7 +46,7 @@ with workflow.unsafe.imports_passed_through():
 
 NOT_HELD = frozenset({"promoting", "promoted", "rolling back", "awaiting root cause", "rolled back", "failed"})
 """Stages in which there is nothing left to hold."""
-LOOK_SECONDS = timedelta(seconds=60)
+LOOK = timedelta(seconds=60)
 """How long one look may take at least: a serving worker that restarts is no lack of data."""
 
 
@@ -220,18 +220,11 @@ class Rollout:
             min_requests=step.min_requests,
             rules=rules,
         )
-        patience, summary = (
-            max(self._deadline - workflow.now(), rules.interval, LOOK_SECONDS),
-            f"judge {step.percent:g} %",
-        )
+        at_most = max(self._deadline - workflow.now(), rules.interval, LOOK)
         try:
             return await settled(
                 workflow.execute_activity(
-                    analyse_canary,
-                    job,
-                    **SERVING,
-                    summary=f"judge {step.percent:g} %",
-                    schedule_to_close_timeout=patience,
+                    analyse_canary, job, **SERVING, summary=f"{step.percent:g} %", schedule_to_close_timeout=at_most
                 )
             )
         except ActivityError as error:
