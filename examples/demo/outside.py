@@ -25,7 +25,7 @@ def check(story: Story, evidence: Path, workflow_id: str, address: str) -> list[
         (
             (
                 *("opa", "eval", "--bundle", str(evidence / "bundle.tar.gz"), "--input", str(evidence / "input.json")),
-                *("--fail", "--format", "pretty", f"data.assay.{decision['gate']}.decision.allow == true"),
+                *("--fail", "--format", "pretty", f"data.assay.{decision['gate']}.decision.allow = true"),
             ),
             0,
         ),

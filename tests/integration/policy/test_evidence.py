@@ -74,8 +74,12 @@ def test_a_decision_is_repeated_with_its_own_policies(house: House, case: Promot
     export(case.version.digest, out)
     decision = json.loads((out / "decision.json").read_text())
     assert (decision["allow"], decision["policy_revision"]) == (True, decided.revision)
-    asked = ("--input", str(out / "input.json"), "--fail", "data.assay.release.decision.allow == true")
-    assert opa_says("eval", "--bundle", str(out / "bundle.tar.gz"), *asked) == 0
+    # With `==` a refusal would be the value false, for which `--fail` does not fail.
+    asked = ("eval", "--bundle", str(out / "bundle.tar.gz"), "--fail", "data.assay.release.decision.allow = true")
+    assert opa_says(*asked, "--input", str(out / "input.json")) == 0
+    forged = json.loads((out / "input.json").read_text()) | {"approvals": []}
+    (tmp_path / "forged.json").write_text(json.dumps(forged))
+    assert opa_says(*asked, "--input", str(tmp_path / "forged.json")) == 1
     verified = ("--verification-key-id", "assay-policy", "--signing-alg", "ES256", "--output", str(tmp_path / "out"))
     key = ("--verification-key", str(out / "policy.pub.pem"))
     assert opa_says("build", "--bundle", str(out / "bundle.tar.gz"), *key, *verified) == 0
