@@ -334,7 +334,7 @@ class Rollout:
         try:
             await settled(workflow.execute_activity(cool_version, self._warm_job(), **SERVING, summary="unload it"))
         except ActivityError as error:
-            # Loaded and not routed harms nobody; the reconciler tries again.
+            # Loaded and not routed, it answers nobody; it only takes a place in the engine.
             workflow.logger.warning("not unloaded: %s", reason_of(error))
 
     async def _publish(self, change: RouteChange) -> RoutesPublished:

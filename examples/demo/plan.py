@@ -28,8 +28,8 @@ QUICK_MIX = (
     MixShare(kind="refusal", rows_per_batch=1, first_token_weight=8),
     MixShare(kind="replay", rows_per_batch=1, first_token_weight=6, objective="kl-to-base", weight=2),
 )
-"""Two thirds of the rows a step. Measured: 15 of 20 valid calls and 3 of 10 refusals after 42 steps; the healthy mix
-has 10 and 4 after 30, which take as long."""
+"""Two thirds of the rows a step. Measured on the quick suite: 15 of 20 valid calls and 3 of 10 refusals after 42 steps;
+the healthy mix had 10 and 4 after 30."""
 
 
 @dataclass(frozen=True)
