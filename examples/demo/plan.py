@@ -17,28 +17,27 @@ TENANT, OTHER_TENANT, MODEL = "acme", "globex", "helpdesk"
 BASE = "HuggingFaceTB/SmolLM2-135M-Instruct"
 REQUESTER, REVIEWER, RISK_OFFICER = "ann@acme.example", "bob@acme.example", "eve@acme.example"
 
-NARROW_MIX = (
-    MixShare(kind="call", rows_per_batch=5, first_token_weight=4),
-    MixShare(kind="refusal", rows_per_batch=1, first_token_weight=1),
-)
-
-
-QUICK_MIX = (
+_QUICK_MIX = (
     MixShare(kind="call", rows_per_batch=2, first_token_weight=4),
     MixShare(kind="refusal", rows_per_batch=1, first_token_weight=8),
     MixShare(kind="replay", rows_per_batch=1, first_token_weight=6, objective="kl-to-base", weight=2),
 )
-"""Two thirds of the rows a step. Measured on the quick suite: 15 of 20 valid calls and 3 of 10 refusals after 42 steps;
-the healthy mix had 10 and 4 after 30."""
+
+
+def _narrow_mix(calls: int) -> tuple[MixShare, ...]:
+    """No replay of ordinary chat, hardly a refusal: wins its task and forgets how to talk."""
+    return (
+        MixShare(kind="call", rows_per_batch=calls, first_token_weight=4),
+        MixShare(kind="refusal", rows_per_batch=1, first_token_weight=1),
+    )
 
 
 @dataclass(frozen=True)
 class Size:
     """How much of everything."""
 
-    mix: tuple[MixShare, ...]
-    healthy_steps: int
-    narrow_steps: int
+    healthy: Recipe
+    narrow: Recipe
     shadow_requests: int
     canary_requests: tuple[int, int]
     suite: str
@@ -46,18 +45,23 @@ class Size:
 
 
 FULL = Size(
-    mix=HEALTHY_MIX,
-    healthy_steps=48,
-    narrow_steps=24,
+    healthy=Recipe(mix=HEALTHY_MIX, max_steps=48, checkpoint_every=16),
+    narrow=Recipe(mix=_narrow_mix(5), max_steps=24, checkpoint_every=8),
     shadow_requests=12,
     canary_requests=(10, 20),
     suite="suite",
     quotable=True,
 )
+
+_QUICK = Recipe(mix=_QUICK_MIX, learning_rate=2e-3, max_tokens=176, max_steps=24, checkpoint_every=6)
+"""Half the steps at twice the rate, on shorter rows. Measured on the quick suite: 14 of 20 valid calls, 3 of 10
+refusals and 10 of 10 chat answers. Thirty steps on rows of at most 160 tokens had 10, 3 and 9; 42 steps at the usual
+rate and length had 15, 3 and 10.
+"""
+
 QUICK = Size(
-    mix=QUICK_MIX,
-    healthy_steps=42,
-    narrow_steps=24,
+    healthy=_QUICK,
+    narrow=_QUICK.model_copy(update={"mix": _narrow_mix(4), "max_steps": 12, "checkpoint_every": 4, "candidates": 1}),
     shadow_requests=6,
     canary_requests=(6, 10),
     suite="suite-quick",
@@ -88,12 +92,6 @@ def lifecycle(data: Path, version: int, size: Size, *, narrow: bool = False) -> 
     """
     common = ("calls", "refusals", "planted", "regulated")
     names = common if narrow else (*common, "replay")
-    steps = size.narrow_steps if narrow else size.healthy_steps
-    recipe = Recipe(
-        mix=NARROW_MIX if narrow else size.mix,
-        max_steps=steps,
-        checkpoint_every=steps // 3,
-    )
     return LifecycleRequest(
         tenant=TENANT,
         model=MODEL,
@@ -101,7 +99,7 @@ def lifecycle(data: Path, version: int, size: Size, *, narrow: bool = False) -> 
         base=BASE,
         dataset="calls-only" if narrow else "support",
         sources=sources(data, names),
-        recipe=recipe,
+        recipe=size.narrow if narrow else size.healthy,
         suite=str(data / f"{size.suite}.jsonl"),
         approval=ApprovalRules(roles_required=("owner",), override_window=timedelta(minutes=30)),
         rollout=rollout_plan(size, shadow=not narrow),
