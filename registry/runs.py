@@ -2,17 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Literal
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
 
 from assay.contracts.base import Message
-from assay.contracts.errors import NotFound
+from assay.contracts.errors import AssayError, NotFound
 from assay.contracts.evaluation import EvaluationResult, PinnedEvaluation
-from assay.contracts.training import PinnedTraining, TrainingResult
+from assay.contracts.training import Intervention, PinnedTraining, TrainingProgress, TrainingResult, TrainJob
 from registry.database import Database
 from registry.lineage import Edge, record
-from registry.tables import EvaluationRow, RunRow
+from registry.run_search import expression
+from registry.tables import EvaluationRow, RunRow, RunSummaryRow
+
+
+class RunSummary(Message):
+    """A run, finished or failed, as it is searched and listed. `cause` is a stable code."""
+
+    run: str
+    tenant: str
+    model: str
+    version: int
+    outcome: Literal["finished", "failed"]
+    cause: str | None = None
+    message: str | None = None
+    config_hash: str
+    base: str
+    requested_by: str
+    method: str
+    objective: str
+    learning_rate: float
+    warmup_steps: int
+    max_steps: int
+    checkpoint_every: int
+    max_tokens: int
+    rows_per_batch: int
+    seed: int
+    data_seed: int
+    rank: int
+    alpha: int
+    dropout: float
+    steps: int
+    resumed_from_step: int
+    attempts: int
+    rollbacks: int
+    loss_first: float | None = None
+    loss_last: float | None = None
+    heldout_loss: float | None = None
+    tokens_per_second: float | None = None
+    created_at: datetime
 
 
 class RunRecord(Message):
@@ -40,8 +81,39 @@ class Runs:
             request=request.model_dump(mode="json"),
         )
         with self._database.writing() as session:
-            self._database.add_once(session, row)
+            if self._database.add_once(session, row):
+                self._summarise(session, row.run_id, request, _finished(result))
             record(self._database, session, _run_edges(result, request))
+
+    def add_failed(self, job: TrainJob, error: AssayError, progress: TrainingProgress, attempts: int) -> None:
+        """Enter a run that failed, so that it is found by its cause; one that has finished stays as it is."""
+        with self._database.writing() as session:
+            if session.get(RunRow, job.run_id) is None:
+                self._summarise(session, job.run_id, job.request, _failed(error, progress, attempts))
+
+    def search(
+        self, where: str | None = None, *, tenant: str | None = None, model: str | None = None
+    ) -> tuple[RunSummary, ...]:
+        """Runs, finished and failed, for which `where` holds, newest first; the grammar is in `registry.run_search`.
+
+        Raises InputRefused (`SEARCH_MALFORMED`, `SEARCH_FIELD_UNKNOWN`, `SEARCH_VALUE_UNFIT`).
+        """
+        query = select(RunSummaryRow).order_by(RunSummaryRow.created_at.desc(), RunSummaryRow.run)
+        if tenant:
+            query = query.where(RunSummaryRow.tenant == tenant)
+        if model:
+            query = query.where(RunSummaryRow.model == model)
+        if where is not None:
+            query = query.where(expression(where))
+        with self._database.reading() as session:
+            rows = session.scalars(query).all()
+        return tuple(RunSummary(**{name: getattr(row, name) for name in RunSummary.model_fields}) for row in rows)
+
+    @staticmethod
+    def _summarise(session: Session, run: str, request: PinnedTraining, went: Mapping[str, object]) -> None:
+        """One row a run: a failed one that was asked for again and finished has finished."""
+        session.execute(delete(RunSummaryRow).where(RunSummaryRow.run == run))
+        session.add(RunSummaryRow(run=run, **_asked(request), **went))
 
     def get(self, run_id: str) -> RunRecord:
         """Raises NotFound (`RUN_UNKNOWN`)."""
@@ -69,6 +141,52 @@ class Runs:
             query = query.where(RunRow.model == model)
         with self._database.reading() as session:
             return tuple(_run(row) for row in session.scalars(query))
+
+
+def _asked(request: PinnedTraining) -> dict[str, object]:
+    spec = request.spec
+    recipe = spec.recipe
+    plain = ("learning_rate", "warmup_steps", "max_steps", "checkpoint_every", "max_tokens", "seed", "data_seed")
+    return {
+        "tenant": request.tenant,
+        "model": request.model,
+        "version": request.version,
+        "config_hash": spec.content_digest(),
+        "base": spec.base.repository,
+        "requested_by": request.requested_by,
+        **{name: getattr(recipe, name) for name in (*plain, "method", "objective")},
+        **{name: getattr(recipe.lora, name) for name in ("rank", "alpha", "dropout")},
+        "rows_per_batch": sum(share.rows_per_batch for share in recipe.mix),
+    }
+
+
+def _finished(result: TrainingResult) -> dict[str, object]:
+    losses = [one.heldout_loss for one in result.candidates if one.heldout_loss is not None]
+    plain = ("cause", "steps", "resumed_from_step", "attempts", "loss_first", "loss_last", "tokens_per_second")
+    return {
+        "outcome": "finished",
+        **{name: getattr(result, name) for name in plain},
+        "rollbacks": _rollbacks(result.interventions),
+        "heldout_loss": min(losses, default=None),
+    }
+
+
+def _failed(error: AssayError, progress: TrainingProgress, attempts: int) -> dict[str, object]:
+    return {
+        "outcome": "failed",
+        "cause": error.code,
+        "message": error.message,
+        "steps": progress.step,
+        "resumed_from_step": progress.resumed_from_step,
+        "attempts": attempts,
+        "rollbacks": _rollbacks(progress.interventions),
+        "loss_last": progress.loss,
+        "tokens_per_second": progress.tokens_per_second,
+    }
+
+
+def _rollbacks(interventions: Sequence[Intervention]) -> int:
+    return sum(one.action == "roll-back" for one in interventions)
 
 
 class EvaluationRecord(Message):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, String, Text, TypeDecorator, UniqueConstraint
+from sqlalchemy import JSON, DateTime, Dialect, Double, ForeignKey, Index, String, Text, TypeDecorator, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 DIGEST = String(71)
@@ -92,6 +92,44 @@ class RunRow(Base):
     config_hash: Mapped[str] = mapped_column(DIGEST, index=True)
     result: Mapped[dict[str, Any]]
     request: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class RunSummaryRow(Base):
+    """What runs are searched by: one row a run, finished or failed. See `registry.run_search`."""
+
+    __tablename__ = "run_summaries"
+    run: Mapped[str] = mapped_column(String(255), primary_key=True)
+    tenant: Mapped[str] = mapped_column(SLUG, index=True)
+    model: Mapped[str] = mapped_column(SLUG)
+    version: Mapped[int]
+    outcome: Mapped[str] = mapped_column(String(31))
+    cause: Mapped[str | None] = mapped_column(String(63), index=True)
+    message: Mapped[str | None] = mapped_column(Text)
+    config_hash: Mapped[str] = mapped_column(DIGEST)
+    base: Mapped[str] = mapped_column(String(255))
+    requested_by: Mapped[str] = mapped_column(String(128))
+    method: Mapped[str] = mapped_column(String(31))
+    objective: Mapped[str] = mapped_column(String(31))
+    learning_rate: Mapped[float] = mapped_column(Double)
+    warmup_steps: Mapped[int]
+    max_steps: Mapped[int]
+    checkpoint_every: Mapped[int]
+    max_tokens: Mapped[int]
+    rows_per_batch: Mapped[int]
+    seed: Mapped[int]
+    data_seed: Mapped[int]
+    rank: Mapped[int]
+    alpha: Mapped[int]
+    dropout: Mapped[float] = mapped_column(Double)
+    steps: Mapped[int]
+    resumed_from_step: Mapped[int]
+    attempts: Mapped[int]
+    rollbacks: Mapped[int]
+    loss_first: Mapped[float | None] = mapped_column(Double)
+    loss_last: Mapped[float | None] = mapped_column(Double)
+    heldout_loss: Mapped[float | None] = mapped_column(Double)
+    tokens_per_second: Mapped[float | None] = mapped_column(Double)
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 

@@ -14,6 +14,7 @@ from temporalio.workflow import ActivityCancellationType
 
 with workflow.unsafe.imports_passed_through():
     from assay.contracts.names import (
+        CAUSE,
         CONTROL_QUEUE,
         DATA_QUEUE,
         DATASET,
@@ -107,17 +108,17 @@ def stand(
     model: str | None = None,
     dataset: str | None = None,
     digest: str | None = None,
+    cause: str | None = None,
 ) -> None:
     """Show in the UI and in search where this workflow stands."""
     workflow.set_current_details(f"**{stage}** {details}".strip())
-    values = ((TENANT, tenant), (MODEL, model), (STAGE, stage), (DATASET, dataset), (DIGEST, digest))
+    values = ((TENANT, tenant), (MODEL, model), (STAGE, stage), (DATASET, dataset), (DIGEST, digest), (CAUSE, cause))
     workflow.upsert_search_attributes([key.value_set(value) for key, value in values if value is not None])
 
 
 def reason_of(error: BaseException) -> str:
     """The innermost typed sentence of a failed activity or child: `CODE: sentence`."""
-    while isinstance(error, (ActivityError, ChildWorkflowError)) and error.cause is not None:
-        error = error.cause
+    error = _innermost(error)
     if isinstance(error, ApplicationError) and error.type and not error.message.startswith(error.type):
         return f"{error.type}: {error.message}"
     return error.message if isinstance(error, FailureError) else str(error)
@@ -125,12 +126,21 @@ def reason_of(error: BaseException) -> str:
 
 def failure(error: BaseException) -> ApplicationError:
     """Fail this workflow with the typed reason of what failed beneath it."""
-    cause: BaseException | None = error
-    while isinstance(cause, (ActivityError, ChildWorkflowError)) and cause.cause is not None:
-        cause = cause.cause
-    code = cause.type if isinstance(cause, ApplicationError) and cause.type else type(cause).__name__
+    cause = _innermost(error)
     details = cause.details if isinstance(cause, ApplicationError) else ()
-    return ApplicationError(reason_of(error), *details, type=code, non_retryable=True)
+    return ApplicationError(reason_of(error), *details, type=code_of(error), non_retryable=True)
+
+
+def code_of(error: BaseException) -> str:
+    """The stable code of a failed activity or child."""
+    cause = _innermost(error)
+    return cause.type if isinstance(cause, ApplicationError) and cause.type else type(cause).__name__
+
+
+def _innermost(error: BaseException) -> BaseException:
+    while isinstance(error, (ActivityError, ChildWorkflowError)) and error.cause is not None:
+        error = error.cause
+    return error
 
 
 def refuse_if(problem: str | None) -> None:

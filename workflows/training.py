@@ -16,7 +16,7 @@ with workflow.unsafe.imports_passed_through():
         pin_training,
         train,
     )
-    from workflows.common import CONTROL, TRAINING, failure, given, reason_of, settled, stand
+    from workflows.common import CONTROL, TRAINING, code_of, failure, given, reason_of, settled, stand
 
 
 @workflow.defn(name="Training", versioning_behavior=VersioningBehavior.PINNED)
@@ -37,8 +37,9 @@ class Training:
         except ActivityError as error:
             if is_cancelled_exception(error):
                 raise
-            self._status = self._status.model_copy(update={"stage": "failed", "reasons": (reason_of(error),)})
-            stand("failed", reason_of(error))
+            reason, cause = reason_of(error), code_of(error)
+            self._status = self._status.model_copy(update={"stage": "failed", "cause": cause, "reasons": (reason,)})
+            stand("failed", reason, cause=cause)
             raise failure(error) from error
         return self._status
 
@@ -80,5 +81,8 @@ class Training:
         stand("training", f"{steps} steps, run {self._status.run_id}")
         job = TrainJob(run_id=self._status.run_id, request=pinned)
         result = await settled(workflow.execute_activity(train, job, **TRAINING, summary=f"train {steps} steps"))
-        self._status = self._status.model_copy(update={"stage": "trained", "result": result})
-        stand("trained", f"loss {result.loss_first:.3f} to {result.loss_last:.3f} in {result.steps} steps")
+        done = tuple(f"{i.cause} at step {i.step}: {i.action} to step {i.back_to}" for i in result.interventions)
+        update = {"stage": "trained", "result": result, "cause": result.cause, "reasons": done}
+        self._status = self._status.model_copy(update=update)
+        told = "; ".join((f"loss {result.loss_first:.3f} to {result.loss_last:.3f} in {result.steps} steps", *done))
+        stand("trained", told, cause=result.cause)

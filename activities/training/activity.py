@@ -12,7 +12,7 @@ from activities.heartbeat import Beat, beating
 from activities.training import process, run
 from activities.training.stored import Stored
 from activities.training.supervision import Attempt, supervise
-from assay.contracts.errors import Conflict, NotFound
+from assay.contracts.errors import AssayError, Conflict, NotFound
 from assay.contracts.training import TrainingProgress, TrainingResult, TrainJob
 from assay.settings import Settings
 from registry import Registry
@@ -42,6 +42,26 @@ class TrainingActivities:
             return self._train(job, info.attempt, known, beat)
 
     def _train(self, job: TrainJob, number: int, known: TrainingProgress | None, beat: Beat) -> TrainingResult:
+        told = known or TrainingProgress(step=0, max_steps=job.request.spec.recipe.max_steps)
+
+        def tell(progress: TrainingProgress) -> None:
+            nonlocal told
+            told = progress
+            beat(progress)
+
+        try:
+            result = self._attempt(job, number, known, tell)
+        except AssayError as error:
+            # Recorded before it is known: a run that failed is on record whatever becomes of this worker.
+            if not error.retryable:
+                self._registry.runs.add_failed(job, error, told, attempts=number)
+            raise
+        self._registry.runs.add(result, job.request)
+        return self._registry.runs.get(job.run_id).result  # another attempt may have been first
+
+    def _attempt(
+        self, job: TrainJob, number: int, known: TrainingProgress | None, tell: Callable[[TrainingProgress], None]
+    ) -> TrainingResult:
         folder = run.prepare(job, self._registry, self._settings.home / "runs" / job.run_id)
         blobs = self._registry.blobs
         stored = Stored(folder, blobs, known)
@@ -54,14 +74,12 @@ class TrainingActivities:
         )
         trainer = process.start(folder)
         try:
-            supervise(folder, trainer, stored, beat, attempt)
+            last = supervise(folder, trainer, stored, tell, attempt)
         finally:
             # Cancellation arrives as an exception in this thread; a second one must not interrupt the clean-up.
             with activity.shield_thread_cancel_exception():
                 process.stop(trainer)
-        result = run.collect(job, folder, blobs, attempt.resumed_from, number)
-        self._registry.runs.add(result, job.request)
-        return self._registry.runs.get(job.run_id).result  # another attempt may have been first
+        return run.collect(job, folder, blobs, last, number)
 
     def _on_record(self, job: TrainJob) -> TrainingResult | None:
         try:

@@ -7,6 +7,7 @@ any instruction, a half-copied folder or a flipped bit lead to the checkpoint be
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -75,19 +76,44 @@ def seal(scratch: Path, folder: Path, step: int, facts: dict[str, Any]) -> Check
 
 
 def read(path: Path) -> Checkpoint | None:
-    """The checkpoint at `path`, or None when it is torn: no manifest, a missing file or other bytes than sealed."""
+    """The checkpoint at `path`, or None when it is torn or altered."""
+    found = look(path)
+    return found if isinstance(found, Checkpoint) else None
+
+
+def look(path: Path) -> Checkpoint | str:
+    """The checkpoint at `path`, or why it is none: no manifest, a missing file or other bytes than sealed."""
     try:
-        manifest = json.loads((path / MANIFEST).read_bytes())
-        if any(_digest(path / name) != digest for name, digest in manifest["files"].items()):
-            return None
-        return Checkpoint(int(manifest["step"]), path, canonical_digest(manifest), manifest["facts"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+        found = sealed(path)
+        for name, digest in json.loads((path / MANIFEST).read_bytes())["files"].items():
+            if _digest(path / name) != digest:
+                return f"{name} has other bytes than were sealed"
+    except FileNotFoundError as error:
+        return f"{Path(str(error.filename)).name} is missing"
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return f"{MANIFEST} cannot be read"
+    return found
 
 
-def at(folder: Path, step: int) -> Checkpoint | None:
-    """The checkpoint of that step if it is whole."""
-    return read(_path(folder, step))
+def sealed(path: Path) -> Checkpoint:
+    """What the manifest says, without reading the files. Raises OSError, ValueError, KeyError, TypeError."""
+    manifest = json.loads((path / MANIFEST).read_bytes())
+    return Checkpoint(int(manifest["step"]), path, canonical_digest(manifest), dict(manifest["facts"]))
+
+
+def best(folder: Path) -> int | None:
+    """The step with the lowest held-out loss, by the manifests."""
+    losses: list[tuple[float, int]] = []
+    for path in folder.glob("step-*"):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            found = sealed(path)
+            losses.append((float(found.facts["heldout_loss"]), found.step))
+    return min(losses)[1] if losses else None
+
+
+def at(folder: Path, step: int) -> Checkpoint | str:
+    """The checkpoint of that step, or why it is none."""
+    return look(_path(folder, step))
 
 
 def newest(folder: Path) -> Checkpoint | None:
@@ -119,6 +145,11 @@ def adopt(fetched: Path, folder: Path) -> None:
 def steps(folder: Path) -> list[int]:
     """Steps that have a folder, whole or not, oldest first: cheap enough to ask every second."""
     return [int(path.name.removeprefix("step-")) for path in sorted(folder.glob("step-*"))]
+
+
+def discard(folder: Path, step: int) -> None:
+    """Delete the checkpoint of a step, whole or not."""
+    shutil.rmtree(_path(folder, step), ignore_errors=True)
 
 
 def keep_only(folder: Path, kept: Collection[int]) -> None:

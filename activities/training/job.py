@@ -4,6 +4,7 @@ WORKDIR/run.json          the job: recipe, base, rows, template
         metrics.jsonl     one line a step
         checkpoints/      step-000010/ …, each sealed by its manifest, with the metrics up to it
         loaded.json       what the trainer found: rows, device, dtype
+        interventions.json  what was done about troubles so far
         failure.json      written when the run ends with a typed cause
         trainer.log       stdout and stderr of the subprocess
 """
@@ -11,39 +12,45 @@ WORKDIR/run.json          the job: recipe, base, rows, template
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from pydantic import Field
+from pydantic import Field, TypeAdapter
 
 from assay.contracts.base import BasePin, Digest, Message
-from assay.contracts.errors import TrainingFailed
-from assay.contracts.training import Recipe
+from assay.contracts.errors import AssayError, TrainingFailed, Unavailable
+from assay.contracts.training import Intervention, Recipe
 
 FAILED: Final = 3
 """Exit status of a trainer that leaves a cause in `failure.json`."""
 STOPPED: Final = 75
 """Exit status of one that was asked to stop and has saved. EX_TEMPFAIL of sysexits.h: not done, try again."""
 
+_INTERVENTIONS: Final = TypeAdapter(tuple[Intervention, ...])
+
 HELD_OUT_PER_KIND = 4
 """Rows of each cross-entropy kind kept out of training: enough to see a divergence, cheap at every checkpoint."""
 
 
-def worth_keeping(steps: Iterable[int], recipe: Recipe) -> list[int]:
-    """Of these checkpoints those that a run keeps, oldest first: the newest, and the last ones of its schedule.
+def worth_keeping(steps: Iterable[int], recipe: Recipe, best: int | None = None) -> list[int]:
+    """Of these checkpoints those that a run keeps, oldest first: the best, the newest, the last ones of its schedule.
 
     A stop saves between two of the schedule. It is gone on from, then dropped, so that a run that was stopped has the
     candidates of one that was not.
     """
     found = sorted(steps)
     scheduled = [step for step in found if step % recipe.checkpoint_every == 0]
-    return sorted({*scheduled[-max(2, recipe.candidates) :], *found[-1:]})
+    return sorted({*scheduled[-max(2, recipe.candidates) :], *found[-1:], *(step for step in found if step == best)})
 
 
-def candidates_of(steps: Iterable[int], recipe: Recipe) -> list[int]:
-    """Of these checkpoints the candidates, oldest first: the last ones of the schedule, and the end."""
-    ends = (step for step in sorted(steps) if step % recipe.checkpoint_every == 0 or step == recipe.max_steps)
+def candidates_of(steps: Iterable[int], recipe: Recipe, kept: int | None = None) -> list[int]:
+    """Of these checkpoints the candidates, oldest first: the last ones of the schedule, and the end.
+
+    `kept` is the best one of a run that ended early for it: it stands in for the end.
+    """
+    last = recipe.max_steps if kept is None else kept
+    ends = [step for step in sorted(steps) if step <= last and (step % recipe.checkpoint_every == 0 or step == last)]
     return list(ends)[-recipe.candidates :]
 
 
@@ -84,10 +91,12 @@ class Failure(Message):
     code: str
     message: str
     remedy: str
+    retryable: bool = False
 
-    def error(self) -> TrainingFailed:
+    def error(self) -> AssayError:
         """The same as an exception."""
-        return TrainingFailed(self.code, self.message, self.remedy)
+        kind = Unavailable if self.retryable else TrainingFailed
+        return kind(self.code, self.message, self.remedy)
 
 
 class RunFolder:
@@ -99,8 +108,13 @@ class RunFolder:
         self.metrics = workdir / "metrics.jsonl"
         self.checkpoints = workdir / "checkpoints"
         self.loaded = workdir / "loaded.json"
+        self.interventions = workdir / "interventions.json"
         self.failure = workdir / "failure.json"
         self.log = workdir / "trainer.log"
+
+    def checkpoint(self, step: int) -> Path:
+        """Where the checkpoint of a step lies, or would."""
+        return self.checkpoints / f"step-{step:06d}"
 
     def write_run(self, run: RunFile) -> None:
         """Create the folder with its job."""
@@ -118,6 +132,14 @@ class RunFolder:
     def read_loaded(self) -> Loaded:
         """What the trainer read. Raises FileNotFoundError before it has."""
         return Loaded.model_validate_json(self.loaded.read_bytes())
+
+    def write_interventions(self, taken: Sequence[Intervention]) -> None:
+        """Say what was done about troubles."""
+        _write_whole(self.interventions, _INTERVENTIONS.dump_json(tuple(taken)).decode())
+
+    def read_interventions(self) -> tuple[Intervention, ...]:
+        """What was done about troubles so far, oldest first."""
+        return _INTERVENTIONS.validate_json(self.interventions.read_bytes()) if self.interventions.exists() else ()
 
     def write_failure(self, failure: Failure) -> None:
         """Leave the cause for the parent."""

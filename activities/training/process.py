@@ -22,7 +22,7 @@ GRACE_SECONDS = 20.0
 """Time for the step in progress and a checkpoint, below the worker's own grace of 30 seconds."""
 
 MOST_KILLS: Final = 5
-"""A trainer that somebody killed (no memory left, an operator) goes on; the fifth time it was not bad luck."""
+"""A trainer that somebody killed (no memory left, an operator) goes on; five times with no new checkpoint is too often."""
 
 ENVIRONMENT = {
     # Spinning threads starve each other as soon as anything else runs: measured on two shared cores, a step takes
@@ -71,9 +71,9 @@ def was_killed(status: int) -> bool:
 
 
 def check_ended_well(folder: RunFolder, status: int, kills: int) -> None:
-    """What a status that is not 0 means; `kills` counts all attempts, this one included.
+    """What a status that is not 0 means; `kills` counts this one and those before it in a row.
 
-    Raises TrainingFailed with the trainer's own cause, or `TRAINER_CRASHED` with how it ended; Unavailable
+    Raises the trainer's own cause (TrainingFailed, Unavailable), or `TRAINER_CRASHED` with how it ended; Unavailable
     (`TRAINER_KILLED`) when somebody else ended it, and not too often yet.
     """
     if status == 0:
@@ -104,4 +104,5 @@ def progress(folder: RunFolder, max_steps: int, resumed_from: int) -> TrainingPr
         tokens_per_second=last.tokens_per_second if last else None,
         eta_seconds=last.eta_seconds if last else None,
         resumed_from_step=resumed_from,
+        interventions=folder.read_interventions(),
     )

@@ -13,7 +13,7 @@ from activities.training.export import export_adapter
 from activities.training.job import RowSource, RunFile, RunFolder, candidates_of
 from assay.contracts.base import Reference
 from assay.contracts.errors import IntegrityRefused, NotFound
-from assay.contracts.training import Candidate, DatasetShare, RunSpec, TrainingResult, TrainJob
+from assay.contracts.training import Candidate, DatasetShare, RunSpec, TrainingProgress, TrainingResult, TrainJob
 from registry import BlobStore, Registry
 from registry.root_digest import root_digest
 
@@ -70,22 +70,33 @@ def _rows(share: DatasetShare, registry: Registry, target: Path) -> RowSource:
     return RowSource(paths=tuple(path.resolve() for path in paths), ratio=share.ratio)
 
 
-def collect(job: TrainJob, folder: RunFolder, blobs: BlobStore, resumed_from: int, attempts: int) -> TrainingResult:
-    """Export the last checkpoints as candidates, store them and the run record. Raises Unavailable."""
-    spec, steps = job.request.spec, metrics.read(folder.metrics)
+def collect(
+    job: TrainJob, folder: RunFolder, blobs: BlobStore, progress: TrainingProgress, attempt: int
+) -> TrainingResult:
+    """Export the last checkpoints as candidates, store them and the run record. Raises Unavailable.
+
+    `progress` is the last that was told, `attempt` the number of this one.
+    """
+    spec, steps, taken = job.request.spec, metrics.read(folder.metrics), folder.read_interventions()
     found = {checkpoint.step: checkpoint for checkpoint in checkpoints.valid(folder.checkpoints)}
+    kept = taken[-1].back_to if taken and taken[-1].action == "keep-best" else None
     return TrainingResult(
         run_id=job.run_id,
         config_hash=spec.content_digest(),
-        record=_record(job, folder, blobs, resumed_from, attempts),
-        candidates=tuple(_candidate(found[step], spec, folder, blobs) for step in candidates_of(found, spec.recipe)),
+        record=_record(job, folder, blobs, progress, attempt),
+        candidates=tuple(
+            _candidate(found[step], spec, folder, blobs) for step in candidates_of(found, spec.recipe, kept)
+        ),
         steps=steps[-1].step,
-        resumed_from_step=resumed_from,
-        attempts=attempts,
+        resumed_from_step=progress.resumed_from_step,
+        attempts=attempt,
         loss_first=steps[0].loss,
         loss_last=steps[-1].loss,
         tokens_per_second=round(metrics.tokens_per_second(steps), 1),
         rows_too_long=folder.read_loaded().rows_too_long,
+        cause=taken[-1].cause if taken else None,
+        interventions=taken,
+        passed_over=progress.passed_over,
     )
 
 
@@ -100,8 +111,8 @@ def _candidate(checkpoint: checkpoints.Checkpoint, spec: RunSpec, folder: RunFol
     )
 
 
-def _record(job: TrainJob, folder: RunFolder, blobs: BlobStore, resumed_from: int, attempts: int) -> Reference:
-    """What ran, exactly: the request, package versions, machine, every step, every checkpoint."""
+def _record(job: TrainJob, folder: RunFolder, blobs: BlobStore, progress: TrainingProgress, attempt: int) -> Reference:
+    """What ran, exactly: the request, package versions, machine, every step, every checkpoint, every trouble."""
     record = {
         "run_id": job.run_id,
         "config_hash": job.request.spec.content_digest(),
@@ -110,8 +121,10 @@ def _record(job: TrainJob, folder: RunFolder, blobs: BlobStore, resumed_from: in
         "python": platform.python_version(),
         "machine": platform.machine(),
         "loaded": folder.read_loaded().model_dump(mode="json"),
-        "resumed_from_step": resumed_from,
-        "attempts": attempts,
+        "resumed_from_step": progress.resumed_from_step,
+        "attempts": attempt,
+        "interventions": [one.model_dump(mode="json") for one in folder.read_interventions()],
+        "passed_over": [one.model_dump(mode="json") for one in progress.passed_over],
         "metrics": [line.model_dump(mode="json") for line in metrics.read(folder.metrics)],
         "checkpoints": {str(c.step): c.digest for c in checkpoints.valid(folder.checkpoints)},
     }

@@ -9,17 +9,22 @@ saved. Started again on the same folder it goes on from the newest whole checkpo
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import os
 import sys
 import threading
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from activities.training import checkpoints, metrics
+from activities.training import checkpoints, health, metrics
+from activities.training.checkpoints import Checkpoint
+from activities.training.health import Finding
 from activities.training.job import FAILED, STOPPED, Failure, Loaded, RunFile, RunFolder
 from assay.contracts.errors import AssayError, IntegrityRefused
+from assay.contracts.training import Intervention
 from serving.template import template_digest
 
 if TYPE_CHECKING:
@@ -27,6 +32,10 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
     from activities.training.rows import Batches
+    from activities.training.trainer import MixTrainer
+    from activities.training.watch import Stop
+
+log = logging.getLogger(__name__)
 
 
 def die_with_parent() -> None:
@@ -43,44 +52,104 @@ def die_with_parent() -> None:
 def train(folder: RunFolder) -> int:
     """Train to the end, or to the next step after SIGTERM. Returns the exit status.
 
-    Raises InputRefused, TrainingFailed.
+    Raises InputRefused, TrainingFailed, Unavailable (`CHECKPOINT_UNWRITABLE`).
     """
     # Seconds of imports: late, so that --help, a bad run.json and a dead parent are noticed at once.
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoTokenizer
 
-    from activities.training.objective import ROWWISE
-    from activities.training.trainer import MixTrainer
-    from activities.training.watch import Watch
+    from activities.training.watch import Stop
 
     run = folder.read_run()
     check_template(run)
     torch.set_num_threads(run.threads)
     tokenizer = AutoTokenizer.from_pretrained(run.base_dir, local_files_only=True)
     batches, too_long = load_batches(run, tokenizer)
+    found = checkpoints.newest(folder.checkpoints)
+    taken = interventions_of(found)
+    stop = Stop()
+    while True:
+        # What is trained on after a rollback comes from the checkpoint alone, as it does in a process of its own.
+        trainer = make_trainer(folder, run, tokenizer, batches, found, taken, stop)
+        folder.write_loaded(loaded(run, trainer, batches, too_long))
+        folder.write_interventions(taken)
+        stop.on_sigterm()
+        try:
+            return go_on(trainer, found, run.recipe.max_steps)
+        except health.Unwell as unwell:
+            log.warning("%s", unwell)
+            trainer.finish()
+            taken = (*taken, intervene(unwell.finding, run, taken, folder))
+        finally:
+            trainer.finish()
+        folder.write_interventions(taken)
+        if taken[-1].action == "keep-best":
+            return 0
+        found = checkpoints.newest(folder.checkpoints)
+        del trainer
+        gc.collect()
+
+
+def make_trainer(
+    folder: RunFolder,
+    run: RunFile,
+    tokenizer: PreTrainedTokenizerBase,
+    batches: Batches,
+    found: Checkpoint | None,
+    taken: Sequence[Intervention],
+    stop: Stop,
+) -> MixTrainer:
+    """A trainer on a base as it was pinned; its metrics begin with those that the checkpoint has sealed."""
+    from transformers import AutoModelForCausalLM
+
+    from activities.training.objective import ROWWISE
+    from activities.training.trainer import MixTrainer
+    from activities.training.watch import Watch
+
+    metrics.go_on_from(folder.metrics, found.path / checkpoints.METRICS if found else None)
     model = AutoModelForCausalLM.from_pretrained(
         run.base_dir, dtype=base_dtype(), attn_implementation=ROWWISE, local_files_only=True
     )
-    watch = Watch(folder.metrics)
-    trainer = MixTrainer(model, tokenizer, run.recipe, batches, folder.checkpoints, watch)
-    watch.stop_on_sigterm()
-    folder.write_loaded(
-        Loaded(
-            rows=dict(Counter(example.kind for example in batches.training)),
-            rows_too_long=too_long,
-            rows_held_out=len(batches.held_out),
-            device=str(trainer.args.device),
-            dtype=str(model.dtype).removeprefix("torch."),
-            threads=run.threads,
-        )
-    )
-    found = checkpoints.newest(folder.checkpoints)
+    watch = Watch(folder.metrics, run.recipe.health, stop, taken[-1].learning_rate if taken else None)
+    return MixTrainer(model, tokenizer, run.recipe, batches, folder.checkpoints, watch, taken)
+
+
+def go_on(trainer: MixTrainer, found: Checkpoint | None, last: int) -> int:
+    """Train from a checkpoint, or from the beginning, to the last step. Returns the exit status. Raises Unwell."""
     reached = found.step if found else 0
-    metrics.go_on_from(folder.metrics, found.path / checkpoints.METRICS if found else None)
-    if reached < run.recipe.max_steps:
+    if reached < last:
         trainer.train(resume_from_checkpoint=str(found.path) if found else None)
         reached = trainer.state.global_step
-    return 0 if reached >= run.recipe.max_steps else STOPPED
+    return 0 if reached >= last else STOPPED
+
+
+def interventions_of(found: Checkpoint | None) -> tuple[Intervention, ...]:
+    """What had been done when a checkpoint was sealed."""
+    return tuple(Intervention.model_validate(one) for one in found.facts["interventions"]) if found else ()
+
+
+def intervene(finding: Finding, run: RunFile, taken: Sequence[Intervention], folder: RunFolder) -> Intervention:
+    """Do what the rule says; a rollback deletes the checkpoints after the one gone back to. Raises TrainingFailed."""
+    whole = checkpoints.valid(folder.checkpoints)
+    done = health.respond(finding, run.recipe, taken, whole)
+    if done.action == "roll-back":
+        for step in checkpoints.steps(folder.checkpoints):
+            if step > done.back_to:
+                checkpoints.discard(folder.checkpoints, step)
+    log.warning("%s: %s to step %d, learning rate %g", done.cause, done.action, done.back_to, done.learning_rate)
+    return done
+
+
+def loaded(run: RunFile, trainer: MixTrainer, batches: Batches, too_long: int) -> Loaded:
+    """What was read, and what it runs on."""
+    return Loaded(
+        rows=dict(Counter(example.kind for example in batches.training)),
+        rows_too_long=too_long,
+        rows_held_out=len(batches.held_out),
+        device=str(trainer.args.device),
+        dtype=str(base_dtype()).removeprefix("torch."),
+        threads=run.threads,
+    )
 
 
 def check_template(run: RunFile) -> None:
@@ -142,8 +211,10 @@ def main() -> int:
     try:
         return train(folder)
     except AssayError as error:
-        folder.write_failure(Failure(code=error.code, message=error.message, remedy=error.remedy))
-        logging.getLogger(__name__).error("%s", error)
+        folder.write_failure(
+            Failure(code=error.code, message=error.message, remedy=error.remedy, retryable=error.retryable)
+        )
+        log.error("%s", error)
         return FAILED
 
 

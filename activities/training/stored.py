@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
 from activities.training import checkpoints
 from activities.training.checkpoints import Checkpoint
 from activities.training.job import RunFolder, worth_keeping
-from assay.contracts.base import Digest
-from assay.contracts.errors import InputRefused
-from assay.contracts.training import StoredCheckpoint, TrainingProgress
-from registry import BlobStore
+from assay.contracts.base import Digest, Reference
+from assay.contracts.errors import InputRefused, IntegrityRefused, NotFound
+from assay.contracts.training import PassedOver, StoredCheckpoint, TrainingProgress
+from registry import BlobStore, trees
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """A stored checkpoint. `sealed` is the digest of its manifest where this process stored it."""
+
+    tree: Digest
+    heldout_loss: float | None
+    sealed: Digest | None = None
 
 
 class Stored:
@@ -17,40 +34,84 @@ class Stored:
     def __init__(self, folder: RunFolder, blobs: BlobStore, known: TrainingProgress | None) -> None:
         self._folder, self._blobs = folder, blobs
         self._recipe = folder.read_run().recipe
-        self._trees: dict[int, Digest] = {one.step: one.tree for one in known.earlier} if known else {}
+        self._kept = {one.step: _Kept(one.tree, one.heldout_loss) for one in known.earlier} if known else {}
         if known and known.checkpoint and known.checkpoint_step:
-            self._trees[known.checkpoint_step] = known.checkpoint
+            self._kept[known.checkpoint_step] = _Kept(known.checkpoint, known.checkpoint_heldout_loss)
+        self.passed_over: tuple[PassedOver, ...] = known.passed_over if known else ()
 
     def bring_here(self) -> int:
-        """Fetch what is not here of the last checkpoints, the candidates to be. Returns the step to go on from.
+        """Fetch what is not here as it was stored of the checkpoints worth keeping. Returns the step to go on from.
 
-        Raises IntegrityRefused (`BLOB_TAMPERED`, `CHECKPOINT_TORN`), NotFound, Unavailable.
+        One that is torn or altered, here and in the store, is passed over: the one before it is gone on from, and
+        `passed_over` says why. Raises Unavailable.
         """
-        here = {checkpoint.step for checkpoint in checkpoints.valid(self._folder.checkpoints)}
-        kept = worth_keeping(here | self._trees.keys(), self._recipe)
-        for step in kept:
-            if step not in here:
-                fetched = self._blobs.fetch_tree(self._trees[step], self._folder.workdir / f"fetched-{step}")
-                checkpoints.adopt(fetched, self._folder.checkpoints)
-        return max(kept, default=0)
+        here = set(filter(self._is_here, checkpoints.steps(self._folder.checkpoints)))
+        for step in self._worth(here | self._kept.keys()):
+            if step not in here and self._fetch(step):
+                here.add(step)
+        return max(here, default=0)
 
     def add_new(self) -> None:
         """Store the checkpoints that were sealed since. Raises Unavailable."""
         for step in checkpoints.steps(self._folder.checkpoints):
-            if step not in self._trees and (found := checkpoints.at(self._folder.checkpoints, step)):
-                self._store(found)
+            known = self._kept.get(step)
+            # After a rollback the same step is sealed again, with other bytes.
+            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+                if known is None or known.sealed != checkpoints.sealed(self._folder.checkpoint(step)).digest:
+                    self._store(step)
 
     def named_in(self, progress: TrainingProgress) -> TrainingProgress:
-        """The same progress with the stored checkpoints."""
-        if not self._trees:
-            return progress
-        kept = worth_keeping(self._trees, self._recipe)
-        *earlier, newest = (StoredCheckpoint(step=step, tree=self._trees[step]) for step in kept)
-        named = {"checkpoint_step": newest.step, "checkpoint": newest.tree, "earlier": tuple(earlier)}
+        """The same progress with the stored checkpoints, and those that were passed over."""
+        named: dict[str, object] = {"passed_over": self.passed_over}
+        if self._kept:
+            *earlier, newest = self._worth(self._kept)
+            named |= {
+                "checkpoint_step": newest,
+                "checkpoint": self._kept[newest].tree,
+                "checkpoint_heldout_loss": self._kept[newest].heldout_loss,
+                "earlier": tuple(
+                    StoredCheckpoint(step=step, tree=self._kept[step].tree, heldout_loss=self._kept[step].heldout_loss)
+                    for step in earlier
+                ),
+            }
         return progress.model_copy(update=named)
 
-    def _store(self, found: Checkpoint) -> None:
+    def _worth(self, steps: set[int] | dict[int, _Kept]) -> list[int]:
+        losses = [(one.heldout_loss, step) for step, one in self._kept.items() if one.heldout_loss is not None]
+        return worth_keeping(steps, self._recipe, min(losses)[1] if losses else None)
+
+    def _is_here(self, step: int) -> bool:
+        """Whether it lies here whole and, where it was stored, as it was stored. What does not is deleted."""
+        found = checkpoints.at(self._folder.checkpoints, step)
+        stored = self._kept.get(step)
+        if isinstance(found, Checkpoint):
+            if stored is None or _tree_digest(found.path) == stored.tree:
+                return True
+            found = "its files are not those that were stored"
+        self._pass_over(step, found)
+        checkpoints.discard(self._folder.checkpoints, step)
+        return False
+
+    def _fetch(self, step: int) -> bool:
+        """Bring one from the store. A blob that is missing or has other bytes takes the whole checkpoint with it."""
+        try:
+            fetched = self._blobs.fetch_tree(self._kept[step].tree, self._folder.workdir / f"fetched-{step}")
+            checkpoints.adopt(fetched, self._folder.checkpoints)
+        except (IntegrityRefused, NotFound) as error:
+            del self._kept[step]
+            self._pass_over(step, f"{error.code}: {error.message}")
+            return False
+        return True
+
+    def _pass_over(self, step: int, why: str) -> None:
+        log.warning("checkpoint of step %d is not gone on from: %s", step, why)
+        self.passed_over = (*self.passed_over, PassedOver(step=step, why=why))[-_MOST_TOLD:]
+
+    def _store(self, step: int) -> None:
         """The trainer may sweep it meanwhile: what was stored counts only if all of it is there afterwards."""
+        found = checkpoints.at(self._folder.checkpoints, step)
+        if isinstance(found, str):
+            return
         try:
             tree = self._blobs.put_tree(found.path)
         except (FileNotFoundError, InputRefused):
@@ -58,4 +119,19 @@ class Stored:
                 raise
             return
         if checkpoints.read(found.path) == found:
-            self._trees[found.step] = tree.sha256
+            self._kept[step] = _Kept(tree.sha256, found.facts.get("heldout_loss"), found.digest)
+
+
+_MOST_TOLD = 20
+"""Checkpoints passed over that a heartbeat names, the last ones."""
+
+
+def _tree_digest(directory: Path) -> Digest:
+    """What `put_tree` would return, without storing anything."""
+
+    def hashed(path: Path) -> Reference:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return Reference(uri=f"blob:{digest}", sha256=f"sha256:{digest}")
+
+    return "sha256:" + hashlib.sha256(trees.listing(directory, hashed)).hexdigest()

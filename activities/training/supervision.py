@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from subprocess import Popen
 
-from activities.training import process
+from activities.training import checkpoints, process
 from activities.training.job import FAILED, RunFolder
 from activities.training.stored import Stored
 from assay.contracts.errors import AssayError, TrainingFailed, Unavailable
@@ -18,8 +18,8 @@ from assay.contracts.training import TrainingProgress
 class Attempt:
     """What bounds one attempt.
 
-    `kills` is how often somebody killed the trainer in earlier attempts; `spent` and `allowed` are seconds of the
-    device, over all attempts. `pause` waits a moment, less when the worker stops, and says whether it does.
+    `kills` is how often somebody killed the trainer since it last sealed a checkpoint; `spent` and `allowed` are
+    seconds of the device, over all attempts. `pause` waits a moment, less when the worker stops, and says whether it does.
     """
 
     kills: int
@@ -36,35 +36,42 @@ def supervise(
     stored: Stored,
     report: Callable[[TrainingProgress], None],
     attempt: Attempt,
-) -> None:
+) -> TrainingProgress:
     """Report progress until the trainer ends; each new checkpoint is stored as a blob before it is reported.
 
-    Raises TrainingFailed with the cause the trainer left, or `BUDGET_SPENT`; Unavailable (`TRAINER_KILLED`,
-    `WORKER_STOPPING`), and another attempt goes on from what was reported last.
+    Returns the last that was told. Raises the cause that the trainer left, TrainingFailed (`BUDGET_SPENT`), Unavailable
+    (`TRAINER_KILLED`, `WORKER_STOPPING`), and another attempt goes on from what was reported last.
     """
     steps, begun, kills = folder.read_run().recipe.max_steps, attempt.clock(), attempt.kills
     why: AssayError | None = None
 
-    def tell() -> float:
+    def tell() -> TrainingProgress:
         stored.add_new()
         spent = attempt.spent + attempt.clock() - begun
         now = process.progress(folder, steps, attempt.resumed_from)
-        report(stored.named_in(now.model_copy(update={"device_seconds": round(spent, 1), "kills": kills})))
-        return spent
+        told = stored.named_in(now.model_copy(update={"device_seconds": round(spent, 1), "kills": kills}))
+        report(told)
+        return told
 
     while trainer.poll() is None:
-        if tell() > attempt.allowed:
+        if tell().device_seconds > attempt.allowed:
             why = _spent(attempt)
         elif attempt.pause():
             why = _stopping()
         if why is not None:
             process.stop(trainer)
-    kills += why is None and process.was_killed(trainer.returncode)
-    tell()
+    killed = why is None and process.was_killed(trainer.returncode)
+    if killed and attempt.pause():
+        why = _stopping()  # a machine that is taken away may ask every process at once
+    elif killed:
+        got_on = max(checkpoints.steps(folder.checkpoints), default=0) > attempt.resumed_from
+        kills = 1 if got_on else kills + 1
+    told = tell()
     # A trainer that ended or failed by itself while it was being stopped has the last word.
     if why is not None and trainer.returncode not in (0, FAILED):
         raise why
     process.check_ended_well(folder, trainer.returncode, kills)
+    return told
 
 
 def _spent(attempt: Attempt) -> TrainingFailed:

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,16 +13,19 @@ import torch
 from peft import LoraConfig, PeftModel
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
-from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
 from activities.training import checkpoints, metrics
+from activities.training.background import Writer
 from activities.training.job import worth_keeping
 from activities.training.objective import Line, cross_entropy, kl_to_base
 from activities.training.rows import Batches, Example
+from activities.training.snapshot import Camera, Snapshot
 from activities.training.watch import Watch
-from assay.contracts.training import Recipe
+from assay.contracts.errors import Unavailable
+from assay.contracts.training import Intervention, Recipe
 
 
 def arguments(recipe: Recipe, output: Path, *, evaluate: bool) -> SFTConfig:
@@ -42,7 +44,7 @@ def arguments(recipe: Recipe, output: Path, *, evaluate: bool) -> SFTConfig:
         save_strategy="steps",
         save_steps=recipe.checkpoint_every,
         eval_strategy="steps" if evaluate else "no",
-        eval_steps=recipe.checkpoint_every,
+        eval_steps=recipe.health.evaluate_every or recipe.checkpoint_every,
         prediction_loss_only=True,
         gradient_checkpointing=False,
         bf16=False,  # the dtype is the base's own; autocast would cast again at every product
@@ -65,12 +67,14 @@ class MixTrainer(SFTTrainer):
         batches: Batches,
         folder: Path,
         watch: Watch,
+        taken: Sequence[Intervention] = (),
     ) -> None:
         self._shares = {share.kind: share for share in recipe.mix}
         self._batches, self._folder = batches, folder
         self._recipe = recipe
-        self._staging: Path | None = None
         self._watch = watch
+        self._taken = [one.model_dump(mode="json") for one in taken]
+        self._camera, self._writer = Camera(), Writer()
         lora = recipe.lora
         super().__init__(
             model=model,
@@ -105,6 +109,7 @@ class MixTrainer(SFTTrainer):
         self, model: nn.Module, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: object = None
     ) -> Tensor:
         """Weighted cross-entropy over answers, plus KL(base || adapter) over replayed answers. Scalar."""
+        self._writer.check()
         replayed = Line(**kept) if (kept := inputs.pop("replayed", None)) else None
         line = Line(**inputs)
         self._watch.tokens += line.input_ids.numel()
@@ -129,21 +134,35 @@ class MixTrainer(SFTTrainer):
             batch["replayed"] = Line.of(replayed, self._shares).tensors()
         return batch
 
-    def _get_output_dir(self, trial: object) -> str:
-        return str(self._staging or self._folder)
-
     def _save_checkpoint(self, model: nn.Module, trial: object) -> None:
-        """Let the library write into a scratch folder, keep what a resume needs, seal it."""
-        step = self.state.global_step
-        with checkpoints.writing(self._folder) as self._staging, checkpoints.writing(self._staging) as sealed:
-            Trainer._save_checkpoint(self, model, trial)  # SFTTrainer's own adds a model card
-            written = self._staging / f"checkpoint-{step}"
-            for name in checkpoints.RESUMED_FILES:
-                os.replace(written / name, sealed / name)
-            metrics.write(sealed / checkpoints.METRICS, metrics.read(self._watch.path))
-            checkpoints.seal(sealed, self._folder, step, self._facts())
-        self._staging = None
-        checkpoints.keep_only(self._folder, worth_keeping(checkpoints.steps(self._folder), self._recipe))
+        """Copy the state here; write it, seal it and sweep the older ones beside the training.
+
+        Raises what went wrong with the checkpoint before.
+        """
+        self.store_flos()
+        self._writer.wait()  # its snapshot's memory is taken again
+        snapshot = self._camera.take(self, self.accelerator.unwrap_model(self.model))
+        steps, facts = list(self._watch.steps), self._facts()
+        self._writer.start(lambda: self._write(snapshot, steps, facts))
+
+    def _write(self, snapshot: Snapshot, steps: list[metrics.StepMetrics], facts: dict[str, Any]) -> None:
+        try:
+            with checkpoints.writing(self._folder) as scratch:
+                snapshot.write(scratch)
+                metrics.write(scratch / checkpoints.METRICS, steps)
+                checkpoints.seal(scratch, self._folder, snapshot.state.global_step, facts)
+            best = checkpoints.best(self._folder)
+            checkpoints.keep_only(self._folder, worth_keeping(checkpoints.steps(self._folder), self._recipe, best))
+        except OSError as error:
+            raise Unavailable(
+                "CHECKPOINT_UNWRITABLE",
+                f"the checkpoint of step {snapshot.state.global_step} was not written: {error.strerror or error}",
+                "give the worker's disk room; the run goes on from the checkpoint before",
+            ) from error
+
+    def finish(self) -> None:
+        """Return when every checkpoint is on disk. Raises Unavailable (`CHECKPOINT_UNWRITABLE`)."""
+        self._writer.close()
 
     def _facts(self) -> dict[str, Any]:
         """Losses of this step, for the manifest."""
@@ -151,4 +170,4 @@ class MixTrainer(SFTTrainer):
         for entry in self.state.log_history:
             if entry["step"] == self.state.global_step:
                 logs |= entry
-        return {"loss": logs.get("loss"), "heldout_loss": logs.get("eval_loss")}
+        return {"loss": logs.get("loss"), "heldout_loss": logs.get("eval_loss"), "interventions": self._taken}

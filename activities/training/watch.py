@@ -1,38 +1,54 @@
-"""Watches a run step by step: metrics, a loss that is no number, a wish to stop."""
+"""Watches a run step by step: metrics, its health, a wish to stop."""
 
 # ruff: noqa: ANN401, ARG002  # the overridden methods have the library's signatures
 
 from __future__ import annotations
 
-import math
 import signal
 import time
+from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from transformers import TrainerCallback
 
-from activities.training import metrics
-from assay.contracts.errors import TrainingFailed
+from activities.training import health, metrics
+from assay.contracts.training import HealthRules
 
 if TYPE_CHECKING:
+    from torch.optim.lr_scheduler import LambdaLR
     from transformers import TrainerControl, TrainerState
 
 
+class Stop:
+    """A wish to stop: SIGTERM ends the run after the step in progress, with a checkpoint."""
+
+    def __init__(self) -> None:
+        self.wanted = False
+
+    def on_sigterm(self) -> None:
+        """Listen from now on. Before, SIGTERM ends the process at once: there is nothing to save yet."""
+        signal.signal(signal.SIGTERM, lambda *_: setattr(self, "wanted", True))
+
+
 class Watch(TrainerCallback):
-    """Appends the metrics of each step; raises TrainingFailed (`LOSS_NOT_FINITE`) before such a step is saved."""
+    """Appends the metrics of each step; raises Unwell before a step in trouble is saved.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    `steps` are those so far, which begin with the ones that the checkpoint gone on from has sealed. `rate` is the peak
+    learning rate when it is no longer the recipe's.
+    """
+
+    def __init__(self, path: Path, rules: HealthRules, stop: Stop, rate: float | None = None) -> None:
+        self.path, self.steps = path, metrics.read(path)
         self.tokens = 0
-        self.stop_wanted = False
+        self._rules, self._stop, self._rate = rules, stop, rate
         self._began = (time.monotonic(), 0)
-        self._pace: list[float] = []
-        self._last: metrics.StepMetrics | None = None
+        self._pace: deque[float] = deque(maxlen=10)
 
-    def stop_on_sigterm(self) -> None:
-        """SIGTERM ends the run after the step in progress, with a checkpoint."""
-        signal.signal(signal.SIGTERM, lambda *_: setattr(self, "stop_wanted", True))
+    def on_train_begin(self, args: object, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Lower the learning rate, also of a schedule that was loaded with another."""
+        if self._rate is not None:
+            set_peak_rate(kwargs["lr_scheduler"], self._rate)
 
     def on_step_begin(self, args: object, state: TrainerState, control: TrainerControl, **_: object) -> None:
         """Start the clock of a step."""
@@ -41,24 +57,18 @@ class Watch(TrainerCallback):
     def on_step_end(self, args: object, state: TrainerState, control: TrainerControl, **_: object) -> None:
         """Stop here if asked to, and save."""
         self._pace.append(time.monotonic() - self._began[0])
-        if self.stop_wanted:
+        if self._stop.wanted:
             control.should_save = control.should_training_stop = True
 
     def on_log(self, args: object, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Write the line of a step, and again with the held-out loss when there is one."""
         logs: dict[str, Any] = kwargs["logs"]
-        if "eval_loss" in logs and self._last is not None:
-            self._write(self._last.model_copy(update={"heldout_loss": logs["eval_loss"]}))
+        if "eval_loss" in logs and self.steps:
+            self._write(self.steps.pop().model_copy(update={"heldout_loss": logs["eval_loss"]}))
         if "loss" not in logs or "grad_norm" not in logs:
             return
-        for name in ("loss", "grad_norm"):
-            if not math.isfinite(logs[name]):
-                raise TrainingFailed(
-                    "LOSS_NOT_FINITE",
-                    f"{name} is {logs[name]} at step {state.global_step}; the last checkpoint before it is kept",
-                    "lower the learning rate, lengthen the warm-up, or look at the rows of this step",
-                )
-        recent = self._pace[-10:]
+        if finding := health.not_finite(state.global_step, logs["loss"], logs["grad_norm"]):
+            raise health.Unwell(finding)
         tokens = self.tokens - self._began[1]
         self._write(
             metrics.StepMetrics(
@@ -67,11 +77,22 @@ class Watch(TrainerCallback):
                 grad_norm=logs["grad_norm"],
                 learning_rate=logs["learning_rate"],
                 tokens=tokens,
-                tokens_per_second=round(tokens / recent[-1], 1),
-                eta_seconds=round((state.max_steps - state.global_step) * sum(recent) / len(recent), 1),
+                tokens_per_second=round(tokens / self._pace[-1], 1),
+                eta_seconds=round((state.max_steps - state.global_step) * sum(self._pace) / len(self._pace), 1),
             )
         )
 
     def _write(self, line: metrics.StepMetrics) -> None:
-        self._last = line
+        self.steps.append(line)
         metrics.append(self.path, line)
+        if finding := health.judge(self.steps, self._rules):
+            raise health.Unwell(finding)
+
+
+def set_peak_rate(scheduler: LambdaLR, rate: float) -> None:
+    """Make `rate` what the schedule scales, from its present step on; done again it changes nothing."""
+    scheduler.base_lrs = [rate] * len(scheduler.base_lrs)
+    now = [rate * scale(scheduler.last_epoch) for scale in scheduler.lr_lambdas]
+    for group, value in zip(scheduler.optimizer.param_groups, now, strict=True):
+        group["initial_lr"], group["lr"] = rate, value
+    scheduler._last_lr = list(now)

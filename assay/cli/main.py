@@ -24,7 +24,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "settings": ("assay.cli.configuration", "Print every setting and where its value comes from."),
     "keys": ("assay.cli.access", "API keys of tenants."),
     "models": ("assay.cli.records", "Registered versions and where their pointers stand."),
-    "runs": ("assay.cli.records", "Finished training runs."),
+    "runs": ("assay.cli.records", "Training runs, finished and failed; `--where` searches them."),
     "routes": ("assay.cli.records", "The route table in force."),
     "incidents": ("assay.cli.records", "Rollbacks that wait for their root cause."),
     "root-cause": ("assay.cli.records", "Close an incident whose rollout has ended."),

@@ -51,15 +51,16 @@ def models(tenant: str | None, model: str | None, *, as_json_: bool) -> None:
 @click.command()
 @tenant_option
 @model_option
+@click.option("--where", help="Only runs for which this holds: 'learning_rate > 1e-4 and cause = LOSS_NAN'.")
 @json_option
-def runs(tenant: str | None, model: str | None, *, as_json_: bool) -> None:
-    """Finished training runs, newest first."""
-    columns = ("run", "config_hash", "steps", "resumed_from_step", "loss_first", "loss_last", "tokens_per_second")
-    rows = [
-        (r.run_id, r.config_hash, r.steps, r.resumed_from_step, r.loss_first, r.loss_last, r.tokens_per_second)
-        for r in (record.result for record in Registry.open(settings_in_force()).runs.list(tenant=tenant, model=model))
-    ]
-    _print(columns, rows, as_json_=as_json_)
+def runs(tenant: str | None, model: str | None, where: str | None, *, as_json_: bool) -> None:
+    """Training runs, finished and failed, newest first."""
+    found = Registry.open(settings_in_force()).runs.search(where, tenant=tenant, model=model)
+    if as_json_:
+        as_json([run.model_dump(mode="json") for run in found])
+        return
+    columns = ("run", "outcome", "cause", "learning_rate", "rank", "steps", "rollbacks", "loss_first", "loss_last")
+    _print(columns, [tuple(getattr(run, name) for name in columns) for run in found], as_json_=False)
 
 
 @click.command()

@@ -16,7 +16,8 @@ MODEL: Final = SearchAttributeKey.for_keyword("AssayModel")
 STAGE: Final = SearchAttributeKey.for_keyword("AssayStage")
 DATASET: Final = SearchAttributeKey.for_keyword("AssayDataset")
 DIGEST: Final = SearchAttributeKey.for_keyword("AssayDigest")
-SEARCH_ATTRIBUTES: Final = (TENANT, MODEL, STAGE, DATASET, DIGEST)
+CAUSE: Final = SearchAttributeKey.for_keyword("AssayCause")
+SEARCH_ATTRIBUTES: Final = (TENANT, MODEL, STAGE, DATASET, DIGEST, CAUSE)
 
 
 def lifecycle_id(tenant: str, model: str, version: int) -> str:

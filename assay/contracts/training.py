@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from temporalio import activity
 
 from assay.contracts.base import BasePin, Digest, Message, Person, Reference, Slug, Version
@@ -40,6 +40,59 @@ HEALTHY_MIX = (
 )
 
 
+Cause = Literal["LOSS_NAN", "LOSS_SPIKE", "GRADIENT_EXPLODED", "SILENT_DIVERGENCE"]
+"""What a run is watched for; also the code with which it fails."""
+Action = Literal["fail", "roll-back", "keep-best"]
+"""fail: the run ends with the cause. roll-back: it goes on from the last checkpoint before the trouble began, with a
+lower learning rate. keep-best: it ends; its candidates are the checkpoints up to the one with the lowest held-out loss.
+"""
+
+
+class HealthRules(Message):
+    """What a run is watched for, and what is done about it; None does not watch for it.
+
+    Out of bounds is a value of more than `median + deviations * 1.4826 * MAD` over the `window` steps before (Hampel
+    1974; 1.4826 makes the median absolute deviation estimate a standard deviation), `patience` steps in a row: one hard
+    batch is no trouble. Gradient norms are compared by their logarithms. Going back with another course is what the
+    authors of PaLM did about spikes (Chowdhery et al. 2022, section 5.1).
+
+    Silent divergence is a held-out loss more than `held_out_rise` above its lowest in `patience` evaluations in a row
+    (generalisation loss in successive strips: Prechelt 1998) while the training loss is lower than it was then.
+    """
+
+    loss_nan: Action = "fail"
+    loss_spike: Action | None = "roll-back"
+    gradient_exploded: Action | None = "roll-back"
+    silent_divergence: Action | None = "keep-best"
+    window: int = Field(default=20, ge=5)
+    deviations: float = Field(default=10, gt=0)
+    patience: int = Field(default=3, ge=1)
+    held_out_rise: float = Field(default=0.05, ge=0)
+    evaluate_every: int | None = Field(default=None, ge=1, description="steps; None: with every checkpoint")
+    max_rollbacks: int = Field(default=2, ge=0, description="after so many, the cause fails the run")
+    learning_rate_factor: float = Field(default=0.5, gt=0, lt=1, description="of every rollback, on the rate before")
+
+    def action(self, cause: Cause) -> Action | None:
+        """What is done about a cause."""
+        actions: dict[Cause, Action | None] = {
+            "LOSS_NAN": self.loss_nan,
+            "LOSS_SPIKE": self.loss_spike,
+            "GRADIENT_EXPLODED": self.gradient_exploded,
+            "SILENT_DIVERGENCE": self.silent_divergence,
+        }
+        return actions[cause]
+
+
+class Intervention(Message):
+    """What was done about a cause. `learning_rate` is the peak rate from there on."""
+
+    step: int = Field(ge=1, description="where it was seen")
+    cause: Cause
+    action: Action
+    back_to: int = Field(ge=0, description="checkpoint gone on from, or the best one; 0 is the beginning")
+    learning_rate: float
+
+
 class Recipe(Message):
     """How to train, whatever the base and the data."""
 
@@ -55,6 +108,14 @@ class Recipe(Message):
     max_tokens: int = Field(default=256, ge=16, description="longer rows are left out, and counted")
     seed: int = 1
     data_seed: int = 1
+    health: HealthRules = HealthRules()
+
+    @model_validator(mode="after")
+    def _measure_every_checkpoint(self) -> Recipe:
+        """The best checkpoint is known by its held-out loss, so each of the schedule must have one."""
+        if self.checkpoint_every % (self.health.evaluate_every or 1):
+            raise ValueError("health.evaluate_every must divide checkpoint_every")
+        return self
 
 
 class Budget(Message):
@@ -133,8 +194,15 @@ class Candidate(Message):
     heldout_loss: float | None = None
 
 
+class PassedOver(Message):
+    """A checkpoint that was not gone on from, and why."""
+
+    step: int
+    why: str
+
+
 class TrainingResult(Message):
-    """What ran."""
+    """What ran. `cause` is that of the last intervention; a run without one was never in trouble."""
 
     run_id: str
     config_hash: Digest
@@ -147,6 +215,9 @@ class TrainingResult(Message):
     loss_last: float
     tokens_per_second: float
     rows_too_long: int = 0
+    cause: Cause | None = None
+    interventions: tuple[Intervention, ...] = ()
+    passed_over: tuple[PassedOver, ...] = ()
 
 
 class StoredCheckpoint(Message):
@@ -154,6 +225,7 @@ class StoredCheckpoint(Message):
 
     step: int
     tree: Digest
+    heldout_loss: float | None = None
 
 
 class TrainingProgress(Message):
@@ -166,19 +238,23 @@ class TrainingProgress(Message):
     eta_seconds: float | None = None
     checkpoint_step: int | None = None
     checkpoint: Digest | None = None
+    checkpoint_heldout_loss: float | None = None
     earlier: tuple[StoredCheckpoint, ...] = Field(default=(), description="still candidates, oldest first")
     resumed_from_step: int = 0
-    kills: int = Field(default=0, ge=0, description="attempts that ended because somebody killed the trainer")
+    kills: int = Field(default=0, ge=0, description="how often somebody killed the trainer since it last got on")
+    interventions: tuple[Intervention, ...] = ()
+    passed_over: tuple[PassedOver, ...] = Field(default=(), description="checkpoints that were torn or altered")
     device_seconds: float = Field(default=0.0, ge=0, description="how long trainers held the device, in all attempts")
 
 
 class TrainingStatus(Message):
-    """Where a training stands, as its `status` query answers."""
+    """Where a training stands, as its `status` query answers. `cause` is the code of its trouble or failure."""
 
     stage: Literal["deciding", "training", "trained", "refused", "failed"] = "deciding"
     run_id: str | None = None
     config_hash: Digest | None = None
     result: TrainingResult | None = None
+    cause: str | None = None
     reasons: tuple[str, ...] = ()
 
 

@@ -111,7 +111,7 @@ def test_a_loss_that_is_no_number_ends_the_run_with_its_cause(make_run: MakeRun,
     assert finish(start(folder)) == job.FAILED
     failure = folder.read_failure()
     assert failure is not None
-    assert failure.code == "LOSS_NOT_FINITE"
+    assert failure.code == "LOSS_NAN"
     assert "learning rate" in failure.remedy
 
 

@@ -118,8 +118,8 @@ def test_an_export_names_the_base_and_depends_on_nothing_else(tmp_path: Path) ->
 
 def test_the_trainers_own_cause_is_raised(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
-    folder.write_failure(Failure(code="LOSS_NOT_FINITE", message="loss is nan at step 3", remedy="lower the rate"))
-    with pytest.raises(TrainingFailed, match="LOSS_NOT_FINITE: loss is nan at step 3"):
+    folder.write_failure(Failure(code="LOSS_NAN", message="loss is nan at step 3", remedy="lower the rate"))
+    with pytest.raises(TrainingFailed, match="LOSS_NAN: loss is nan at step 3"):
         process.check_ended_well(folder, FAILED, 1)
 
 
@@ -140,7 +140,7 @@ def test_an_exception_is_not_tried_again(tmp_path: Path) -> None:
 
 def test_a_kill_is_not_taken_for_the_cause_of_an_earlier_attempt(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
-    folder.write_failure(Failure(code="LOSS_NOT_FINITE", message="loss is nan at step 3", remedy="lower the rate"))
+    folder.write_failure(Failure(code="LOSS_NAN", message="loss is nan at step 3", remedy="lower the rate"))
     with pytest.raises(Unavailable, match="TRAINER_KILLED"):
         process.check_ended_well(folder, -9, 1)
 
