@@ -32,11 +32,15 @@ REMEDY: Final[dict[Cause, str]] = {
 
 @dataclass(frozen=True)
 class Finding:
-    """A trouble: seen at `step`, begun at `since`, so that a checkpoint before that is good."""
+    """A trouble, seen at `step`. The weights after step `good` and before are not suspected.
+
+    A loss is that of the weights after the step before. So what led to it is that step's update, which must be done
+    again with a lower rate: going back to just before the loss would only see it once more.
+    """
 
     cause: Cause
     step: int
-    since: int
+    good: int
     what: str
 
 
@@ -52,7 +56,7 @@ def not_finite(step: int, loss: float, grad_norm: float) -> Finding | None:
     """`LOSS_NAN` when one of them is NaN or infinite."""
     for name, value in (("loss", loss), ("gradient norm", grad_norm)):
         if not math.isfinite(value):
-            return Finding("LOSS_NAN", step, step, f"the {name} is {value}")
+            return Finding("LOSS_NAN", step, step - 2, f"the {name} is {value}")
     return None
 
 
@@ -74,7 +78,7 @@ def _spiking(steps: Sequence[StepMetrics], rules: HealthRules) -> Finding | None
         return None
     usual = median(losses[: rules.window])
     what = f"the loss is {losses[-1]:.3g}, usual was {usual:.3g}"
-    return Finding("LOSS_SPIKE", recent[-1].step, recent[-rules.patience].step, what)
+    return Finding("LOSS_SPIKE", recent[-1].step, recent[-rules.patience].step - 2, what)
 
 
 def _exploding(steps: Sequence[StepMetrics], rules: HealthRules) -> Finding | None:
@@ -83,7 +87,7 @@ def _exploding(steps: Sequence[StepMetrics], rules: HealthRules) -> Finding | No
         return None
     usual = median(step.grad_norm for step in recent[: rules.window])
     what = f"the gradient norm is {recent[-1].grad_norm:.3g}, usual was {usual:.3g}"
-    return Finding("GRADIENT_EXPLODED", recent[-1].step, recent[-rules.patience].step, what)
+    return Finding("GRADIENT_EXPLODED", recent[-1].step, recent[-rules.patience].step - 2, what)
 
 
 def _out_of_bounds(values: Sequence[float], rules: HealthRules, least_spread: float) -> bool:
@@ -109,7 +113,7 @@ def _diverging(steps: Sequence[StepMetrics], rules: HealthRules) -> Finding | No
         f"the held-out loss is {last.held_out:.3g} after {best.held_out:.3g} at step {best.step},"
         f" while the training loss fell from {best.trained:.3g} to {last.trained:.3g}"
     )
-    return Finding("SILENT_DIVERGENCE", last.step, best.step + 1, what)
+    return Finding("SILENT_DIVERGENCE", last.step, best.step, what)
 
 
 @dataclass(frozen=True)
@@ -138,7 +142,7 @@ def respond(
     """
     rules = recipe.health
     action = rules.action(finding.cause)
-    good = [checkpoint for checkpoint in whole if checkpoint.step < finding.since]
+    good = [checkpoint for checkpoint in whole if checkpoint.step <= finding.good]
     back = sum(one.action == "roll-back" for one in taken)
     rate = taken[-1].learning_rate if taken else recipe.learning_rate
     if action == "roll-back" and back < rules.max_rollbacks:

@@ -22,7 +22,7 @@ GRACE_SECONDS = 20.0
 """Time for the step in progress and a checkpoint, below the worker's own grace of 30 seconds."""
 
 MOST_KILLS: Final = 5
-"""A trainer that somebody killed (no memory left, an operator) goes on; five times with no new checkpoint is too often."""
+"""A trainer that somebody killed (no memory left, an operator) goes on; not the fifth time without a new checkpoint."""
 
 ENVIRONMENT = {
     # Spinning threads starve each other as soon as anything else runs: measured on two shared cores, a step takes

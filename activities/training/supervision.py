@@ -19,7 +19,8 @@ class Attempt:
     """What bounds one attempt.
 
     `kills` is how often somebody killed the trainer since it last sealed a checkpoint; `spent` and `allowed` are
-    seconds of the device, over all attempts. `pause` waits a moment, less when the worker stops, and says whether it does.
+    seconds of the device, over all attempts. `pause` waits a moment, less when the worker stops, and says whether it
+    does.
     """
 
     kills: int

@@ -12,7 +12,10 @@ import click
 import pytest
 
 from assay.cli.main import COMMANDS
+from assay.contracts.base import BasePin
+from assay.contracts.errors import TrainingFailed
 from assay.contracts.rollout import Incident
+from assay.contracts.training import DatasetShare, PinnedTraining, RunSpec, TrainingProgress, TrainJob
 from assay.settings import Settings
 from registry import BlobStore, Registry, hash_key
 
@@ -216,3 +219,19 @@ def test_an_incident_without_its_rollout_is_closed_once(assay: Run, home: Path) 
     assert assay("incidents", "acme", "helpdesk", "--json").json == []
     assert "INCIDENT_CLOSED" in assay("root-cause", incident.id, "--actor", "eve", *said).err
     assert "INCIDENT_UNKNOWN" in assay("root-cause", "another", "--actor", "bob", *said).err
+
+
+def test_runs_are_searched_by_hyperparameter_and_cause(assay: Run, home: Path) -> None:
+    pin = BasePin(repository="acme/base", revision="r1", digest=DIGEST)
+    spec = RunSpec(base=pin, datasets=(DatasetShare(dataset=DIGEST),), template=DIGEST)
+    request = PinnedTraining(tenant="acme", model="helpdesk", version=1, spec=spec, requested_by="ann")
+    job = TrainJob(run_id="acme.helpdesk.1.abc", request=request)
+    nan = TrainingFailed("LOSS_NAN", "the loss is nan at step 3", "lower the learning rate")
+    Registry.open(Settings()).runs.add_failed(job, nan, TrainingProgress(step=2, max_steps=58), attempts=1)
+    (run,) = assay("runs", "--where", "learning_rate>1e-4 and cause=LOSS_NAN", "--json").json
+    assert (run["run"], run["outcome"], run["cause"], run["learning_rate"]) == (job.run_id, "failed", "LOSS_NAN", 1e-3)
+    assert assay("runs", "--where", "cause = none", "--json").json == []
+    refused = assay("runs", "--where", "colour = red")
+    assert refused.code == 1
+    assert "SEARCH_FIELD_UNKNOWN" in refused.err
+    assert "learning_rate" in refused.err
