@@ -67,6 +67,7 @@ class House:
     refused: dict[str, str] = field(default_factory=dict)
     begun: set[str] = field(default_factory=set)
     on_trial: bool = False
+    trained: training.TrainingResult = TRAINED
 
     async def enter(self, name: str) -> None:
         """At the beginning of an activity: wait where a test wants to wait, fail where it wants to fail."""
@@ -164,7 +165,7 @@ class House:
     async def train(self, job: training.TrainJob) -> training.TrainingResult:
         await self.enter("train")
         self.diary.append(f"train {job.run_id}")
-        return TRAINED.model_copy(update={"run_id": job.run_id})
+        return self.trained.model_copy(update={"run_id": job.run_id})
 
     @activity.defn
     async def evaluate_arm(self, job: evaluation.ArmJob) -> evaluation.ArmScores:

@@ -122,8 +122,30 @@ def test_a_changed_base_is_not_trained_on(settings: Settings, make_job: Callable
 
 
 def test_the_cause_the_trainer_left_reaches_the_caller(settings: Settings, make_job: Callable[..., TrainJob]) -> None:
+    job = make_job(max_steps=2, max_tokens=16)
     with pytest.raises(TrainingFailed, match="MIX_EMPTY"):
-        ActivityEnvironment().run(TrainingActivities(settings).train, make_job(max_steps=2, max_tokens=16))
+        ActivityEnvironment().run(TrainingActivities(settings).train, job)
+    registry = Registry.open(settings)
+    assert [run.run for run in registry.runs.search("cause = MIX_EMPTY and max_tokens < 20")] == [job.run_id]
+    registry.close()
+
+
+def test_a_run_in_trouble_ends_with_its_best_checkpoint_by_rule(
+    settings: Settings, make_job: Callable[..., TrainJob]
+) -> None:
+    """Under a rule that takes the usual noise of gradient norms for explosions."""
+    rules = {"gradient_exploded": "keep-best", "window": 8, "deviations": 0.01, "patience": 1, "loss_spike": None}
+    job = make_job(max_steps=200, checkpoint_every=2, health=rules)
+    result = ActivityEnvironment().run(TrainingActivities(settings).train, job)
+    (done,) = result.interventions
+    assert (done.cause, done.action) == ("GRADIENT_EXPLODED", "keep-best")
+    assert result.cause == done.cause
+    assert result.candidates[-1].step == done.back_to < done.step <= result.steps + 1 < 200
+    registry = Registry.open(settings)
+    (found,) = registry.runs.search("cause = GRADIENT_EXPLODED")
+    assert (found.run, found.outcome) == (job.run_id, "finished")
+    assert json.loads(registry.blobs.get(result.record))["interventions"] == [done.model_dump()]
+    registry.close()
 
 
 def test_a_stopping_worker_saves_stores_and_hands_over(settings: Settings, make_job: Callable[..., TrainJob]) -> None:

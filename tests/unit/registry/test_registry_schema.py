@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,7 +50,36 @@ ROWS = (
     """INSERT INTO versions VALUES ('sha256:v', 'acme', 'helpdesk', 1, '{}', '{}', '{}', false,
     '2026-01-01 00:00:00')""",
 )
-COUNTS = ("datasets", "ledger", "lineage", "route_revisions", "versions")
+RUN = """INSERT INTO runs VALUES ('acme.helpdesk.1.abc', 'acme', 'helpdesk', 1, 'sha256:c', '{result}', '{request}',
+'2026-01-01 00:00:00')""".format(
+    result=json.dumps(
+        {
+            **{"steps": 20, "resumed_from_step": 10, "attempts": 2, "loss_first": 2.0, "loss_last": 0.5},
+            **{"tokens_per_second": 100.0, "candidates": [{"heldout_loss": 0.9}, {"heldout_loss": 0.8}]},
+        }
+    ),
+    request=json.dumps(
+        {
+            "requested_by": "ann",
+            "spec": {
+                "base": {"repository": "acme/base"},
+                "recipe": {
+                    **{
+                        "method": "lora",
+                        "objective": "sft",
+                        "learning_rate": 0.001,
+                        "warmup_steps": 3,
+                        "max_steps": 20,
+                    },
+                    **{"checkpoint_every": 10, "max_tokens": 256, "seed": 1, "data_seed": 1},
+                    "lora": {"rank": 16, "alpha": 32, "dropout": 0.0},
+                    "mix": [{"rows_per_batch": 2}, {"rows_per_batch": 3}],
+                },
+            },
+        }
+    ),
+)
+COUNTS = ("runs", "datasets", "ledger", "lineage", "route_revisions", "versions")
 
 
 def counts(engine: Engine) -> list[int]:
@@ -60,14 +90,16 @@ def counts(engine: Engine) -> list[int]:
 def test_rows_go_up_and_down_with_the_schema(empty_url: str, engine: Engine) -> None:
     migrate(empty_url, "0001")
     with engine.connect().execution_options(writes=True) as connection, connection.begin():
-        for row in ROWS:
+        for row in (*ROWS, RUN):
             connection.exec_driver_sql(row)
     for revision in ("head", "0001", "head"):
         migrate(empty_url, revision)
         assert counts(engine) == [1] * len(COUNTS)
     with engine.connect() as connection:
         kept = connection.exec_driver_sql("SELECT codes, licence FROM ledger").one()
+        found = connection.exec_driver_sql("SELECT run, cause, rows_per_batch, heldout_loss FROM run_summaries").one()
     assert tuple(kept) == ("PII_EMAIL", "MIT")
+    assert tuple(found) == ("acme.helpdesk.1.abc", None, 5, 0.8)
 
 
 def test_the_way_down_ends_without_tables_and_leads_up_again(empty_url: str, engine: Engine) -> None:
