@@ -18,6 +18,11 @@ class Writer:
         self.wait()
         self._pending = self._thread.submit(work)
 
+    @property
+    def busy(self) -> bool:
+        """Whether there is work that is not done."""
+        return self._pending is not None and not self._pending.done()
+
     def check(self) -> None:
         """Raise what went wrong meanwhile, without waiting."""
         if self._pending is not None and self._pending.done():

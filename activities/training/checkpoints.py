@@ -132,7 +132,9 @@ def adopt(fetched: Path, folder: Path) -> None:
     found = read(fetched)
     if found is None:
         raise IntegrityRefused(
-            "CHECKPOINT_TORN", "a stored checkpoint does not fit its manifest", "start the run again from its beginning"
+            "CHECKPOINT_TORN",
+            "a stored checkpoint does not fit its manifest",
+            "none: the checkpoint before it is gone on from",
         )
     for path in (fetched, *fetched.iterdir()):
         path.chmod(path.stat().st_mode | stat.S_IWUSR)
