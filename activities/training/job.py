@@ -22,6 +22,8 @@ from assay.contracts.base import BasePin, Digest, Message
 from assay.contracts.errors import AssayError, TrainingFailed, Unavailable
 from assay.contracts.training import Intervention, Recipe
 
+NO_ROOM: Final = 74
+"""Exit status of one that found no room on the disk, not even for its cause. EX_IOERR of sysexits.h."""
 FAILED: Final = 3
 """Exit status of a trainer that leaves a cause in `failure.json`."""
 STOPPED: Final = 75

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from activities.training import metrics
-from activities.training.job import FAILED, STOPPED, RunFolder
+from activities.training.job import FAILED, NO_ROOM, STOPPED, RunFolder
 from assay.contracts.errors import TrainingFailed, Unavailable
 from assay.contracts.training import TrainingProgress
 
@@ -74,12 +74,16 @@ def check_ended_well(folder: RunFolder, status: int, kills: int) -> None:
     """What a status that is not 0 means; `kills` counts this one and those before it in a row.
 
     Raises the trainer's own cause (TrainingFailed, Unavailable), or `TRAINER_CRASHED` with how it ended; Unavailable
-    (`TRAINER_KILLED`) when somebody else ended it, and not too often yet.
+    (`TRAINER_KILLED`) when somebody else ended it, and not too often yet; Unavailable (`DISK_FULL`).
     """
     if status == 0:
         return
     if status == FAILED and (failure := folder.read_failure()):
         raise failure.error()
+    if status == NO_ROOM:
+        raise Unavailable(
+            "DISK_FULL", f"no room for the files of run {folder.workdir.name}", "give the worker's disk room"
+        )
     how = f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
     said = f"the trainer ended with {how}; its last words: {last_words(folder.log)}"
     if kills < MOST_KILLS and was_killed(status):

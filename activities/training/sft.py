@@ -2,13 +2,15 @@
 
     python -m activities.training.sft --workdir DIR          (DIR/run.json says what; see `job.py`)
 
-Ends with 0 when the last step is done, 3 with a typed cause in `failure.json`, 75 when it was asked to stop and has
-saved. Started again on the same folder it goes on from the newest whole checkpoint, bit for bit as if uninterrupted.
+Ends with 0 when the last step is done, 3 with a typed cause in `failure.json`, 74 without room on the disk, 75 when it
+was asked to stop and has saved. Started again on the same folder it goes on from the newest whole checkpoint, bit for
+bit as if uninterrupted.
 """
 
 from __future__ import annotations
 
 import argparse
+import errno
 import gc
 import logging
 import os
@@ -17,12 +19,12 @@ import threading
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from activities.training import checkpoints, health, metrics
 from activities.training.checkpoints import Checkpoint
 from activities.training.health import Finding
-from activities.training.job import FAILED, STOPPED, Failure, Loaded, RunFile, RunFolder
+from activities.training.job import FAILED, NO_ROOM, STOPPED, Failure, Loaded, RunFile, RunFolder
 from assay.contracts.errors import AssayError, IntegrityRefused
 from assay.contracts.training import Intervention
 from serving.template import template_digest
@@ -198,7 +200,7 @@ def base_dtype() -> dtype:
 
 
 def main() -> int:
-    """Parse, train, leave the cause of a failure behind."""
+    """Parse, train, end with a status that says how it went."""
     parser = argparse.ArgumentParser(prog="python -m activities.training.sft", description=__doc__)
     parser.add_argument("--workdir", type=Path, required=True)
     parser.add_argument("--with-parent", action="store_true", help="end when stdin closes")
@@ -208,6 +210,20 @@ def main() -> int:
     logging.basicConfig(level="INFO", format="%(asctime)s %(levelname)s %(name)s %(message)s")
     folder = RunFolder(options.workdir)
     folder.failure.unlink(missing_ok=True)
+    try:
+        return train_or_say_why(folder)
+    except OSError as error:
+        if error.errno not in NO_ROOM_ERRORS:
+            raise
+        return NO_ROOM
+
+
+NO_ROOM_ERRORS: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""A full disk, a full quota, a limit on the size of files."""
+
+
+def train_or_say_why(folder: RunFolder) -> int:
+    """Train, and leave the cause of a failure behind. Returns the exit status. Raises OSError."""
     try:
         return train(folder)
     except AssayError as error:

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 from peft import PeftConfig, PeftModel, get_peft_model_state_dict
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 from transformers import Trainer
@@ -37,12 +38,15 @@ class Snapshot:
 
     def write(self, folder: Path) -> None:
         """Write `checkpoints.RESUMED_FILES`. Raises OSError."""
-        self.config.save_pretrained(str(folder))
-        save_file(self.weights, folder / "adapter_model.safetensors", metadata={"format": "pt"})
-        torch.save(self.optimizer, folder / "optimizer.pt")
-        torch.save(self.scheduler, folder / "scheduler.pt")
-        torch.save(self.random, folder / "rng_state.pth")
-        self.state.save_to_json(str(folder / "trainer_state.json"))
+        try:
+            self.config.save_pretrained(str(folder))
+            save_file(self.weights, folder / "adapter_model.safetensors", metadata={"format": "pt"})
+            torch.save(self.optimizer, folder / "optimizer.pt")
+            torch.save(self.scheduler, folder / "scheduler.pt")
+            torch.save(self.random, folder / "rng_state.pth")
+            self.state.save_to_json(str(folder / "trainer_state.json"))
+        except (RuntimeError, SafetensorError) as error:  # what their writers make of a full disk
+            raise OSError(str(error).partition("\n")[0]) from error
 
 
 class Camera:

@@ -16,6 +16,8 @@ import pytest
 from activities.training import checkpoints, job, metrics, sft
 from activities.training.export import WEIGHTS
 from activities.training.job import RunFolder
+from activities.training.process import check_ended_well
+from assay.contracts.errors import Unavailable
 
 MakeRun = Callable[..., RunFolder]
 Train = Callable[..., int]
@@ -185,16 +187,12 @@ def test_a_snapshot_is_what_the_library_would_have_saved(make_run: MakeRun, trai
             assert (one.path / name).read_bytes() == (library / name).read_bytes(), (one.step, name)
 
 
-def train_with_a_full_disk(workdir: str) -> None:
-    import errno
+def train_without_room(workdir: str, room: int) -> None:
+    """No file may be larger than `room` bytes: the libraries then see what they see of a full disk."""
+    import resource
 
-    from activities.training.snapshot import Snapshot
-
-    def write(self: Snapshot, folder: Path) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    Snapshot.write = write  # type: ignore[method-assign]
     sys.argv = ["sft", "--workdir", workdir]
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
     sys.exit(sft.main())
 
 
@@ -203,12 +201,23 @@ def test_a_checkpoint_that_cannot_be_written_ends_the_attempt(
     make_run: MakeRun, trainers: ForkServerContext, every: int
 ) -> None:
     folder = make_run("full", max_steps=6, checkpoint_every=every)
-    process = trainers.Process(target=train_with_a_full_disk, args=(str(folder.workdir),))
+    process = trainers.Process(target=train_without_room, args=(str(folder.workdir), 8000))
     process.start()
     process.join(120)
     assert process.exitcode == job.FAILED
     failure = folder.read_failure()
     assert failure is not None
     assert (failure.code, failure.retryable) == ("CHECKPOINT_UNWRITABLE", True)
-    assert "No space left" in failure.message
+    assert checkpoints.steps(folder.checkpoints) == []
+    assert not list(folder.checkpoints.glob(".*"))
     assert len(metrics.read(folder.metrics)) < 6 or every == 6
+
+
+def test_a_disk_without_any_room_says_so_by_its_status(make_run: MakeRun, trainers: ForkServerContext) -> None:
+    folder = make_run("full", max_steps=6)
+    process = trainers.Process(target=train_without_room, args=(str(folder.workdir), 10))
+    process.start()
+    process.join(120)
+    assert process.exitcode == job.NO_ROOM
+    with pytest.raises(Unavailable, match="DISK_FULL"):
+        check_ended_well(folder, job.NO_ROOM, 1)
