@@ -11,7 +11,7 @@ what comes before and after it are shown apart: the first is what a long run cos
 flushed and sealed on that thread; taken in turns in one process, on one state.
 
 The arms take turns. Medians of stalls; of the repeated runs the fastest, which is the one least disturbed by whatever
-else the machine does.
+else the machine does. On a busy machine the ratio of processor times says more than that of wall times.
 """
 
 from __future__ import annotations
@@ -55,10 +55,11 @@ MIX: Final = (
 
 
 class Run(NamedTuple):
-    """Seconds of one run."""
+    """Seconds of one run. `processor` is user and system time of all its processes, the worker's part included."""
 
     wall: float
     loop: float
+    processor: float
 
 
 def rows(count: int) -> Iterator[dict[str, Any]]:
@@ -124,20 +125,20 @@ def house(base: Path, pin: BasePin, recipe: Recipe) -> Iterator[tuple[Settings, 
 def under_assay(base: Path, pin: BasePin, recipe: Recipe) -> Run:
     """One run as a worker does it, without the Temporal server between."""
     with house(base, pin, recipe) as (settings, job):
-        began = time.monotonic()
+        began, used = time.monotonic(), _processor()
         ActivityEnvironment().run(TrainingActivities(settings).train, job)
-        wall = time.monotonic() - began
+        wall, used = time.monotonic() - began, _processor() - used
         log = (settings.home / "runs" / job.run_id / "trainer.log").read_text("utf-8", "replace")
-    return Run(wall, _runtime(log))
+    return Run(wall, _runtime(log), used)
 
 
 def alone(base: Path, pin: BasePin, recipe: Recipe) -> Run:
     """The same trainer in a plain process. Its rows were brought before the clock starts."""
     with house(base, pin, recipe) as (settings, job):
         folder = _prepared(settings, job)
-        began = time.monotonic()
+        began, used = time.monotonic(), _processor()
         said = _child("alone", folder)
-        return Run(time.monotonic() - began, _runtime(said))
+        return Run(time.monotonic() - began, _runtime(said), _processor() - used)
 
 
 def stalls(base: Path, pin: BasePin, recipe: Recipe) -> dict[str, list[float]]:
@@ -169,6 +170,11 @@ def _child(what: str, folder: RunFolder) -> str:
     if done.returncode:
         raise click.ClickException(done.stderr[-2000:])
     return done.stdout + done.stderr
+
+
+def _processor() -> float:
+    """Processor seconds of this process and of its children that have ended."""
+    return sum(os.times()[:4])
 
 
 def _runtime(said: str) -> float:
@@ -265,6 +271,7 @@ def summary(assay: list[Run], plain: list[Run], times: dict[str, list[float]], s
     ours, theirs = min(assay, key=lambda run: run.loop), min(plain, key=lambda run: run.loop)
     outside = [min(run.wall - run.loop for run in runs) for runs in (assay, plain)]
     stall = {way: median(times[way][1:]) for way in ("beside", "on the thread", "library")}
+    used = [min(run.processor for run in runs) for runs in (assay, plain)]
     share = stall["beside"] / stall["on the thread"]
     hour = (3600 * ours.loop / theirs.loop + outside[0]) / (3600 + outside[1])
     return [
@@ -278,6 +285,7 @@ def summary(assay: list[Run], plain: list[Run], times: dict[str, list[float]], s
         ),
         _row(f"loop under Assay, {steps} steps", ours.loop, "s"),
         _row(f"loop alone, {steps} steps", theirs.loop, "s"),
+        _row(f"processor time of {steps} steps and all around them, under Assay / alone", used[0] / used[1], "ratio"),
         _row("before and after the loop under Assay", outside[0], "s"),
         _row("before and after the loop alone", outside[1], "s"),
         _row("stall beside / on the training thread", share, "ratio", 0.05, met=share <= 0.05),

@@ -10,7 +10,6 @@ from __future__ import annotations
 import copy
 import dataclasses
 import random
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,7 +53,7 @@ class Camera:
 
     def __init__(self) -> None:
         self._weights: dict[str, Tensor] = {}
-        self._kept: dict[str, Tensor] = {}
+        self._kept: list[Tensor] = []
 
     def take(self, trainer: Trainer, model: PeftModel) -> Snapshot:
         """A snapshot; the one before is overwritten."""
@@ -63,12 +62,11 @@ class Camera:
             self._weights = get_peft_model_state_dict(model)
         assert trainer.optimizer is not None
         assert trainer.lr_scheduler is not None
-        copies: dict[str, tuple[Tensor, Tensor]] = {}
-        weights = self._planned(self._weights, "weights", copies)
-        optimizer = self._planned(trainer.optimizer.state_dict(), "optimizer", copies)
-        targets, sources = zip(*copies.values(), strict=True)
+        sources: list[Tensor] = []
+        weights = self._planned(self._weights, sources)
+        optimizer = self._planned(trainer.optimizer.state_dict(), sources)
         with torch.no_grad():
-            torch._foreach_copy_(targets, sources)  # one call: a thousand small copies are mostly overhead
+            torch._foreach_copy_(self._kept, sources)  # one call: a thousand small copies are mostly overhead
         config = copy.copy(model.peft_config[model.active_adapter])
         config.inference_mode = True
         return Snapshot(
@@ -81,18 +79,20 @@ class Camera:
             state=dataclasses.replace(trainer.state, log_history=list(trainer.state.log_history)),
         )
 
-    def _planned(self, value: Any, name: str, copies: dict[str, tuple[Tensor, Tensor]]) -> Any:  # noqa: ANN401  # nested state
-        """The same nested value with our memory in place of its tensors; what is to be copied is noted in `copies`."""
+    def _planned(self, value: Any, sources: list[Tensor]) -> Any:  # noqa: ANN401  # nested state
+        """The same nested value with our memory in the place of its tensors, which are noted in `sources`."""
         if isinstance(value, Tensor):
-            kept = self._kept.get(name)
-            if kept is None or kept.shape != value.shape or kept.dtype != value.dtype:
-                kept = self._kept[name] = torch.empty_like(value, device="cpu")
-            copies[name] = (kept, value)
-            return kept
-        if isinstance(value, Mapping):
-            return {key: self._planned(inner, f"{name}/{key}", copies) for key, inner in value.items()}
+            number = len(sources)
+            sources.append(value)
+            if number == len(self._kept):
+                self._kept.append(torch.empty_like(value, device="cpu"))
+            elif self._kept[number].shape != value.shape or self._kept[number].dtype != value.dtype:
+                self._kept[number] = torch.empty_like(value, device="cpu")
+            return self._kept[number]
+        if isinstance(value, dict):
+            return {key: self._planned(inner, sources) for key, inner in value.items()}
         if isinstance(value, list):
-            return [self._planned(inner, f"{name}/{n}", copies) for n, inner in enumerate(value)]
+            return [self._planned(inner, sources) for inner in value]
         return value
 
 
