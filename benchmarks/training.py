@@ -23,7 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
@@ -47,6 +47,8 @@ from serving.material import pin_of, prepare_base_model
 from serving.template import template_digest
 
 RUNTIME: Final = re.compile(r"'train_runtime': '?([\d.]+)")
+EVERY: Final = 10
+"""Steps between checkpoints of the runs whose wall time is compared."""
 MIX: Final = (
     MixShare(kind="call", rows_per_batch=1, first_token_weight=4),
     MixShare(kind="refusal", rows_per_batch=1, first_token_weight=6),
@@ -214,6 +216,17 @@ def train_alone(folder: RunFolder) -> None:
     made.train()
 
 
+def _timed(function: Callable[..., Any], into: list[float]) -> Callable[..., Any]:
+    def timed(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  # the wrapped one's own signature
+        began = time.perf_counter()
+        try:
+            return function(*args, **kwargs)
+        finally:
+            into.append(time.perf_counter() - began)
+
+    return timed
+
+
 def measure_stalls(folder: RunFolder) -> None:
     """Train; save beside the training, on its thread, and as the library does, in turns. Times go to `stalls.json`."""
     import torch
@@ -221,9 +234,16 @@ def measure_stalls(folder: RunFolder) -> None:
 
     from activities.training import sft
     from activities.training.trainer import MixTrainer
-    from activities.training.watch import Stop
+    from activities.training.watch import Stop, Watch
 
-    times: dict[str, list[float]] = {"beside": [], "on the thread": [], "library": [], "quiet": [], "written": []}
+    times: dict[str, list[float]] = {
+        "beside": [],
+        "on the thread": [],
+        "library": [],
+        "quiet": [],
+        "written": [],
+        "watched": [],
+    }
 
     class Timed(MixTrainer):
         """Saves in turns."""
@@ -242,6 +262,9 @@ def measure_stalls(folder: RunFolder) -> None:
                 if way == "on the thread":
                     self._writer.wait()
             times[way].append(time.perf_counter() - began)
+
+    for name in ("on_step_begin", "on_step_end", "on_log"):
+        setattr(Watch, name, _timed(getattr(Watch, name), times["watched"]))
 
     class Steps(TrainerCallback):
         """Times steps, apart those that begin while a checkpoint is written."""
@@ -272,7 +295,9 @@ def summary(assay: list[Run], plain: list[Run], times: dict[str, list[float]], s
     outside = [min(run.wall - run.loop for run in runs) for runs in (assay, plain)]
     stall = {way: median(times[way][1:]) for way in ("beside", "on the thread", "library")}
     used = [min(run.processor for run in runs) for runs in (assay, plain)]
+    quiet = median(times["quiet"])
     share = stall["beside"] / stall["on the thread"]
+    added = (sum(times["watched"]) / len(times["quiet"] + times["written"]) + stall["beside"] / EVERY) / quiet
     hour = (3600 * ours.loop / theirs.loop + outside[0]) / (3600 + outside[1])
     return [
         _row("loop under Assay / alone", ours.loop / theirs.loop, "ratio", 1.01, met=ours.loop / theirs.loop <= 1.01),
@@ -292,8 +317,9 @@ def summary(assay: list[Run], plain: list[Run], times: dict[str, list[float]], s
         _row("stall beside the training", stall["beside"] * 1000, "ms"),
         _row("stall on the training thread (written, flushed, sealed)", stall["on the thread"] * 1000, "ms"),
         _row("stall of the library's own save (not flushed, not sealed)", stall["library"] * 1000, "ms"),
+        _row("added to the training thread by watch and checkpoints / a step, measured inside", added, "ratio"),
         _row("step while a checkpoint is written", median(times["written"]), "s"),
-        _row("other steps", median(times["quiet"]), "s"),
+        _row("other steps", quiet, "s"),
     ]
 
 
@@ -318,7 +344,7 @@ def main(
         return
     base = (base or Settings().home / "base").resolve()
     pin = prepare_base_model(base) if not base.exists() else pin_of(base)
-    recipe = Recipe(mix=MIX, max_steps=steps, checkpoint_every=10, max_tokens=256, lora=LoraSpec())
+    recipe = Recipe(mix=MIX, max_steps=steps, checkpoint_every=EVERY, max_tokens=256, lora=LoraSpec())
     assay, plain = list[Run](), list[Run]()
     for number in range(repeats):
         click.echo(f"run {number + 1} of {repeats}", err=True)

@@ -49,51 +49,48 @@ class Snapshot:
 
 
 class Camera:
-    """Takes snapshots of one trainer."""
+    """Takes snapshots of one trainer, whose parameters and optimiser state stay the same tensors, changed in place."""
 
     def __init__(self) -> None:
+        self._live: dict[str, Tensor] = {}
         self._weights: dict[str, Tensor] = {}
-        self._kept: list[Tensor] = []
+        self._moments: dict[int, dict[str, Tensor]] = {}
 
     def take(self, trainer: Trainer, model: PeftModel) -> Snapshot:
         """A snapshot; the one before is overwritten."""
-        if not self._weights:
-            # The optimiser changes parameters in place, so that their names need be sought once only.
-            self._weights = get_peft_model_state_dict(model)
         assert trainer.optimizer is not None
         assert trainer.lr_scheduler is not None
-        sources: list[Tensor] = []
-        weights = self._planned(self._weights, sources)
-        optimizer = self._planned(trainer.optimizer.state_dict(), sources)
+        optimizer = trainer.optimizer.state_dict()
+        moments: dict[int, dict[str, Tensor]] = optimizer["state"]
+        if not self._live:
+            self._live = get_peft_model_state_dict(model)
+            self._weights = {name: _memory(weight) for name, weight in self._live.items()}
+            self._moments = {
+                number: {name: _memory(moment) for name, moment in of.items()} for number, of in moments.items()
+            }
         with torch.no_grad():
-            torch._foreach_copy_(self._kept, sources)  # one call: a thousand small copies are mostly overhead
+            torch._foreach_copy_(  # one call: a thousand small copies are mostly overhead
+                [*self._weights.values(), *(kept for of in self._moments.values() for kept in of.values())],
+                [*self._live.values(), *(moment for of in moments.values() for moment in of.values())],
+            )
         config = copy.copy(model.peft_config[model.active_adapter])
         config.inference_mode = True
         return Snapshot(
             config=config,
-            weights=weights,
-            optimizer=optimizer,
+            weights=self._weights,
+            optimizer={**optimizer, "state": self._moments},
             scheduler=dict(trainer.lr_scheduler.state_dict()),
             random=_random_states(),
             # Entries of the log are never changed once they are there.
             state=dataclasses.replace(trainer.state, log_history=list(trainer.state.log_history)),
         )
 
-    def _planned(self, value: Any, sources: list[Tensor]) -> Any:  # noqa: ANN401  # nested state
-        """The same nested value with our memory in the place of its tensors, which are noted in `sources`."""
-        if isinstance(value, Tensor):
-            number = len(sources)
-            sources.append(value)
-            if number == len(self._kept):
-                self._kept.append(torch.empty_like(value, device="cpu"))
-            elif self._kept[number].shape != value.shape or self._kept[number].dtype != value.dtype:
-                self._kept[number] = torch.empty_like(value, device="cpu")
-            return self._kept[number]
-        if isinstance(value, dict):
-            return {key: self._planned(inner, sources) for key, inner in value.items()}
-        if isinstance(value, list):
-            return [self._planned(inner, sources) for inner in value]
-        return value
+
+def _memory(tensor: Tensor) -> Tensor:
+    """Room for a copy on the CPU. Raises TypeError for what is no tensor: no optimiser in use here keeps such state."""
+    if not isinstance(tensor, Tensor):
+        raise TypeError(f"optimiser state of type {type(tensor).__name__} cannot be kept")
+    return torch.empty_like(tensor, device="cpu")
 
 
 def _random_states() -> dict[str, Any]:
