@@ -317,7 +317,13 @@ def summary(assay: list[Run], plain: list[Run], times: dict[str, list[float]], s
         _row("stall beside the training", stall["beside"] * 1000, "ms"),
         _row("stall on the training thread (written, flushed, sealed)", stall["on the thread"] * 1000, "ms"),
         _row("stall of the library's own save (not flushed, not sealed)", stall["library"] * 1000, "ms"),
-        _row("added to the training thread by watch and checkpoints / a step, measured inside", added, "ratio"),
+        _row(
+            "added to the training thread by watch and checkpoints / a step, measured inside",
+            added,
+            "ratio",
+            0.01,
+            met=added <= 0.01,
+        ),
         _row("step while a checkpoint is written", median(times["written"]), "s"),
         _row("other steps", quiet, "s"),
     ]
