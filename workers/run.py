@@ -22,11 +22,17 @@ from assay import __version__
 from assay.contracts.errors import Unavailable
 from assay.parting import part_at_exit
 from assay.settings import Settings
+from assay.telemetry import meters
+from assay.telemetry.logs import configure_logs
+from assay.telemetry.traces import configure_traces, flush_traces
 from workers.plugin import plugin
+from workflows.common import STAGE_DURATION
 
 DEPLOYMENT = "assay"
 GRACE = timedelta(seconds=30)
 """How long a stopping worker lets its activities save and hand over."""
+STAGE_SECONDS = (1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14400.0, 86400.0, 604800.0)
+"""Bucket edges of a stage's duration: from a redecided gate to a week of waiting for a reviewer."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +60,11 @@ async def connect(settings: Settings, *, metrics_port: int | None = None) -> Cli
     Raises Unavailable (`TEMPORAL_UNREACHABLE`).
     """
     part_at_exit()
-    metrics = PrometheusConfig(bind_address=f"127.0.0.1:{metrics_port}") if metrics_port else None
+    metrics = _prometheus(f"{settings.metrics_host}:{metrics_port}") if metrics_port else None
     logs = LoggingConfig(filter=TelemetryFilter(core_level="WARN", other_level="ERROR"))
     runtime = Runtime(telemetry=TelemetryConfig(metrics=metrics, logging=logs))
+    if metrics:
+        meters.use(runtime.metric_meter)
     try:
         return await Client.connect(
             settings.temporal, namespace=settings.temporal_namespace, plugins=[plugin()], runtime=runtime
@@ -67,6 +75,17 @@ async def connect(settings: Settings, *, metrics_port: int | None = None) -> Cli
             f"no Temporal frontend answers at {settings.temporal}",
             "start the stack with `assay up`, or set ASSAY_TEMPORAL_ADDRESS",
         ) from error
+
+
+def _prometheus(address: str) -> PrometheusConfig:
+    """Names by Prometheus' conventions: `_total`, base units in the name, seconds."""
+    return PrometheusConfig(
+        bind_address=address,
+        counters_total_suffix=True,
+        unit_suffix=True,
+        durations_as_seconds=True,
+        histogram_bucket_overrides={STAGE_DURATION: STAGE_SECONDS},
+    )
 
 
 def make_worker(client: Client, settings: Settings, kind: WorkerKind, *, grace: timedelta = GRACE) -> Worker:
@@ -133,8 +152,10 @@ async def serve(settings: Settings, kind: WorkerKind) -> None:
 def main(make_kind: Callable[[Settings], WorkerKind]) -> None:
     """Entry point of the worker modules."""
     settings = Settings()
-    logging.basicConfig(
-        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True
-    )
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    asyncio.run(serve(settings, make_kind(settings)))
+    kind = make_kind(settings)
+    configure_logs(settings.log_level, f"assay-worker-{kind.name}", settings.log_format)
+    configure_traces(settings, f"assay-worker-{kind.name}")
+    try:
+        asyncio.run(serve(settings, kind))
+    finally:
+        flush_traces()

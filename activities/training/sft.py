@@ -9,6 +9,7 @@ saved. Started again on the same folder it goes on from the newest whole checkpo
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import os
 import sys
@@ -19,7 +20,12 @@ from typing import TYPE_CHECKING
 
 from activities.training import checkpoints, metrics
 from activities.training.job import FAILED, STOPPED, Failure, Loaded, RunFile, RunFolder
+from activities.training.process import LOG_IDS
 from assay.contracts.errors import AssayError, IntegrityRefused
+from assay.settings import Settings
+from assay.telemetry import traces
+from assay.telemetry.logs import configure_logs
+from assay.telemetry.traces import configure_traces
 from serving.template import template_digest
 
 if TYPE_CHECKING:
@@ -27,6 +33,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
     from activities.training.rows import Batches
+
+SERVICE = "assay-trainer"
 
 
 def die_with_parent() -> None:
@@ -136,15 +144,20 @@ def main() -> int:
     options = parser.parse_args()
     if options.with_parent:
         die_with_parent()
-    logging.basicConfig(level="INFO", format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    settings = Settings(_env_file=None)
+    configure_logs(settings.log_level, SERVICE, settings.log_format, also=json.loads(os.environ.get(LOG_IDS, "{}")))
+    configure_traces(settings, SERVICE)
     folder = RunFolder(options.workdir)
     folder.failure.unlink(missing_ok=True)
     try:
-        return train(folder)
+        with traces.span("train", parent=traces.from_parent()):
+            return train(folder)
     except AssayError as error:
         folder.write_failure(Failure(code=error.code, message=error.message, remedy=error.remedy))
         logging.getLogger(__name__).error("%s", error)
         return FAILED
+    finally:
+        traces.flush_traces()
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from activities.training.job import FAILED, RunFolder
 from activities.training.stored import Stored
 from assay.contracts.errors import AssayError, TrainingFailed, Unavailable
 from assay.contracts.training import TrainingProgress
+from assay.telemetry import meters
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,9 @@ def supervise(
             why = _stopping()
         if why is not None:
             process.stop(trainer)
-    kills += why is None and process.was_killed(trainer.returncode)
+    if why is None and process.was_killed(trainer.returncode):
+        kills += 1
+        meters.TRAINERS_KILLED.add()
     tell()
     # A trainer that ended or failed by itself while it was being stopped has the last word.
     if why is not None and trainer.returncode not in (0, FAILED):

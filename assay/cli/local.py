@@ -18,7 +18,7 @@ from assay.cli.main import as_json, json_option, settings_in_force
 from assay.contracts.errors import NotFound
 from assay.settings import Settings
 from stack.health import WAITS_FOR
-from stack.status import Line, Show, endpoints, look
+from stack.status import Line, Show, endpoints, look, scraped
 from stack.supervise import Supervisor
 
 _COLOURS = {"healthy": "green", "starting": "yellow", "unhealthy": "red", "stopped": "dim"}
@@ -59,7 +59,8 @@ def status(*, as_json_: bool) -> None:
     settings = settings_in_force()
     lines = asyncio.run(look(settings))
     if as_json_:
-        as_json({"processes": [asdict(line) for line in lines.values()], "endpoints": endpoints(settings)})
+        processes = [asdict(line) for line in lines.values()]
+        as_json({"processes": processes, "endpoints": endpoints(settings), "metrics": scraped(settings)})
     else:
         console = Console()
         console.print(_table(lines))
@@ -139,5 +140,9 @@ def _plain(console: Console) -> tuple[Show, Callable[[], None]]:
 
 
 def _print_endpoints(console: Console, settings: Settings) -> None:
+    """Addresses, and where each process shows its metrics."""
     for name, address in endpoints(settings).items():
         console.print(f"{name:12} {address}", highlight=False)
+    console.print("metrics", highlight=False)
+    for name, address in scraped(settings).items():
+        console.print(f"  {name:16} {address}", highlight=False)

@@ -12,6 +12,8 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from assay.contracts.errors import Unavailable
+from assay.telemetry.logs import request_id
+from assay.telemetry.traces import flush_traces
 from serving.gateway.admin import Admin
 from serving.gateway.admission import Admission
 from serving.gateway.chat import Chat
@@ -25,7 +27,6 @@ from serving.gateway.peers import Peers
 from serving.gateway.shadow import Shadows
 from serving.gateway.snapshot import NO_ADAPTER, stamp
 from serving.gateway.source import Routes, RouteSource
-from serving.gateway.telemetry import flush_traces
 
 logger = logging.getLogger("assay.gateway")
 _START_PATIENCE: Final = 10.0
@@ -72,6 +73,7 @@ class Gateway:
         return max(self.routes.snapshot.revision, 0)
 
     async def _http(self, request: Request) -> None:
+        request_id.set(request.id)
         try:
             await self._handler(request)(request)
         except Refusal as refusal:
