@@ -14,7 +14,14 @@ from typing import Any
 from temporalio.api.workflowservice.v1 import SetWorkerDeploymentCurrentVersionRequest
 from temporalio.client import Client
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
-from temporalio.runtime import LoggingConfig, PrometheusConfig, Runtime, TelemetryConfig, TelemetryFilter
+from temporalio.runtime import (
+    LogForwardingConfig,
+    LoggingConfig,
+    PrometheusConfig,
+    Runtime,
+    TelemetryConfig,
+    TelemetryFilter,
+)
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Worker, WorkerDeploymentConfig
 
@@ -60,8 +67,12 @@ async def connect(settings: Settings, *, metrics_port: int | None = None) -> Cli
     Raises Unavailable (`TEMPORAL_UNREACHABLE`).
     """
     part_at_exit()
-    metrics = _prometheus(f"{settings.metrics_host}:{metrics_port}") if metrics_port else None
-    logs = LoggingConfig(filter=TelemetryFilter(core_level="WARN", other_level="ERROR"))
+    metrics = prometheus(f"{settings.metrics_host}:{metrics_port}") if metrics_port else None
+    logs = LoggingConfig(
+        filter=TelemetryFilter(core_level="WARN", other_level="ERROR"),
+        # What the SDK's core says goes where everything else does, not to standard output in a form of its own.
+        forwarding=LogForwardingConfig(logger=logging.getLogger("temporalio.core")),
+    )
     runtime = Runtime(telemetry=TelemetryConfig(metrics=metrics, logging=logs))
     if metrics:
         meters.use(runtime.metric_meter)
@@ -77,7 +88,7 @@ async def connect(settings: Settings, *, metrics_port: int | None = None) -> Cli
         ) from error
 
 
-def _prometheus(address: str) -> PrometheusConfig:
+def prometheus(address: str) -> PrometheusConfig:
     """Names by Prometheus' conventions: `_total`, base units in the name, seconds."""
     return PrometheusConfig(
         bind_address=address,

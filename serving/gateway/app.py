@@ -12,6 +12,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from assay.contracts.errors import Unavailable
+from assay.contracts.rollout import RouteTable
 from assay.telemetry.logs import request_id
 from assay.telemetry.traces import flush_traces
 from serving.gateway.admin import Admin
@@ -29,7 +30,9 @@ from serving.gateway.snapshot import NO_ADAPTER, stamp
 from serving.gateway.source import Routes, RouteSource
 
 logger = logging.getLogger("assay.gateway")
+access = logging.getLogger("assay.gateway.access")
 _START_PATIENCE: Final = 10.0
+_LOOK_SECONDS: Final = 2.0
 Handler = Callable[[Request], Awaitable[None]]
 
 
@@ -55,7 +58,7 @@ class Gateway:
     def __init__(self, source: RouteSource, config: GatewayConfig) -> None:
         self._config = config
         self._metrics = Metrics()
-        self.routes = Routes(source, config.state_file, self._metrics.revision.set, self._see_adapters)
+        self.routes = Routes(source, config.state_file, self._in_force, self._see_adapters)
         self._handlers: Mapping[str, Mapping[str, Handler]] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -78,6 +81,7 @@ class Gateway:
             await self._handler(request)(request)
         except Refusal as refusal:
             self._metrics.refused.labels(refusal.code).inc()
+            access.info("refused", extra={"status": refusal.status, "code": refusal.code, "method": request.method})
             await request.refuse(refusal)
         except ClientGone:
             logger.debug("client gone: %s", request.id)
@@ -142,7 +146,23 @@ class Gateway:
         self.routes.restore()
         await self._catch_up()
         await self._see_adapters(self.routes.adapters())
-        self._tasks = [asyncio.create_task(self.routes.poll()), asyncio.create_task(self.engine.pool.poll())]
+        loops = (self.routes.poll(), self.engine.pool.poll(), self._look_around())
+        self._tasks = [asyncio.create_task(loop) for loop in loops]
+
+    def _in_force(self, table: RouteTable) -> None:
+        arms = {
+            (route.tenant, route.model, version or NO_ADAPTER)
+            for route in table.routes
+            for version in (None, *(arm.version for arm in route.arms), route.shadow.version if route.shadow else None)
+        }
+        self._metrics.in_force(table.revision, arms)
+
+    async def _look_around(self) -> None:
+        """Show what this gateway depends on, until cancelled."""
+        while True:
+            upstreams = self.engine.pool.upstreams
+            self._metrics.look(self.routes.refreshed, sum(up.reachable for up in upstreams), len(upstreams))
+            await asyncio.sleep(_LOOK_SECONDS)
 
     async def _see_adapters(self, adapters: frozenset[str]) -> None:
         """An adapter is warmed right before the table that names it, so perhaps after the last look at the engines."""

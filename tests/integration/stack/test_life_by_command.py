@@ -20,10 +20,13 @@ import pytest
 from assay.client import AssayClient
 from stack.supervise import Supervisor
 
+from .collector import Collector
 from .house import BIN, Stack, ended, example, healthy, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
+TRACE = "11" * 16
+"""Of the whole life: whoever starts it may bring one."""
 LIFE, PROMOTION = "lifecycle/acme/concierge/1", "promotion/acme/concierge/1"
 
 
@@ -55,7 +58,8 @@ def digest(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> str:
     document["recipe"] = {"max_steps": 42, "checkpoint_every": 14}
     path = tmp_path_factory.mktemp("life") / "lifecycle.json"
     path.write_text(json.dumps(document))
-    stack.start("Lifecycle", LIFE, path)
+    header = json.dumps({"traceparent": f"00-{TRACE}-{'5' * 16}-01"})
+    stack.start("Lifecycle", LIFE, path, "--headers", f"_tracer-data={header}")
 
     def decided() -> bool:
         life = status(stack, LIFE)
@@ -185,3 +189,56 @@ async def test_the_typed_client_finds_the_same_life(stack: Stack, digest: str) -
     client = await AssayClient.connect(stack.settings.temporal)
     life = await client.lifecycle_status("acme", "concierge", 1)
     assert (life.stage, life.version) == ("production", digest)
+
+
+def test_one_trace_leads_from_the_start_of_a_life_to_trainer_gateway_and_engine(
+    stack: Stack, digest: str, collector: Collector
+) -> None:
+    def served() -> bool:
+        return bool(collector.find(TRACE, "assay-gateway", "refresh"))
+
+    until(served)
+    [trainer] = collector.find(TRACE, "assay-trainer", "train")
+    line = collector.ancestors(trainer)
+    assert line[:3] == [
+        "assay-worker-training RunActivity:train",
+        "assay-worker-control StartActivity:train",
+        "assay-worker-control RunWorkflow:Training",
+    ]
+    assert line[-1] == "assay-worker-control RunWorkflow:Lifecycle"
+
+    flip = collector.ancestors(collector.find(TRACE, "assay-gateway", "refresh")[-1])
+    assert flip[:2] == ["assay-worker-serving refresh", "assay-worker-serving RunActivity:publish_routes"]
+    assert flip[-1] == "assay-worker-control RunWorkflow:Lifecycle"
+
+    loads = collector.find(TRACE, "assay-worker-serving", "load_lora_adapter")
+    assert any("assay-worker-serving RunActivity:warm_version" in collector.ancestors(load) for load in loads)
+    gates = {span.attributes["assay.gate"] for span in collector.of(TRACE) if span.name == "decide"}
+    assert gates == {"intake", "training", "review", "release", "routes"}
+    assert collector.find(TRACE, "assay-worker-control", "RunWorkflow:Lifecycle")[0].parent == "5" * 16
+
+
+def test_one_trace_leads_from_a_chat_through_the_gateway_into_the_engine(
+    stack: Stack, digest: str, clients: dict[str, openai.OpenAI], collector: Collector
+) -> None:
+    trace, said = "22" * 16, "canary-4711"
+    clients["acme"].chat.completions.create(
+        model="concierge",
+        messages=[{"role": "user", "content": said}],
+        max_tokens=4,
+        extra_headers={"traceparent": f"00-{trace}-{'6' * 16}-01", "x-request-id": "seen-1"},
+    )
+    until(lambda: {span.service for span in collector.of(trace)} >= {"assay-gateway", "assay-engine"})
+    [chat] = collector.find(trace, "assay-gateway", "chat")
+    assert chat.parent == "6" * 16
+    assert chat.attributes["assay.adapter"] == digest
+    [asked] = collector.find(trace, "assay-gateway", "engine")
+    assert asked.parent == chat.id
+    until(lambda: any(span.parent == asked.id for span in collector.of(trace)))
+    inside = [span for span in collector.of(trace) if span.parent == asked.id]
+    assert {span.service for span in inside} == {"assay-engine"}
+    assert said.encode() not in collector.bytes
+    log = (stack.settings.home / "logs" / "gateway.log").read_text("utf-8")
+    [line] = [json.loads(text) for text in log.splitlines() if '"seen-1"' in text and '"chat"' in text]
+    assert (line["trace_id"], line["status"], line["assay.tenant"]) == (trace, 200, "acme")
+    assert said not in log
