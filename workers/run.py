@@ -14,6 +14,7 @@ from typing import Any
 from temporalio.api.workflowservice.v1 import SetWorkerDeploymentCurrentVersionRequest
 from temporalio.client import Client
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
+from temporalio.envconfig import ClientConfig, ClientConnectConfig
 from temporalio.runtime import (
     LogForwardingConfig,
     LoggingConfig,
@@ -77,15 +78,22 @@ async def connect(settings: Settings, *, metrics_port: int | None = None) -> Cli
     if metrics:
         meters.use(runtime.metric_meter)
     try:
-        return await Client.connect(
-            settings.temporal, namespace=settings.temporal_namespace, plugins=[plugin()], runtime=runtime
-        )
+        return await Client.connect(**connection(settings), plugins=[plugin()], runtime=runtime)
     except RuntimeError as error:
         raise Unavailable(
             "TEMPORAL_UNREACHABLE",
             f"no Temporal frontend answers at {settings.temporal}",
             "start the stack with `assay up`, or set ASSAY_TEMPORAL_ADDRESS",
         ) from error
+
+
+def connection(settings: Settings) -> ClientConnectConfig:
+    """Address and namespace from our settings; TLS and API key from Temporal's own (`TEMPORAL_*`, its TOML profile).
+
+    Temporal's are read only where an address is set: the local server has neither, whatever the user's profile says.
+    """
+    found = ClientConfig.load_client_connect_config() if settings.temporal_address else ClientConnectConfig()
+    return ClientConnectConfig(**{**found, "target_host": settings.temporal, "namespace": settings.temporal_namespace})
 
 
 def prometheus(address: str) -> PrometheusConfig:

@@ -43,6 +43,20 @@ def up() -> None:
 
 
 @click.command()
+@click.option("--keys-only", is_flag=True, help="Only the keys, for a secret store.")
+def prepare(*, keys_only: bool) -> None:
+    """Make keys, base model, record and policy bundle, and start nothing: for processes that somebody else starts."""
+    from stack.keys import ensure_keys
+    from stack.prepare import prepare as make_ready
+
+    settings = settings_in_force()
+    if keys_only:
+        click.echo(ensure_keys(settings.home.resolve()))
+    else:
+        make_ready(settings, click.echo)
+
+
+@click.command()
 def down() -> None:
     """Stop the local stack; its state stays."""
     supervisor = Supervisor(settings_in_force())

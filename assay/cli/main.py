@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "up": ("assay.cli.local", "Start the local stack; what runs already is left alone."),
+    "prepare": ("assay.cli.local", "Make keys, base model, record and policy bundle, and start nothing."),
     "down": ("assay.cli.local", "Stop the local stack."),
     "status": ("assay.cli.local", "Show every process and where to find it."),
     "logs": ("assay.cli.local", "Show the log of one process."),

@@ -194,28 +194,27 @@ async def test_the_typed_client_finds_the_same_life(stack: Stack, digest: str) -
 def test_one_trace_leads_from_the_start_of_a_life_to_trainer_gateway_and_engine(
     stack: Stack, digest: str, collector: Collector
 ) -> None:
-    def served() -> bool:
-        return bool(collector.find(TRACE, "assay-gateway", "refresh"))
+    def gates() -> set[str]:
+        return {span.attributes["assay.gate"] for span in collector.of(TRACE) if span.name == "decide"}
 
-    until(served)
+    until(lambda: gates() == {"intake", "training", "review", "release", "routes"})
+    until(lambda: bool(collector.find(TRACE, "assay-gateway", "refresh")))
+    assert {span.parent for span in collector.find(TRACE, "assay-worker-control", "RunWorkflow:Lifecycle")} == {
+        "5" * 16
+    }
     [trainer] = collector.find(TRACE, "assay-trainer", "train")
-    line = collector.ancestors(trainer)
-    assert line[:3] == [
+    assert collector.ancestors(trainer) == [
         "assay-worker-training RunActivity:train",
         "assay-worker-control StartActivity:train",
-        "assay-worker-control RunWorkflow:Training",
+        "assay-worker-control StartChildWorkflow:Training",
     ]
-    assert line[-1] == "assay-worker-control RunWorkflow:Lifecycle"
 
     flip = collector.ancestors(collector.find(TRACE, "assay-gateway", "refresh")[-1])
     assert flip[:2] == ["assay-worker-serving refresh", "assay-worker-serving RunActivity:publish_routes"]
-    assert flip[-1] == "assay-worker-control RunWorkflow:Lifecycle"
+    assert flip[-1] == "assay-worker-control StartChildWorkflow:Promotion"
 
     loads = collector.find(TRACE, "assay-worker-serving", "load_lora_adapter")
     assert any("assay-worker-serving RunActivity:warm_version" in collector.ancestors(load) for load in loads)
-    gates = {span.attributes["assay.gate"] for span in collector.of(TRACE) if span.name == "decide"}
-    assert gates == {"intake", "training", "review", "release", "routes"}
-    assert collector.find(TRACE, "assay-worker-control", "RunWorkflow:Lifecycle")[0].parent == "5" * 16
 
 
 def test_one_trace_leads_from_a_chat_through_the_gateway_into_the_engine(
