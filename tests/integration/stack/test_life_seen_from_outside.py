@@ -7,9 +7,15 @@ import re
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
+import openai
 import pytest
+
+from assay.contracts.rollout import Arm, Route, RouteTable
+from registry import Registry
+from serving.material import pin_of
 
 from .collector import Collector
 from .house import BIN, ROOT, Stack, ended, example, until
@@ -57,6 +63,48 @@ def test_one_trace_leads_from_the_typed_client_to_the_gate(stack: Stack, trace: 
         "crm StartWorkflow:Intake",
         "crm nightly import",
     ]
+
+
+@pytest.fixture(scope="module")
+def client(stack: Stack) -> Iterator[openai.OpenAI]:
+    """Of a tenant that is routed to the base model."""
+    registry = Registry.open(stack.settings)
+    table, base = registry.routes.current(), registry.bases.get(pin_of(stack.settings.home / "base").repository).pin
+    arm = Arm(name="stable", version=None, adapter=None, percent=100)
+    route = Route(tenant="observer", model="plain", base=base, arms=(arm,))
+    after = RouteTable(revision=table.revision + 1, routes=(*table.routes, route))
+    registry.routes.publish(after, key="observer", actor="test", reason="test", decision_id="none")
+    key = registry.keys.create("observer")
+    registry.close()
+    with openai.OpenAI(base_url=f"{stack.settings.gateways[0]}/v1", api_key=key, max_retries=0) as one:
+        until(lambda: [model.id for model in one.models.list()] == ["plain"])
+        yield one
+
+
+def test_one_trace_leads_from_a_chat_through_the_gateway_into_the_engine(
+    stack: Stack, client: openai.OpenAI, collector: Collector
+) -> None:
+    trace, said = "22" * 16, "canary-4711"
+    client.chat.completions.create(
+        model="plain",
+        messages=[{"role": "user", "content": said}],
+        max_tokens=4,
+        extra_headers={"traceparent": f"00-{trace}-{'6' * 16}-01", "x-request-id": "seen-1"},
+    )
+    until(lambda: {span.service for span in collector.of(trace)} >= {"assay-gateway", "assay-engine"})
+    [chat] = collector.find(trace, "assay-gateway", "chat")
+    assert chat.parent == "6" * 16
+    assert chat.attributes["assay.tenant"] == "observer"
+    [asked] = collector.find(trace, "assay-gateway", "engine")
+    assert asked.parent == chat.id
+    until(lambda: any(span.parent == asked.id for span in collector.of(trace)))
+    inside = [span for span in collector.of(trace) if span.parent == asked.id]
+    assert {span.service for span in inside} == {"assay-engine"}
+    assert said.encode() not in collector.bytes
+    log = (stack.settings.home / "logs" / "gateway.log").read_text("utf-8")
+    [line] = [one for one in map(json.loads, log.splitlines()) if one.get("request_id") == "seen-1"]
+    assert (line["trace_id"], line["status"], line["assay.tenant"]) == (trace, 200, "observer")
+    assert said not in log
 
 
 def test_a_command_is_a_span_under_the_trace_of_whoever_started_it(stack: Stack, collector: Collector) -> None:
