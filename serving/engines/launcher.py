@@ -12,6 +12,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,6 +30,7 @@ __all__ = ["ADMIN_KEY_VARIABLE", "BASE_NAME", "KEY_VARIABLE", "LORA_MODULES", "L
 BASE_NAME: Final = "base"
 SERVICE: Final = "assay-engine"
 LOGGING: Final = "logging.json"
+METRICS: Final = "metrics"
 KEY_VARIABLE: Final = "ASSAY_ENGINE_KEY"
 ADMIN_KEY_VARIABLE: Final = "ASSAY_ENGINE_ADMIN_KEY"
 LORA_MODULES: Final = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
@@ -118,6 +120,8 @@ def environment(launch: Launch, inherited: Mapping[str, str]) -> dict[str, str]:
     always["SGLANG_LOGGING_CONFIG_PATH"] = str((launch.state / LOGGING).resolve())
     # SGLang's default is gRPC, where one collector address would not do for all of us. Its level 1 is the request.
     always |= {"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "http/protobuf", "SGLANG_TRACE_LEVEL": "1"}
+    # From the first process on: those that are forked before SGLang chooses a folder would show nothing.
+    always["PROMETHEUS_MULTIPROC_DIR"] = str((launch.state / METRICS).resolve())
     always["SGLANG_DISABLED_MODEL_ARCHS"] = ",".join(unused_architectures(launch.model))
     if launch.device != "cpu":
         return kept | always
@@ -158,6 +162,8 @@ def write_configuration(launch: Launch) -> Path:
     path.unlink(missing_ok=True)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         json.dump(chosen, file, indent=2)
+    shutil.rmtree(launch.state / METRICS, ignore_errors=True)  # gauges of processes that are gone
+    (launch.state / METRICS).mkdir()
     (launch.state / LOGGING).write_text(json.dumps(dictionary_config(launch.log_level, SERVICE)), "utf-8")
     return path
 
