@@ -10,11 +10,14 @@ import asyncio
 import contextvars
 import logging
 import threading
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, Final
 
 from temporalio import activity
+
+from assay.telemetry import meters
 
 EVERY_SECONDS: Final = 4.0
 """Several in the shortest heartbeat timeout, the 15 seconds of a training."""
@@ -32,11 +35,17 @@ class Beat:
         with self._lock:
             activity.heartbeat(*details)
             self._details = details
+        _seen(time.time())
 
     def again(self) -> None:
         """Send the last ones."""
         with self._lock:
             activity.heartbeat(*self._details)
+        _seen(time.time())
+
+
+def _seen(at: float) -> None:
+    meters.HEARTBEAT.set(at, activity_type=activity.info().activity_type)
 
 
 @contextmanager
@@ -60,6 +69,7 @@ def beating(*details: Any, every: float = EVERY_SECONDS) -> Iterator[Beat]:  # n
     finally:
         ended.set()
         thread.join()
+        _seen(0)
 
 
 @asynccontextmanager
@@ -80,3 +90,4 @@ async def beating_async(*details: Any, every: float = EVERY_SECONDS) -> AsyncIte
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
+        _seen(0)

@@ -27,6 +27,7 @@ from assay.contracts.rollout import RolloutRequest, RolloutStatus, RootCause
 from assay.contracts.training import TrainingProgress, TrainingRequest, TrainingStatus
 from assay.converter import data_converter
 from assay.parting import part_at_exit
+from assay.telemetry.temporal import client_interceptors
 
 Answer = TypeVar("Answer", bound=Message)
 
@@ -50,7 +51,9 @@ class AssayClient:
         if namespace:
             config["namespace"] = namespace
         try:
-            return cls(await Client.connect(**config, data_converter=data_converter))
+            return cls(
+                await Client.connect(**config, data_converter=data_converter, interceptors=client_interceptors())
+            )
         except RuntimeError as error:
             where = config.get("target_host", "the configured address")
             raise Unavailable(

@@ -25,7 +25,9 @@ class Ports(BaseModel):
     opa_diagnostics: Port = Field(default=8282, ge=1, le=65535)
     engine: Port = Field(default=30000, ge=1, le=65535)
     gateway: Port = Field(default=8080, ge=1, le=65535)
-    worker_metrics: Port = Field(default=9464, ge=1, le=65500, description="first of four, one a worker")
+    worker_metrics: Port = Field(
+        default=9464, ge=1, le=65500, description="first of five: one a worker, then the local Temporal's"
+    )
 
 
 class EngineSettings(BaseModel):
@@ -64,8 +66,15 @@ class Settings(BaseSettings):
     admin_key: SecretStr | None = Field(
         default=None, description="control key of gateways and engines; default in `home`"
     )
-    otlp_endpoint: str | None = Field(default=None, description="OpenTelemetry collector; none means no export")
+    otlp_endpoint: str | None = Field(
+        default=None, description="OpenTelemetry collector, OTLP over HTTP (http://host:4318); none means no export"
+    )
+    trace_sample_ratio: float = Field(default=1.0, ge=0, le=1, description="share of new traces that are exported")
+    metrics_host: str = Field(default="127.0.0.1", description="address on which workers show their metrics")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["auto", "json", "text"] = Field(
+        default="auto", description="auto is text on a terminal and JSON elsewhere"
+    )
     build_id: str | None = Field(default=None, description="worker version; default the version of the package")
     ports: Ports = Ports()
     engine: EngineSettings = EngineSettings()

@@ -20,6 +20,7 @@ from obstore.store import ObjectStore, from_url
 
 from assay.contracts.base import Reference
 from assay.contracts.errors import InputRefused, IntegrityRefused, NotFound, Unavailable
+from assay.telemetry import meters
 from registry import trees
 
 _CHUNK = 8 * 1024 * 1024
@@ -180,6 +181,7 @@ def _unknown(digest: str) -> NotFound:
 
 
 def _tampered(digest: str) -> IntegrityRefused:
+    meters.BLOBS_TAMPERED.add()
     return IntegrityRefused(
         "BLOB_TAMPERED",
         f"the bytes stored as sha256:{digest} hash to something else",
@@ -188,6 +190,7 @@ def _tampered(digest: str) -> IntegrityRefused:
 
 
 def _away(error: Exception) -> Unavailable:
+    meters.BLOB_ERRORS.add()
     return Unavailable(
         "BLOB_STORE_UNREACHABLE", f"the blob store failed: {type(error).__name__}", "check ASSAY_BLOB_URL"
     )

@@ -12,6 +12,7 @@ import aiohttp
 from assay.contracts.base import CodeCount, Digest
 from assay.contracts.errors import Unavailable
 from assay.contracts.rollout import ArmObservation
+from assay.telemetry import traces
 
 _TIMEOUT = aiohttp.ClientTimeout(total=8)
 """Longer than a gateway waits for its own processes."""
@@ -41,8 +42,10 @@ class Gateways:
 
     async def _refresh(self, session: aiohttp.ClientSession, url: str) -> int | None:
         try:
-            async with session.post(f"{url}/admin/refresh") as response:
-                return int((await response.json())["revision"]) if response.status == 200 else None
+            with traces.span("refresh", "client", {"server.address": url}):
+                headers = traces.outgoing()
+                async with session.post(f"{url}/admin/refresh", headers=headers) as response:
+                    return int((await response.json())["revision"]) if response.status == 200 else None
         except (aiohttp.ClientError, TimeoutError):
             return None
 
@@ -68,7 +71,7 @@ class Gateways:
 
     async def _observe(self, session: aiohttp.ClientSession, url: str, query: dict[str, str]) -> dict[str, Any] | None:
         try:
-            async with session.get(f"{url}/admin/observations", params=query) as response:
+            async with session.get(f"{url}/admin/observations", params=query, headers=traces.outgoing()) as response:
                 return dict(await response.json()) if response.status == 200 else None
         except (aiohttp.ClientError, TimeoutError):
             return None

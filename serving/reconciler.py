@@ -14,6 +14,7 @@ from typing import Final
 
 from assay.contracts.errors import AssayError
 from assay.contracts.rollout import RouteTable
+from assay.telemetry import meters
 from serving.engines.protocol import Engine
 from serving.routes import adapters_needed
 
@@ -45,7 +46,9 @@ class Reconciler:
 
     async def once(self) -> None:
         """One round over all engines. Raises AssayError when the table cannot be read."""
-        needed = adapters_needed(await asyncio.to_thread(self._table))
+        table = await asyncio.to_thread(self._table)
+        meters.ROUTES_REVISION.set(table.revision)
+        needed = adapters_needed(table)
         now = time.monotonic()
         self._seen.update(dict.fromkeys(needed, now))
         retired = {name for name, last in self._seen.items() if name not in needed and now - last > GRACE_SECONDS}
@@ -64,6 +67,7 @@ class Reconciler:
                 await self._load(engine, name)
                 logger.info("loaded %s", name)
             except AssayError as error:
+                meters.ADAPTER_LOAD_FAILURES.add()
                 logger.error("not loaded: %s: %s", name, error)
         for name in sorted(retired & loaded):
             await engine.unload(name)

@@ -27,7 +27,8 @@ def ensure_keys(home: Path) -> Path:
         _once(folder / f"{name}.pem", _private_pem)
         _once(folder / f"{name}.pub.pem", partial(_public_pem, folder / f"{name}.pem"), mode=0o644)
     for name in SECRETS:
-        _once(folder / f"{name}.key", lambda: secrets.token_urlsafe(32).encode())
+        # Hexadecimal: SGLang makes arguments of its configuration, and one that begins with a dash is no value to it.
+        _once(folder / f"{name}.key", lambda: secrets.token_hex(32).encode())
     return folder
 
 

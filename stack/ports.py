@@ -16,13 +16,22 @@ def ports(settings: Settings) -> dict[str, dict[str, int]]:
     """Process name to the ports it listens on, each by the setting that changes it."""
     numbers = settings.ports
     served = {
-        "temporal": {"TEMPORAL": numbers.temporal, "TEMPORAL_UI": numbers.temporal_ui},
+        "temporal": {
+            "TEMPORAL": numbers.temporal,
+            "TEMPORAL_UI": numbers.temporal_ui,
+            "WORKER_METRICS": temporal_metrics(settings),
+        },
         "opa": {"OPA": numbers.opa, "OPA_DIAGNOSTICS": numbers.opa_diagnostics},
         "engine": {"ENGINE": numbers.engine},
         "gateway": {"GATEWAY": numbers.gateway},
         **{f"worker-{name}": {"WORKER_METRICS": numbers.worker_metrics + i} for i, name in enumerate(WORKERS)},
     }
     return {name: {f"ASSAY_PORTS__{part}": port for part, port in of.items()} for name, of in served.items()}
+
+
+def temporal_metrics(settings: Settings) -> int:
+    """Where the local Temporal shows its metrics: next to the workers, so that no setting of its own can collide."""
+    return settings.ports.worker_metrics + len(WORKERS)
 
 
 def refuse_equal_ports(settings: Settings) -> None:

@@ -13,7 +13,7 @@ from activities.policy.opa import find_opa
 from assay.contracts.base import BasePin
 from assay.contracts.names import SEARCH_ATTRIBUTES
 from assay.settings import Settings
-from stack.ports import WORKERS
+from stack.ports import WORKERS, temporal_metrics
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 
@@ -43,6 +43,7 @@ def _temporal(settings: Settings) -> Process:
         *("--ui-ip", "127.0.0.1", "--ui-port", str(numbers.temporal_ui), "--ui-disable-news-fetch"),
         *("--db-filename", str(home / "temporal.sqlite")),
         *("--namespace", settings.temporal_namespace, "--log-level", "warn"),
+        *("--log-format", "json", "--metrics-port", str(temporal_metrics(settings))),
     ]
     for key in SEARCH_ATTRIBUTES:
         command += ["--search-attribute", f"{key.name}=Keyword"]

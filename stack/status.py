@@ -9,6 +9,7 @@ from typing import Literal
 
 from assay.settings import Settings
 from stack.health import WAITS_FOR, healthy
+from stack.ports import WORKERS, temporal_metrics
 from stack.supervise import RUNNING, State, Supervisor
 
 Health = Literal["stopped", "starting", "healthy", "unhealthy"]
@@ -38,6 +39,19 @@ def endpoints(settings: Settings) -> dict[str, str]:
         "opa": settings.opa,
         "engine": settings.engines[0],
     }
+
+
+def scraped(settings: Settings) -> dict[str, str]:
+    """Where Prometheus finds each process's metrics."""
+    numbers = settings.ports
+    at = {
+        "temporal": f"127.0.0.1:{temporal_metrics(settings)}",
+        "opa": f"127.0.0.1:{numbers.opa_diagnostics}",
+        "engine": settings.engines[0].removeprefix("http://"),
+        **{f"worker-{name}": f"127.0.0.1:{numbers.worker_metrics + i}" for i, name in enumerate(WORKERS)},
+        "gateway": settings.gateways[0].removeprefix("http://"),
+    }
+    return {name: f"http://{address}/metrics" for name, address in at.items()}
 
 
 async def look(settings: Settings) -> dict[str, Line]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from opentelemetry import trace
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
@@ -19,6 +20,7 @@ class _Typed(ActivityInboundInterceptor):
         try:
             return await super().execute_activity(input)
         except AssayError as error:
+            trace.get_current_span().set_attribute("error.type", error.code)
             raise ApplicationError(
                 error.message, {"remedy": error.remedy}, type=error.code, non_retryable=not error.retryable
             ) from error

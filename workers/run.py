@@ -14,7 +14,15 @@ from typing import Any
 from temporalio.api.workflowservice.v1 import SetWorkerDeploymentCurrentVersionRequest
 from temporalio.client import Client
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
-from temporalio.runtime import LoggingConfig, PrometheusConfig, Runtime, TelemetryConfig, TelemetryFilter
+from temporalio.envconfig import ClientConfig, ClientConnectConfig
+from temporalio.runtime import (
+    LogForwardingConfig,
+    LoggingConfig,
+    PrometheusConfig,
+    Runtime,
+    TelemetryConfig,
+    TelemetryFilter,
+)
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Worker, WorkerDeploymentConfig
 
@@ -22,11 +30,17 @@ from assay import __version__
 from assay.contracts.errors import Unavailable
 from assay.parting import part_at_exit
 from assay.settings import Settings
+from assay.telemetry import meters
+from assay.telemetry.logs import configure_logs
+from assay.telemetry.traces import configure_traces, flush_traces
 from workers.plugin import plugin
+from workflows.common import STAGE_DURATION
 
 DEPLOYMENT = "assay"
 GRACE = timedelta(seconds=30)
 """How long a stopping worker lets its activities save and hand over."""
+STAGE_SECONDS = (1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14400.0, 86400.0, 604800.0)
+"""Bucket edges of a stage's duration: from a redecided gate to a week of waiting for a reviewer."""
 
 
 @dataclass(frozen=True)
@@ -54,19 +68,43 @@ async def connect(settings: Settings, *, metrics_port: int | None = None) -> Cli
     Raises Unavailable (`TEMPORAL_UNREACHABLE`).
     """
     part_at_exit()
-    metrics = PrometheusConfig(bind_address=f"127.0.0.1:{metrics_port}") if metrics_port else None
-    logs = LoggingConfig(filter=TelemetryFilter(core_level="WARN", other_level="ERROR"))
+    metrics = prometheus(f"{settings.metrics_host}:{metrics_port}") if metrics_port else None
+    logs = LoggingConfig(
+        filter=TelemetryFilter(core_level="WARN", other_level="ERROR"),
+        # What the SDK's core says goes where everything else does, not to standard output in a form of its own.
+        forwarding=LogForwardingConfig(logger=logging.getLogger("temporalio.core")),
+    )
     runtime = Runtime(telemetry=TelemetryConfig(metrics=metrics, logging=logs))
+    if metrics:
+        meters.use(runtime.metric_meter)
     try:
-        return await Client.connect(
-            settings.temporal, namespace=settings.temporal_namespace, plugins=[plugin()], runtime=runtime
-        )
+        return await Client.connect(**connection(settings), plugins=[plugin()], runtime=runtime)
     except RuntimeError as error:
         raise Unavailable(
             "TEMPORAL_UNREACHABLE",
             f"no Temporal frontend answers at {settings.temporal}",
             "start the stack with `assay up`, or set ASSAY_TEMPORAL_ADDRESS",
         ) from error
+
+
+def connection(settings: Settings) -> ClientConnectConfig:
+    """Address and namespace from our settings; TLS and API key from Temporal's own (`TEMPORAL_*`, its TOML profile).
+
+    Temporal's are read only where an address is set: the local server has neither, whatever the user's profile says.
+    """
+    found = ClientConfig.load_client_connect_config() if settings.temporal_address else ClientConnectConfig()
+    return ClientConnectConfig(**{**found, "target_host": settings.temporal, "namespace": settings.temporal_namespace})
+
+
+def prometheus(address: str) -> PrometheusConfig:
+    """Names by Prometheus' conventions: `_total`, base units in the name, seconds."""
+    return PrometheusConfig(
+        bind_address=address,
+        counters_total_suffix=True,
+        unit_suffix=True,
+        durations_as_seconds=True,
+        histogram_bucket_overrides={STAGE_DURATION: STAGE_SECONDS},
+    )
 
 
 def make_worker(client: Client, settings: Settings, kind: WorkerKind, *, grace: timedelta = GRACE) -> Worker:
@@ -133,8 +171,10 @@ async def serve(settings: Settings, kind: WorkerKind) -> None:
 def main(make_kind: Callable[[Settings], WorkerKind]) -> None:
     """Entry point of the worker modules."""
     settings = Settings()
-    logging.basicConfig(
-        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True
-    )
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    asyncio.run(serve(settings, make_kind(settings)))
+    kind = make_kind(settings)
+    configure_logs(settings.log_level, f"assay-worker-{kind.name}", settings.log_format)
+    configure_traces(settings, f"assay-worker-{kind.name}")
+    try:
+        asyncio.run(serve(settings, kind))
+    finally:
+        flush_traces()

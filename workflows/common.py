@@ -28,6 +28,8 @@ with workflow.unsafe.imports_passed_through():
 
 
 T = TypeVar("T")
+STAGE_DURATION: Final = "assay_stage_duration"
+"""Metric of how long workflows stood in a stage; its exporter adds the unit."""
 
 
 class ActivityOptions(TypedDict):
@@ -110,10 +112,26 @@ def stand(
     digest: str | None = None,
     cause: str | None = None,
 ) -> None:
-    """Show in the UI and in search where this workflow stands."""
+    """Show in the UI, in search and in the metrics where this workflow stands."""
+    _clock(stage)
     workflow.set_current_details(f"**{stage}** {details}".strip())
     values = ((TENANT, tenant), (MODEL, model), (STAGE, stage), (DATASET, dataset), (DIGEST, digest), (CAUSE, cause))
     workflow.upsert_search_attributes([key.value_set(value) for key, value in values if value is not None])
+
+
+def _clock(stage: str) -> None:
+    """Record how long the stage before took. Kept on the workflow itself: a new run begins a new clock.
+
+    Nothing here is a command, so histories replay as before; the SDK's meter is silent while they do.
+    """
+    life, now = workflow.instance(), workflow.now()
+    before, since = getattr(life, "_stage_clock", (stage, now))
+    if before != stage:
+        workflow.metric_meter().create_histogram_timedelta(
+            STAGE_DURATION, "Time that workflows stood in a stage", "duration"
+        ).record(now - since, {"stage": before})
+        since = now
+    vars(life)["_stage_clock"] = (stage, since)
 
 
 def reason_of(error: BaseException) -> str:

@@ -18,8 +18,9 @@ from pydantic import AnyHttpUrl, BaseModel, ConfigDict, TypeAdapter, ValidationE
 
 from activities.policy.config import BUNDLE_NAME
 from assay.contracts.base import Reference
-from assay.contracts.errors import InputRefused, PolicyUndefined, Unavailable
+from assay.contracts.errors import AssayError, InputRefused, PolicyUndefined, Unavailable
 from assay.contracts.policy import Decision, Gate, Violation
+from assay.telemetry import meters, traces
 
 TIMEOUT_SECONDS: Final = 10.0
 DOWN: Final = "start OPA with `assay up`, or set ASSAY_OPA_URL; nothing is decided meanwhile"
@@ -93,7 +94,12 @@ class PolicyClient:
         except (rfc8785.CanonicalizationError, TypeError) as error:
             raise InputRefused("FACTS_MALFORMED", f"the facts of {gate} are no JSON: {error}", "report this") from error
         stored = self._blobs.put(question)
-        response = _checked(gate, self._ask(gate, json.loads(question)))
+        try:
+            with traces.span("decide", "client", {"assay.gate": gate}):
+                response = _checked(gate, self._ask(gate, json.loads(question)))
+        except AssayError:
+            meters.GATE_FAILURES.add(gate=gate)
+            raise
         decision = Decision(
             gate=gate,
             allow=response.result.allow and not response.result.violations,
@@ -103,6 +109,7 @@ class PolicyClient:
             policy_revision=response.provenance.bundles[BUNDLE_NAME].revision,
             input=stored,
         )
+        _count(decision)
         return Answer(decision=decision, document=response.result.model_dump(mode="json"))
 
     def _ask(self, gate: Gate, facts: Any) -> object:  # noqa: ANN401  # parsed JSON
@@ -115,6 +122,12 @@ class PolicyClient:
         except requests.RequestException as error:
             raise Unavailable("OPA_UNREACHABLE", f"OPA did not answer the {gate} gate", DOWN) from error
         return answer
+
+
+def _count(decision: Decision) -> None:
+    meters.GATE_DECISIONS.add(gate=decision.gate, outcome="allowed" if decision.allow else "refused")
+    for code in {violation.code for violation in decision.violations}:
+        meters.GATE_VIOLATIONS.add(gate=decision.gate, code=code)
 
 
 def _server(url: str) -> AnyHttpUrl:

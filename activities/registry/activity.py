@@ -23,6 +23,7 @@ from assay.contracts.promotion import (
 from assay.contracts.rollout import Incident, PinnedRollout, RolloutRequest, RootCause
 from assay.contracts.training import PinnedTraining, TrainingRequest
 from assay.settings import Settings
+from assay.telemetry import meters
 from registry import Registry
 
 
@@ -82,7 +83,9 @@ class RegistryActivities:
     @activity.defn(name="move_pointer")
     def move_pointer(self, move: PointerMove) -> PointerMoved:
         """See `assay.contracts.promotion.move_pointer`."""
-        return self._registry.pointers.move(move)
+        moved = self._registry.pointers.move(move)
+        meters.POINTER_MOVES.add(stage=move.stage)
+        return moved
 
     @activity.defn(name="read_pointer")
     def read_pointer(self, query: PointerQuery) -> PointerMoved:
@@ -93,6 +96,7 @@ class RegistryActivities:
     def open_incident(self, incident: Incident) -> None:
         """See `assay.contracts.rollout.open_incident`."""
         self._registry.incidents.open(incident)
+        meters.ROLLBACKS.add()
 
     @activity.defn(name="close_incident")
     def close_incident(self, incident: Incident, cause: RootCause) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from functools import cached_property
 from typing import Any
@@ -15,6 +16,7 @@ from activities.training.supervision import Attempt, supervise
 from assay.contracts.errors import AssayError, Conflict, NotFound
 from assay.contracts.training import TrainingProgress, TrainingResult, TrainJob
 from assay.settings import Settings
+from assay.telemetry import traces
 from registry import Registry
 
 
@@ -72,7 +74,7 @@ class TrainingActivities:
             allowed=job.request.spec.budget.max_device_minutes * 60,
             pause=_pause,
         )
-        trainer = process.start(folder)
+        trainer = process.start(folder, self._ids(job.run_id))
         try:
             last = supervise(folder, trainer, stored, tell, attempt)
         finally:
@@ -80,6 +82,13 @@ class TrainingActivities:
             with activity.shield_thread_cancel_exception():
                 process.stop(trainer)
         return run.collect(job, folder, blobs, last, number)
+
+    def _ids(self, run_id: str) -> dict[str, str]:
+        """What leads from the trainer's lines and spans to this activity."""
+        info = activity.info()
+        ids = {"run": run_id, "workflow_id": info.workflow_id, "run_id": info.workflow_run_id, "attempt": info.attempt}
+        form = {"ASSAY_LOG_FORMAT": self._settings.log_format, "ASSAY_LOG_LEVEL": self._settings.log_level}
+        return traces.for_child(self._settings) | form | {process.LOG_IDS: json.dumps(ids)}
 
     def _on_record(self, job: TrainJob) -> TrainingResult | None:
         try:

@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +18,7 @@ from activities.training import metrics
 from activities.training.job import FAILED, NO_ROOM, STOPPED, RunFolder
 from assay.contracts.errors import TrainingFailed, Unavailable
 from assay.contracts.training import TrainingProgress
+from assay.telemetry import meters
 
 GRACE_SECONDS = 20.0
 """Time for the step in progress and a checkpoint, below the worker's own grace of 30 seconds."""
@@ -35,16 +37,22 @@ ENVIRONMENT = {
     "PYTHONUNBUFFERED": "1",
 }
 
+LOG_IDS: Final = "ASSAY_LOG_IDS"
+"""Variable with what the trainer writes into each of its log lines, as a JSON object."""
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
-def start(folder: RunFolder) -> subprocess.Popen[bytes]:
-    """Start the trainer on a folder whose `run.json` is written. It is the leader of its own process group."""
+def start(folder: RunFolder, more: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+    """Start the trainer on a folder whose `run.json` is written. It is the leader of its own process group.
+
+    `more` are environment variables besides the inherited ones, as the trace that it belongs to.
+    """
     with folder.log.open("ab") as log:
         return subprocess.Popen(
             [sys.executable, "-m", "activities.training.sft", "--workdir", str(folder.workdir), "--with-parent"],
             cwd=CHECKOUT,
-            env={**os.environ, **ENVIRONMENT},
+            env={**os.environ, **ENVIRONMENT, **(more or {})},
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -101,6 +109,7 @@ def last_words(log: Path, lines: int = 3) -> str:
 def progress(folder: RunFolder, max_steps: int, resumed_from: int) -> TrainingProgress:
     """Where the run stands, from the files it writes. Checkpoints are named by whoever stores them."""
     last = metrics.last(folder.metrics)
+    _show(last, max_steps)
     return TrainingProgress(
         step=last.step if last else resumed_from,
         max_steps=max_steps,
@@ -110,3 +119,18 @@ def progress(folder: RunFolder, max_steps: int, resumed_from: int) -> TrainingPr
         resumed_from_step=resumed_from,
         interventions=folder.read_interventions(),
     )
+
+
+def _show(last: metrics.StepMetrics | None, max_steps: int) -> None:
+    """One run at a time has a worker's device, so these are the worker's gauges."""
+    meters.TRAINING_MAX_STEPS.set(max_steps)
+    if last is None:
+        return
+    meters.TRAINING_STEP.set(last.step)
+    meters.TRAINING_LOSS.set(last.loss)
+    meters.TRAINING_GRAD_NORM.set(last.grad_norm)
+    meters.TRAINING_TOKENS_RATE.set(last.tokens_per_second)
+    if last.tokens:
+        meters.TRAINING_STEPS_RATE.set(last.tokens_per_second / last.tokens)
+    if last.heldout_loss is not None:
+        meters.TRAINING_HELDOUT_LOSS.set(last.heldout_loss)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import errno
 import gc
+import json
 import logging
 import os
 import sys
@@ -25,8 +26,13 @@ from activities.training import checkpoints, health, metrics
 from activities.training.checkpoints import Checkpoint
 from activities.training.health import Finding
 from activities.training.job import FAILED, NO_ROOM, STOPPED, Failure, Loaded, RunFile, RunFolder
+from activities.training.process import LOG_IDS
 from assay.contracts.errors import AssayError, IntegrityRefused
 from assay.contracts.training import Intervention
+from assay.settings import Settings
+from assay.telemetry import traces
+from assay.telemetry.logs import configure_logs
+from assay.telemetry.traces import configure_traces
 from serving.template import template_digest
 
 if TYPE_CHECKING:
@@ -38,6 +44,8 @@ if TYPE_CHECKING:
     from activities.training.watch import Stop
 
 log = logging.getLogger(__name__)
+
+SERVICE = "assay-trainer"
 
 
 def die_with_parent() -> None:
@@ -207,7 +215,9 @@ def main() -> int:
     options = parser.parse_args()
     if options.with_parent:
         die_with_parent()
-    logging.basicConfig(level="INFO", format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    settings = Settings(_env_file=None)
+    configure_logs(settings.log_level, SERVICE, settings.log_format, also=json.loads(os.environ.get(LOG_IDS, "{}")))
+    configure_traces(settings, SERVICE)
     folder = RunFolder(options.workdir)
     folder.failure.unlink(missing_ok=True)
     try:
@@ -225,13 +235,16 @@ NO_ROOM_ERRORS: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 def train_or_say_why(folder: RunFolder) -> int:
     """Train, and leave the cause of a failure behind. Returns the exit status. Raises OSError."""
     try:
-        return train(folder)
+        with traces.span("train", parent=traces.from_parent()):
+            return train(folder)
     except AssayError as error:
         folder.write_failure(
             Failure(code=error.code, message=error.message, remedy=error.remedy, retryable=error.retryable)
         )
         log.error("%s", error)
         return FAILED
+    finally:
+        traces.flush_traces()
 
 
 if __name__ == "__main__":

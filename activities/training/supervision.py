@@ -12,6 +12,7 @@ from activities.training.job import FAILED, RunFolder
 from activities.training.stored import Stored
 from assay.contracts.errors import AssayError, TrainingFailed, Unavailable
 from assay.contracts.training import TrainingProgress
+from assay.telemetry import meters
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,8 @@ def supervise(
         if why is not None:
             process.stop(trainer)
     killed = why is None and process.was_killed(trainer.returncode)
+    if killed:
+        meters.TRAINERS_KILLED.add()
     if killed and attempt.pause():
         why = _stopping()  # a machine that is taken away may ask every process at once
     elif killed:

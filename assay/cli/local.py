@@ -18,7 +18,7 @@ from assay.cli.main import as_json, json_option, settings_in_force
 from assay.contracts.errors import NotFound
 from assay.settings import Settings
 from stack.health import WAITS_FOR
-from stack.status import Line, Show, endpoints, look
+from stack.status import Line, Show, endpoints, look, scraped
 from stack.supervise import Supervisor
 
 _COLOURS = {"healthy": "green", "starting": "yellow", "unhealthy": "red", "stopped": "dim"}
@@ -43,6 +43,20 @@ def up() -> None:
 
 
 @click.command()
+@click.option("--keys-only", is_flag=True, help="Only the keys, for a secret store.")
+def prepare(*, keys_only: bool) -> None:
+    """Make keys, base model, record and policy bundle, and start nothing: for processes that somebody else starts."""
+    from stack.keys import ensure_keys
+    from stack.prepare import prepare as make_ready
+
+    settings = settings_in_force()
+    if keys_only:
+        click.echo(ensure_keys(settings.home.resolve()))
+    else:
+        make_ready(settings, click.echo)
+
+
+@click.command()
 def down() -> None:
     """Stop the local stack; its state stays."""
     supervisor = Supervisor(settings_in_force())
@@ -59,7 +73,8 @@ def status(*, as_json_: bool) -> None:
     settings = settings_in_force()
     lines = asyncio.run(look(settings))
     if as_json_:
-        as_json({"processes": [asdict(line) for line in lines.values()], "endpoints": endpoints(settings)})
+        processes = [asdict(line) for line in lines.values()]
+        as_json({"processes": processes, "endpoints": endpoints(settings), "metrics": scraped(settings)})
     else:
         console = Console()
         console.print(_table(lines))
@@ -139,5 +154,9 @@ def _plain(console: Console) -> tuple[Show, Callable[[], None]]:
 
 
 def _print_endpoints(console: Console, settings: Settings) -> None:
+    """Addresses, and where each process shows its metrics."""
     for name, address in endpoints(settings).items():
         console.print(f"{name:12} {address}", highlight=False)
+    console.print("metrics", highlight=False)
+    for name, address in scraped(settings).items():
+        console.print(f"  {name:16} {address}", highlight=False)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import json
+import logging
+import os
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "up": ("assay.cli.local", "Start the local stack; what runs already is left alone."),
+    "prepare": ("assay.cli.local", "Make keys, base model, record and policy bundle, and start nothing."),
     "down": ("assay.cli.local", "Stop the local stack."),
     "status": ("assay.cli.local", "Show every process and where to find it."),
     "logs": ("assay.cli.local", "Show the log of one process."),
@@ -74,9 +77,20 @@ def main() -> None:
     try:
         cli()
     except AssayError as error:
+        if os.environ.get("ASSAY_LOG_FORMAT") == "json":
+            _log(error)
+            sys.exit(1)
         click.echo(click.style(error.code, fg="red", bold=True) + f": {error.message}", err=True)
         click.echo(f"remedy: {error.remedy}", err=True)
         sys.exit(1)
+
+
+def _log(error: AssayError) -> None:
+    """The same as one line of the log."""
+    from assay.telemetry.logs import configure_logs
+
+    configure_logs("error", "assay-cli", "json")
+    logging.getLogger("assay.cli").error(error.message, extra={"code": error.code, "remedy": error.remedy})
 
 
 def settings_in_force() -> Settings:
@@ -90,12 +104,27 @@ def settings_in_force() -> Settings:
     from assay.settings import Settings
 
     try:
-        return Settings()
+        settings = Settings()
     except ValidationError as error:
         wrong = [f"ASSAY_{'__'.join(str(part) for part in e['loc']).upper()}: {e['msg']}" for e in error.errors()]
     except SettingsError as error:
         wrong = [str(error)]
+    else:
+        _traced(settings)
+        return settings
     raise InputRefused("SETTING_INVALID", "; ".join(wrong), "correct it in the environment or in .env")
+
+
+def _traced(settings: Settings) -> None:
+    """From here to its end the running command is a span, under the trace of whoever started it (`TRACEPARENT`)."""
+    context = click.get_current_context(silent=True)
+    if settings.otlp_endpoint is None or context is None:
+        return
+    from assay.telemetry import traces
+
+    traces.configure_traces(settings, "assay-cli")
+    context.call_on_close(traces.flush_traces)
+    context.with_resource(traces.span(context.command_path, parent=traces.from_parent()))
 
 
 def as_json(value: Any) -> None:  # noqa: ANN401  # anything JSON can say

@@ -10,6 +10,8 @@ import sys
 import time
 from pathlib import Path
 
+from assay.settings import Settings
+from assay.telemetry import traces
 from examples.demo import plan
 from examples.demo.report import Report, write
 from examples.demo.shell import ROOT
@@ -49,4 +51,11 @@ async def main(size: plan.Size) -> int:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer steps; figures not to be quoted")
-    sys.exit(asyncio.run(main(plan.QUICK if parser.parse_args().quick else plan.FULL)))
+    size = plan.QUICK if parser.parse_args().quick else plan.FULL
+    traces.configure_traces(Settings(), "assay-demo")
+    try:
+        with traces.span("demo", parent=traces.from_parent()):
+            status = asyncio.run(main(size))
+    finally:
+        traces.flush_traces()
+    sys.exit(status)

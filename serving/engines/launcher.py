@@ -12,6 +12,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,12 +21,16 @@ from typing import Final, Literal
 import click
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from assay.telemetry.logs import dictionary_config
 from serving.devices import Device, DType, choose_dtype, detect_device
 from serving.template import TEMPLATE_PATH, template_digest
 
 __all__ = ["ADMIN_KEY_VARIABLE", "BASE_NAME", "KEY_VARIABLE", "LORA_MODULES", "Launch", "environment", "options"]
 
 BASE_NAME: Final = "base"
+SERVICE: Final = "assay-engine"
+LOGGING: Final = "logging.json"
+METRICS: Final = "metrics"
 KEY_VARIABLE: Final = "ASSAY_ENGINE_KEY"
 ADMIN_KEY_VARIABLE: Final = "ASSAY_ENGINE_ADMIN_KEY"
 LORA_MODULES: Final = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
@@ -51,6 +56,7 @@ class Launch(BaseModel):
     max_total_tokens: int = Field(default=32768, ge=1024)
     max_running_requests: int = Field(default=32, ge=1)
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
+    otlp_endpoint: str | None = Field(default=None, description="OpenTelemetry collector; none means no export")
     key: SecretStr
     admin_key: SecretStr
 
@@ -79,8 +85,17 @@ def options(launch: Launch, template: Path) -> dict[str, object]:
         "lora-drain-wait-threshold": 5.0,
         "log-level": launch.log_level,
         "enable-metrics": True,
+        **_tracing(launch),
         **(_CPU_OPTIONS if launch.device == "cpu" else {}),
     }
+
+
+def _tracing(launch: Launch) -> Mapping[str, object]:
+    """SGLang's own spans of a request: they hold ids, times and token counts. It joins the trace of its caller."""
+    if launch.otlp_endpoint is None:
+        return {}
+    endpoint = f"{launch.otlp_endpoint.rstrip('/')}/v1/traces"
+    return {"enable-trace": True, "otlp-traces-endpoint": endpoint, "otlp-service-name": SERVICE}
 
 
 # Upstream promises function, not speed, without AMX: no compiled kernels, no graphs, no overlap.
@@ -102,6 +117,11 @@ def environment(launch: Launch, inherited: Mapping[str, str]) -> dict[str, str]:
     """The server's environment: no hub, no keys, and on the CPU the start-up shim first on the path."""
     kept = {name: value for name, value in inherited.items() if name not in (KEY_VARIABLE, ADMIN_KEY_VARIABLE)}
     always = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+    always["SGLANG_LOGGING_CONFIG_PATH"] = str((launch.state / LOGGING).resolve())
+    # SGLang's default is gRPC, where one collector address would not do for all of us. Its level 1 is the request.
+    always |= {"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "http/protobuf", "SGLANG_TRACE_LEVEL": "1"}
+    # From the first process on: those that are forked before SGLang chooses a folder would show nothing.
+    always["PROMETHEUS_MULTIPROC_DIR"] = str((launch.state / METRICS).resolve())
     always["SGLANG_DISABLED_MODEL_ARCHS"] = ",".join(unused_architectures(launch.model))
     if launch.device != "cpu":
         return kept | always
@@ -135,13 +155,16 @@ def install_template(state: Path) -> Path:
 
 
 def write_configuration(launch: Launch) -> Path:
-    """Write SGLang's configuration file (YAML, of which JSON is a part), readable by its owner only."""
+    """Write SGLang's configuration (YAML, of which JSON is a part), readable by its owner only, and its logging's."""
     launch.state.mkdir(parents=True, exist_ok=True)
     chosen = options(launch, install_template(launch.state))
     path = launch.state / "engine.yaml"
     path.unlink(missing_ok=True)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         json.dump(chosen, file, indent=2)
+    shutil.rmtree(launch.state / METRICS, ignore_errors=True)  # gauges of processes that are gone
+    (launch.state / METRICS).mkdir()
+    (launch.state / LOGGING).write_text(json.dumps(dictionary_config(launch.log_level, SERVICE)), "utf-8")
     return path
 
 
@@ -160,6 +183,7 @@ def write_configuration(launch: Launch) -> Path:
 @click.option("--max-total-tokens", type=int, default=32768)
 @click.option("--max-running-requests", type=int, default=32)
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="warning")
+@click.option("--otlp-endpoint", envvar="ASSAY_OTLP_ENDPOINT", help="OpenTelemetry collector, OTLP over HTTP")
 @click.option("--key", envvar=KEY_VARIABLE, required=True, help="data key; better from the environment")
 @click.option("--admin-key", envvar=ADMIN_KEY_VARIABLE, required=True, help="control key; better from the environment")
 def main(device: str, dtype: str, **given: object) -> None:

@@ -18,6 +18,7 @@ from typing import Any, Final, Self
 import aiohttp
 
 from assay.contracts.errors import AssayError, EngineRefused, InputRefused, IntegrityRefused, NotFound, Unavailable
+from assay.telemetry import traces
 from serving.engines.launcher import BASE_NAME
 from serving.engines.protocol import ChatBody, EngineInfo
 from serving.engines.sentences import adapter_absent, too_long
@@ -116,7 +117,8 @@ class SGLangEngine:
         return clean | {"model": f"{BASE_NAME}:{adapter}" if adapter else BASE_NAME, "stream": streaming}
 
     def _post(self, body: Mapping[str, Any]) -> _Border:
-        return _Border(self._session.post(f"{self._url}/v1/chat/completions", json=body, headers=self._data))
+        headers = self._data | traces.outgoing()
+        return _Border(self._session.post(f"{self._url}/v1/chat/completions", json=body, headers=headers))
 
     async def _get(self, path: str) -> dict[str, Any]:
         request = self._session.get(f"{self._url}{path}", headers=self._data, timeout=_CONTROL_TIMEOUT)
@@ -124,7 +126,12 @@ class SGLangEngine:
             return await _decoded(response)
 
     async def _control(self, path: str, body: Mapping[str, str]) -> dict[str, Any]:
-        request = self._session.post(f"{self._url}{path}", json=body, headers=self._admin, timeout=_CONTROL_TIMEOUT)
+        with traces.span(path.removeprefix("/"), "client", {"server.address": self._url}):
+            return await self._controlled(path, body)
+
+    async def _controlled(self, path: str, body: Mapping[str, str]) -> dict[str, Any]:
+        headers = self._admin | traces.outgoing()
+        request = self._session.post(f"{self._url}{path}", json=body, headers=headers, timeout=_CONTROL_TIMEOUT)
         async with _Border(request) as response:
             if response.status in (200, 400):
                 answer: dict[str, Any] = await response.json(content_type=None)

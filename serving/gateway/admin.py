@@ -10,6 +10,7 @@ from ipaddress import ip_address
 import orjson
 
 from assay.contracts.errors import Unavailable
+from assay.telemetry import traces
 from serving.gateway import cohort
 from serving.gateway.errors import Refusal, invalid, wrong_key
 from serving.gateway.http import Request
@@ -39,6 +40,12 @@ class Admin:
     async def refresh(self, request: Request) -> None:
         """POST /admin/refresh: returns after the newest table is in force; no request that begins later misses it."""
         self.authorise(request)
+        with traces.span("refresh", "server", {"assay.request_id": request.id}, parent=request.trace_context()) as span:
+            revision = await self._refreshed(request)
+            span.set_attribute("assay.route_revision", revision)
+        await request.answer(200, orjson.dumps({"revision": revision}))
+
+    async def _refreshed(self, request: Request) -> int:
         try:
             if request.query_value("scope") == ALONE:
                 revisions = [await self.routes.refresh()]
@@ -47,7 +54,7 @@ class Admin:
                 revisions = [own, *others]
         except Unavailable as error:
             raise Refusal(503, error.code.lower(), error.message, error.remedy) from error
-        await request.answer(200, orjson.dumps({"revision": min(revisions)}))
+        return min(revisions)
 
     async def seen(self, request: Request) -> None:
         """GET /admin/observations?tenant=&model=&since_revision=: what was counted, by arm and by version."""

@@ -12,6 +12,9 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from assay.contracts.errors import Unavailable
+from assay.contracts.rollout import RouteTable
+from assay.telemetry.logs import request_id
+from assay.telemetry.traces import flush_traces
 from serving.gateway.admin import Admin
 from serving.gateway.admission import Admission
 from serving.gateway.chat import Chat
@@ -25,10 +28,11 @@ from serving.gateway.peers import Peers
 from serving.gateway.shadow import Shadows
 from serving.gateway.snapshot import NO_ADAPTER, stamp
 from serving.gateway.source import Routes, RouteSource
-from serving.gateway.telemetry import flush_traces
 
 logger = logging.getLogger("assay.gateway")
+access = logging.getLogger("assay.gateway.access")
 _START_PATIENCE: Final = 10.0
+_LOOK_SECONDS: Final = 2.0
 Handler = Callable[[Request], Awaitable[None]]
 
 
@@ -54,7 +58,7 @@ class Gateway:
     def __init__(self, source: RouteSource, config: GatewayConfig) -> None:
         self._config = config
         self._metrics = Metrics()
-        self.routes = Routes(source, config.state_file, self._metrics.revision.set, self._see_adapters)
+        self.routes = Routes(source, config.state_file, self._in_force, self._see_adapters)
         self._handlers: Mapping[str, Mapping[str, Handler]] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -72,10 +76,12 @@ class Gateway:
         return max(self.routes.snapshot.revision, 0)
 
     async def _http(self, request: Request) -> None:
+        request_id.set(request.id)
         try:
             await self._handler(request)(request)
         except Refusal as refusal:
             self._metrics.refused.labels(refusal.code).inc()
+            access.info("refused", extra={"status": refusal.status, "code": refusal.code, "method": request.method})
             await request.refuse(refusal)
         except ClientGone:
             logger.debug("client gone: %s", request.id)
@@ -140,7 +146,23 @@ class Gateway:
         self.routes.restore()
         await self._catch_up()
         await self._see_adapters(self.routes.adapters())
-        self._tasks = [asyncio.create_task(self.routes.poll()), asyncio.create_task(self.engine.pool.poll())]
+        loops = (self.routes.poll(), self.engine.pool.poll(), self._look_around())
+        self._tasks = [asyncio.create_task(loop) for loop in loops]
+
+    def _in_force(self, table: RouteTable) -> None:
+        arms = {
+            (route.tenant, route.model, version or NO_ADAPTER)
+            for route in table.routes
+            for version in (None, *(arm.version for arm in route.arms), route.shadow.version if route.shadow else None)
+        }
+        self._metrics.in_force(table.revision, arms)
+
+    async def _look_around(self) -> None:
+        """Show what this gateway depends on, until cancelled."""
+        while True:
+            upstreams = self.engine.pool.upstreams
+            self._metrics.look(self.routes.refreshed, sum(up.reachable for up in upstreams), len(upstreams))
+            await asyncio.sleep(_LOOK_SECONDS)
 
     async def _see_adapters(self, adapters: frozenset[str]) -> None:
         """An adapter is warmed right before the table that names it, so perhaps after the last look at the engines."""

@@ -6,8 +6,7 @@ import asyncio
 import logging
 import time
 from dataclasses import dataclass
-
-from opentelemetry import propagate, trace
+from typing import Any
 
 from serving.gateway.admission import Admission
 from serving.gateway.body import ChatRequest, parse
@@ -20,11 +19,11 @@ from serving.gateway.metrics import Metrics
 from serving.gateway.observations import Observations
 from serving.gateway.relay import Relay
 from serving.gateway.shadow import Shadows
-from serving.gateway.snapshot import NO_ADAPTER, Target
+from serving.gateway.snapshot import Target
 from serving.gateway.source import Routes
+from serving.gateway.telemetry import attributes, chat_span
 
 access = logging.getLogger("assay.gateway.access")
-tracer = trace.get_tracer("assay.gateway")
 CLIENT_GONE = 499
 """In logs and metrics only; nginx's number for a client that hung up."""
 
@@ -53,16 +52,11 @@ class Chat:
             session = request.header(b"x-assay-session") or body.user or key
             target = route.pick(bucket(tenant, body.model, session))
             request.stamp = target.headers
-            with tracer.start_as_current_span(
-                "chat",
-                context=propagate.extract(request.trace_context()),
-                kind=trace.SpanKind.SERVER,
-                attributes=_attributes(request, target),
-            ) as span:
+            with chat_span(request, target) as span:
                 self.shadows.offer(route, body)
                 await self._exchange(request, target, body, span)
 
-    async def _exchange(self, request: Request, target: Target, body: ChatRequest, span: trace.Span) -> None:
+    async def _exchange(self, request: Request, target: Target, body: ChatRequest, span: Any) -> None:  # noqa: ANN401
         relay, refusal, status = Relay(target, body, request), None, 200
         watch = _Watch(request)
         try:
@@ -88,7 +82,7 @@ class Chat:
         relay: Relay,
         status: int,
         refusal: Refusal | None,
-        span: trace.Span,
+        span: Any,  # noqa: ANN401  # OpenTelemetry's, or one that nobody exports
     ) -> None:
         """Judge, count and log, after the client has its answer. Clients' own faults are not the arm's."""
         found: frozenset[Sign] = frozenset()
@@ -107,7 +101,7 @@ class Chat:
         access.info(
             "chat",
             extra={
-                **_attributes(request, target),
+                **attributes(request, target),
                 "status": status,
                 "code": refusal.code if refusal else None,
                 "signs": sorted(found),
@@ -117,20 +111,6 @@ class Chat:
                 **{name: relay.usage.get(name) for name in ("prompt_tokens", "completion_tokens")},
             },
         )
-
-
-def _attributes(request: Request, target: Target) -> dict[str, str | int]:
-    """What every trace and log line of an answer says about what answered."""
-    return {
-        "gen_ai.operation.name": "chat",
-        "gen_ai.request.model": target.model,
-        "assay.tenant": target.tenant,
-        "assay.arm": target.arm,
-        "assay.base_revision": target.base_revision,
-        "assay.adapter": target.version or NO_ADAPTER,
-        "assay.route_revision": target.revision,
-        "assay.request_id": request.id,
-    }
 
 
 class _Watch:

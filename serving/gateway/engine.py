@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import aiohttp
 import orjson
-from opentelemetry import propagate
 
+from assay.telemetry import traces
 from serving.engines.sentences import adapter_absent, too_long
 from serving.gateway.errors import Refusal, adapter_not_ready, engine_failed, engine_timeout, engine_unavailable
 from serving.gateway.pool import Pool, Upstream
@@ -44,10 +44,9 @@ class EngineClient:
     @asynccontextmanager
     async def post(self, target: Target, payload: bytes) -> AsyncIterator[aiohttp.ClientResponse]:
         """An answer with status 200, its body not read yet. Raises Refusal."""
-        headers = dict(self._headers)
-        propagate.inject(headers)
         for up in self._tries(target):
-            with up.busy():
+            with up.busy(), traces.span("engine", "client", {"server.address": up.url}):
+                headers = self._headers | traces.outgoing()
                 try:
                     response = await self._session.post(f"{up.url}/v1/chat/completions", data=payload, headers=headers)
                 except aiohttp.SocketTimeoutError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Set
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -25,6 +26,7 @@ class Metrics:
 
     def __init__(self) -> None:
         registry = self._registry = CollectorRegistry()
+        self._arms: frozenset[tuple[str, str, str]] = frozenset()
         self.answers = Counter("assay_gateway_answers", "Answers", (*_LABELS, "status"), registry=registry)
         self.refused = Counter("assay_gateway_refused", "Refused before routing", ("code",), registry=registry)
         self.bad = Counter("assay_gateway_bad_answers", "Answers with this sign", (*_LABELS, "sign"), registry=registry)
@@ -38,6 +40,39 @@ class Metrics:
         self.revision = Gauge(
             "assay_gateway_route_revision", "Route revision in force", registry=registry, multiprocess_mode="livemin"
         )
+        self.refreshed = Gauge(
+            "assay_gateway_routes_refreshed_timestamp_seconds",
+            "Unix time at which the control plane was last read",
+            registry=registry,
+            multiprocess_mode="livemin",
+        )
+        self.engines = Gauge(
+            "assay_gateway_engines",
+            "Engines by whether they answer",
+            ("reachable",),
+            registry=registry,
+            multiprocess_mode="livemin",
+        )
+
+    def in_force(self, revision: int, arms: Set[tuple[str, str, str]]) -> None:
+        """A table came into force that routes to these (tenant, model, adapter).
+
+        Series of others are dropped, so that a gateway that sees a thousand versions come and go does not show them
+        all for ever. Processes that share files can not drop any: there a restart does.
+        """
+        self.revision.set(revision)
+        gone, self._arms = self._arms - arms, frozenset(arms)
+        if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+            return
+        for tenant, model, adapter in gone:
+            for metric in (self.answers, self.bad, self.first_byte, self.tokens):
+                metric.remove_by_labels({"tenant": tenant, "model": model, "adapter": adapter})
+
+    def look(self, refreshed: float, reachable: int, engines: int) -> None:
+        """What the gateway knows of those that it depends on; `refreshed` is Unix time."""
+        self.refreshed.set(refreshed)
+        self.engines.labels("true").set(reachable)
+        self.engines.labels("false").set(engines - reachable)
 
     def answered(self, target: Target, status: int, signs: frozenset[Sign], first_byte: float | None) -> None:
         """Count one answer of an arm."""

@@ -13,6 +13,7 @@ from typing import Any, Final
 import aiohttp
 
 from assay.contracts.errors import Unavailable
+from assay.telemetry import traces
 
 ALONE: Final = "process"
 """Value of the query parameter `scope` that keeps a call within one process."""
@@ -50,7 +51,7 @@ class Peers:
         url, query = f"http://127.0.0.1:{port}{path}", query | {"scope": ALONE}
         try:
             async with self._session.request(
-                method, url, params=query, headers=self._headers, timeout=_TIMEOUT
+                method, url, params=query, headers=self._headers | traces.outgoing(), timeout=_TIMEOUT
             ) as response:
                 if response.status == 200:
                     return dict(await response.json())

@@ -19,9 +19,9 @@ from assay.contracts.errors import Unavailable
 from assay.contracts.rollout import RouteTable
 from assay.settings import Settings
 from registry import Registry
+from serving.gateway import telemetry
 from serving.gateway.app import Gateway, GatewayConfig
 from serving.gateway.peers import announce, withdraw
-from serving.gateway.telemetry import configure_logs, configure_traces
 
 GRACE_SECONDS: Final = 30
 """How long a stopping gateway waits for answers in flight."""
@@ -70,8 +70,7 @@ def run(settings: Settings) -> None:
 
 def serve(settings: Settings) -> None:
     """One process on the shared port, with a control port of its own when it has siblings."""
-    configure_logs(settings.log_level)
-    configure_traces(settings, "assay-gateway")
+    telemetry.configure(settings)
     config = configure(settings)
     listeners = [listen(settings.ports.gateway, settings.gateway_host, shared=config.peers is not None)]
     if config.peers:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Final, Protocol
@@ -47,16 +48,18 @@ class Routes:
         self,
         source: RouteSource,
         file: Path,
-        report: Callable[[int], None],
+        report: Callable[[RouteTable], None],
         prepare: Callable[[frozenset[str]], Awaitable[None]],
     ) -> None:
         """`prepare` is awaited with the adapters that a table names anew, before it is put in force.
 
-        `report` is told each revision that came into force.
+        `report` is told of each table that came into force.
         """
         self.snapshot, self._report, self._prepare = Snapshot(), report, prepare
         self._source, self._file, self._lock = source, file, asyncio.Lock()
         self._last: LastGood | None = None
+        self.refreshed = 0.0
+        """Unix time at which the control plane was last read."""
 
     def restore(self) -> None:
         """Take the last good snapshot from the file, so that a restart without control plane still serves."""
@@ -79,6 +82,7 @@ class Routes:
                 if fresh := adapters_needed(table) - self.adapters():
                     await self._prepare(fresh)
                 changed = self._take(LastGood(table=table, keys=dict(keys)))
+                self.refreshed = time.time()
             except Exception as error:
                 raise Unavailable(
                     "CONTROL_PLANE_UNREACHABLE",
@@ -118,7 +122,7 @@ class Routes:
             new = LastGood(table=self._last.table if self._last else new.table, keys=new.keys)
         self.snapshot = build(new.table, new.keys)
         self._last = new
-        self._report(self.snapshot.revision)
+        self._report(new.table)
         return True
 
     async def _save(self, state: LastGood) -> None:

@@ -96,7 +96,7 @@ async def test_two_processes_are_one_gateway(
         registry.close()
     assert not list(peers.iterdir())
     spans = b"".join(collector.received)
-    assert spans.count(b"assay.request_id") == 24
+    assert spans.count(b"gen_ai.operation.name") == 24
     assert b"rev-1" in spans
     assert b"sha256:" + b"f" * 64 in spans
     assert b"hello" not in spans

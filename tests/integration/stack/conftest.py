@@ -11,6 +11,7 @@ from assay.settings import Settings
 from stack.leftovers import leftovers
 from stack.supervise import Supervisor
 
+from .collector import Collector, collecting
 from .house import BIN, Stack, run
 
 
@@ -29,11 +30,22 @@ def supervisor(settings: Settings) -> Iterator[Supervisor]:
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], int]) -> Iterator[Stack]:
+def collector() -> Iterator[Collector]:
+    """Where every process of the stack sends its spans."""
+    with collecting() as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+def stack(
+    tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], int], collector: Collector
+) -> Iterator[Stack]:
     """`assay up` before the first test, `assay down` after the last."""
     names = ("temporal", "temporal_ui", "opa", "opa_diagnostics", "engine", "gateway", "worker_metrics")
     ports = {name: free_port() for name in names}
-    settings = Settings.model_validate({"home": tmp_path_factory.mktemp("stack"), "ports": ports})
+    settings = Settings.model_validate(
+        {"home": tmp_path_factory.mktemp("stack"), "ports": ports, "otlp_endpoint": collector.url}
+    )
     try:
         yield Stack(settings, run(settings, str(BIN / "assay"), "up"))
     finally:

@@ -35,10 +35,10 @@ class Stack:
     def temporal_command(self, *arguments: str) -> list[str]:
         return [str(BIN / "temporal"), *arguments, "--address", self.settings.temporal]
 
-    def start(self, kind: str, id_: str, document: Path) -> None:
+    def start(self, kind: str, id_: str, document: Path, *more: str) -> None:
         self.temporal(
             *("workflow", "start", "--type", kind, "--task-queue", "assay-control", "--workflow-id", id_),
-            *("--input-file", str(document)),
+            *("--input-file", str(document), *more),
         )
 
     def pids(self) -> dict[str, int]:

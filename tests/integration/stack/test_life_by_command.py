@@ -20,10 +20,13 @@ import pytest
 from assay.client import AssayClient
 from stack.supervise import Supervisor
 
+from .collector import Collector
 from .house import BIN, Stack, ended, example, healthy, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
+TRACE = "11" * 16
+"""Of the whole life: whoever starts it may bring one."""
 LIFE, PROMOTION = "lifecycle/acme/concierge/1", "promotion/acme/concierge/1"
 
 
@@ -55,7 +58,8 @@ def digest(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> str:
     document["recipe"] = {"max_steps": 42, "checkpoint_every": 14}
     path = tmp_path_factory.mktemp("life") / "lifecycle.json"
     path.write_text(json.dumps(document))
-    stack.start("Lifecycle", LIFE, path)
+    header = json.dumps({"traceparent": f"00-{TRACE}-{'5' * 16}-01"})
+    stack.start("Lifecycle", LIFE, path, "--headers", f"_tracer-data={header}")
 
     def decided() -> bool:
         life = status(stack, LIFE)
@@ -185,3 +189,32 @@ async def test_the_typed_client_finds_the_same_life(stack: Stack, digest: str) -
     client = await AssayClient.connect(stack.settings.temporal)
     life = await client.lifecycle_status("acme", "concierge", 1)
     assert (life.stage, life.version) == ("production", digest)
+
+
+def test_one_trace_leads_from_the_start_of_a_life_to_trainer_gateway_and_engine(
+    stack: Stack, digest: str, collector: Collector
+) -> None:
+    def gates() -> set[str]:
+        return {span.attributes["assay.gate"] for span in collector.of(TRACE) if span.name == "decide"}
+
+    until(lambda: gates() == {"intake", "training", "review", "release", "routes"})
+    until(lambda: bool(collector.find(TRACE, "assay-gateway", "refresh")))
+    assert {span.parent for span in collector.find(TRACE, "assay-worker-control", "RunWorkflow:Lifecycle")} == {
+        "5" * 16
+    }
+    [trainer] = collector.find(TRACE, "assay-trainer", "train")
+    assert collector.ancestors(trainer) == [
+        "assay-worker-training RunActivity:train",
+        "assay-worker-control StartActivity:train",
+        "assay-worker-control StartChildWorkflow:Training",
+    ]
+
+    flip = collector.find(TRACE, "assay-gateway", "refresh")[-1]
+    assert collector.ancestors(flip) == [
+        "assay-worker-serving refresh",
+        "assay-worker-serving RunActivity:publish_routes",
+        "assay-worker-control StartActivity:publish_routes",
+        "assay-worker-control StartChildWorkflow:Rollout",
+    ]
+    loads = collector.find(TRACE, "assay-worker-serving", "load_lora_adapter")
+    assert any("assay-worker-serving RunActivity:warm_version" in collector.ancestors(load) for load in loads)

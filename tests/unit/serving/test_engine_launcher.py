@@ -114,3 +114,23 @@ def test_flags_are_those_of_the_first_core(tmp_path: Path) -> None:
     cpuinfo.write_text("processor\t: 0\nflags\t\t: fpu sse avx512f\n\nprocessor\t: 1\nflags\t\t: fpu\n")
     assert cpu_flags(cpuinfo) == {"fpu", "sse", "avx512f"}
     assert cpu_flags(tmp_path / "absent") == frozenset()
+
+
+def test_it_traces_to_the_collector_only_when_there_is_one(launch: Launch) -> None:
+    assert "enable-trace" not in json.loads(write_configuration(launch).read_text())
+    traced = launch.model_copy(update={"otlp_endpoint": "http://127.0.0.1:4318/"})
+    options = json.loads(write_configuration(traced).read_text())
+    assert options["enable-trace"] is True
+    assert options["otlp-traces-endpoint"] == "http://127.0.0.1:4318/v1/traces"
+    assert environment(traced, {})["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"] == "http/protobuf"
+
+
+def test_its_processes_log_as_ours_and_share_their_metrics(launch: Launch) -> None:
+    write_configuration(launch)
+    given = environment(launch, {})
+    logging = json.loads(Path(given["SGLANG_LOGGING_CONFIG_PATH"]).read_text())
+    assert logging["formatters"]["json"]["service"] == "assay-engine"
+    stale = Path(given["PROMETHEUS_MULTIPROC_DIR"]) / "gauge_all_1.db"
+    stale.touch()
+    write_configuration(launch)
+    assert list(stale.parent.iterdir()) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -83,3 +84,10 @@ def test_without_any_key_there_is_none_that_something_would_accept(tmp_path: Pat
     settings = Settings(home=tmp_path)
     assert not settings.control_key
     assert not settings.engine_key
+
+
+def test_no_secret_can_be_taken_for_an_option(tmp_path: Path) -> None:
+    folder = ensure_keys(tmp_path)
+    secrets = [path.read_text("utf-8") for path in folder.glob("*.key")]
+    assert len(secrets) == 3
+    assert all(re.fullmatch("[0-9a-f]{64}", secret) for secret in secrets)
