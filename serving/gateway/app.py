@@ -161,4 +161,5 @@ class Gateway:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._shadows.close()
         await asyncio.to_thread(flush_traces)
+        self.engine.close()
         await self._session.close()

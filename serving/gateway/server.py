@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import shutil
@@ -92,7 +93,19 @@ def serve(settings: Settings) -> None:
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
     )
+    _settle_memory()
     server.run(sockets=listeners)
+
+
+def _settle_memory() -> None:
+    """Take what was imported out of the garbage collector's sight, and let it look more rarely.
+
+    A full collection walked 300,000 objects that stay for ever, in the middle of somebody's request (tens of
+    milliseconds); requests leave next to no cycles behind.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 def listen(port: int, host: str = "127.0.0.1", *, shared: bool = False) -> socket.socket:
