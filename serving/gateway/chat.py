@@ -27,6 +27,8 @@ access = logging.getLogger("assay.gateway.access")
 tracer = trace.get_tracer("assay.gateway")
 CLIENT_GONE = 499
 """In logs and metrics only; nginx's number for a client that hung up."""
+WATCH_AFTER_SECONDS = 0.02
+"""How long a request runs before its client is watched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +141,13 @@ class _Watch:
     def __init__(self, request: Request) -> None:
         task = asyncio.current_task()
         assert task
-        self._work, self._fired = task, False
-        self._watch = asyncio.create_task(request.gone())
+        self._work, self._fired, self._request = task, False, request
+        self._watch: asyncio.Task[None] | None = None
+        # A task of its own costs more than a quick answer is worth: a timer does until then.
+        self._timer = asyncio.get_running_loop().call_later(WATCH_AFTER_SECONDS, self._begin)
+
+    def _begin(self) -> None:
+        self._watch = asyncio.create_task(self._request.gone())
         self._watch.add_done_callback(self._fire)
 
     def _fire(self, watch: asyncio.Task[None]) -> None:
@@ -156,5 +163,7 @@ class _Watch:
 
     def stop(self) -> None:
         """The request is through."""
-        self._watch.remove_done_callback(self._fire)
-        self._watch.cancel()
+        self._timer.cancel()
+        if self._watch is not None:
+            self._watch.remove_done_callback(self._fire)
+            self._watch.cancel()

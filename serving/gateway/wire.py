@@ -58,7 +58,7 @@ class Connection(asyncio.Protocol):
         self._waiting: asyncio.Future[None] | None = None
         self._error: WireError | None = None
         self._size = 0
-        self._whole = self._paused = False
+        self._whole = self._paused = self._lasting = False
         self.status, self.complete = 0, False
 
     # What the gateway does with it.
@@ -98,7 +98,7 @@ class Connection(asyncio.Protocol):
         """Give it back; one whose answer was not read to its end is closed, so that the engine stops generating."""
         if self._transport is None:
             return
-        if self.complete and self._error is None and self._parser.should_keep_alive():
+        if self.complete and self._error is None and self._lasting:
             self._busy = False
             self._reset()
             self._wire.keep(self)
@@ -148,6 +148,7 @@ class Connection(asyncio.Protocol):
         """The status is known; 1xx only announces the real one."""
         status = self._parser.get_status_code()
         self.status = status if status >= 200 else 0
+        self._lasting = self._parser.should_keep_alive()  # the parser forgets it with the end of the message
 
     def on_body(self, body: bytes) -> None:
         """A part of the body."""
