@@ -124,7 +124,7 @@ class Connection(asyncio.Protocol):
         self._heard = self._loop.time()
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserError:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._fail(Broken("not HTTP"))
             self.abort()
             return
@@ -144,16 +144,24 @@ class Connection(asyncio.Protocol):
 
     # What the parser tells it.
 
+    def on_message_begin(self) -> None:
+        """Nobody asked for a second answer: whatever it is, it must not answer the next request."""
+        if self.complete:
+            self._lasting = False
+
     def on_headers_complete(self) -> None:
         """The status is known; 1xx only announces the real one."""
+        if self.complete:
+            return
         status = self._parser.get_status_code()
         self.status = status if status >= 200 else 0
         self._lasting = self._parser.should_keep_alive()  # the parser forgets it with the end of the message
 
     def on_body(self, body: bytes) -> None:
         """A part of the body."""
-        self._chunks.append(body)
-        self._size += len(body)
+        if not self.complete:
+            self._chunks.append(body)
+            self._size += len(body)
 
     def on_message_complete(self) -> None:
         """The answer is whole."""
