@@ -71,10 +71,11 @@ def open_home(home: Path, engine: int) -> tuple[Settings, str]:
 
 
 @contextmanager
-def started_engine(tool: Path, home: Path) -> Iterator[int]:
-    """The stub engine; its port."""
+def started_engine(tool: Path, home: Path, *adapters: str) -> Iterator[int]:
+    """The stub engine; its port. It says it holds `adapters`, else the one of the benchmark's route."""
     port, log = free_port(), home / "engine.log"
-    with running([str(tool), "engine", "--port", str(port)], log):
+    held = ["--adapters", ",".join(adapters)] if adapters else []
+    with running([str(tool), "engine", "--port", str(port), *held], log):
         answers(f"http://127.0.0.1:{port}/health", log)
         yield port
 

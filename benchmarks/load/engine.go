@@ -10,6 +10,7 @@ import (
 	"net/textproto"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -17,8 +18,7 @@ const (
 	answer = `{"id":"1","object":"chat.completion","created":1,"model":"base:acme.helpdesk.a","choices":[{"index":0,` +
 		`"message":{"role":"assistant","content":"On its way."},"finish_reason":"stop"}],` +
 		`"usage":{"prompt_tokens":9,"completion_tokens":4,"total_tokens":13},"metadata":{"weight_version":"rev-1"}}`
-	models = `{"object":"list","data":[{"id":"base","object":"model"},{"id":"acme.helpdesk.a","object":"model","parent":"base"}]}`
-	info   = `{"weight_version":"rev-1","model_path":"base","served_model_name":"base","is_generation":true,` +
+	info = `{"weight_version":"rev-1","model_path":"base","served_model_name":"base","is_generation":true,` +
 		`"tokenizer_path":"base","max_context_length":4096,"tp_size":1,"dp_size":1,"version":"0.5.23"}`
 	chunk = `{"id":"1","object":"chat.completion.chunk","created":1,"model":"base:acme.helpdesk.a","choices":[{"index":0,` +
 		`"delta":{"role":"assistant","content":"%d "},"finish_reason":null}]}`
@@ -28,9 +28,13 @@ const (
 		`"usage":{"prompt_tokens":9,"completion_tokens":4,"total_tokens":13}}`
 )
 
-type pace struct {
+// loads counts what asked for an adapter to be loaded or unloaded.
+var loads atomic.Int64
+
+type server struct {
 	chunks int
 	gap    time.Duration
+	models string
 }
 
 func engine(arguments []string) {
@@ -38,7 +42,12 @@ func engine(arguments []string) {
 	port := flags.Int("port", 0, "loopback port, 0 for any")
 	chunks := flags.Int("chunks", 16, "chunks of a streamed answer")
 	gap := flags.Duration("gap", 5*time.Millisecond, "between two chunks")
+	adapters := flags.String("adapters", "acme.helpdesk.a", "names of the adapters it says it holds, with commas")
 	_ = flags.Parse(arguments)
+	models := `{"object":"list","data":[{"id":"base","object":"model"}`
+	for _, name := range strings.Split(*adapters, ",") {
+		models += fmt.Sprintf(`,{"id":%q,"object":"model","parent":"base"}`, name)
+	}
 	listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", *port))
 	if err != nil {
 		fail(err)
@@ -49,11 +58,11 @@ func engine(arguments []string) {
 		if err != nil {
 			fail(err)
 		}
-		go serve(connection, pace{*chunks, *gap})
+		go server{*chunks, *gap, models + "]}"}.serve(connection)
 	}
 }
 
-func serve(connection net.Conn, pace pace) {
+func (s server) serve(connection net.Conn) {
 	defer connection.Close()
 	reader := bufio.NewReaderSize(connection, 16<<10)
 	for {
@@ -62,9 +71,9 @@ func serve(connection net.Conn, pace pace) {
 			return
 		}
 		if strings.HasSuffix(path, "/completions") && bytes.Contains(body, []byte(`"stream":true`)) {
-			err = stream(connection, pace)
+			err = s.stream(connection)
 		} else {
-			_, err = connection.Write(whole(document(path)))
+			_, err = connection.Write(whole(s.document(path)))
 		}
 		if err != nil {
 			return
@@ -142,10 +151,15 @@ func part(reader *bufio.Reader) ([]byte, error) {
 	return data[:size], err
 }
 
-func document(path string) string {
+func (s server) document(path string) string {
 	switch {
+	case strings.Contains(path, "load_lora_adapter"):
+		loads.Add(1)
+		return `{"success":true}`
+	case path == "/loads":
+		return fmt.Sprintf(`{"loads":%d}`, loads.Load())
 	case strings.HasSuffix(path, "/models"):
-		return models
+		return s.models
 	case strings.HasSuffix(path, "info"):
 		return info
 	default:
@@ -157,14 +171,14 @@ func whole(document string) []byte {
 	return []byte(fmt.Sprintf("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s", len(document), document))
 }
 
-func stream(connection net.Conn, pace pace) error {
+func (s server) stream(connection net.Conn) error {
 	begin := "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 	due := time.Now()
-	for number := 0; number < pace.chunks; number++ {
+	for number := 0; number < s.chunks; number++ {
 		if _, err := io.WriteString(connection, begin+event(fmt.Sprintf(chunk, time.Now().UnixNano()))); err != nil {
 			return err
 		}
-		begin, due = "", due.Add(pace.gap)
+		begin, due = "", due.Add(s.gap)
 		time.Sleep(time.Until(due))
 	}
 	_, err := io.WriteString(connection, event(last)+event(usage)+event("[DONE]")+"0\r\n\r\n")
