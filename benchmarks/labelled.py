@@ -134,7 +134,8 @@ def _phones() -> list[str]:
     for region in sorted(phonenumbers.SUPPORTED_REGIONS):
         number = phonenumbers.example_number_for_type(region, phonenumbers.PhoneNumberType.MOBILE)
         if number:
-            found.append(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL))
+            for form in (phonenumbers.PhoneNumberFormat.INTERNATIONAL, phonenumbers.PhoneNumberFormat.NATIONAL):
+                found.append(phonenumbers.format_number(number, form))
     return found
 
 
