@@ -2,7 +2,7 @@
 
     python benchmarks/adapters.py [--rounds 7] [--layers 38]
 
-The adapter is a real one for an 8B Llama's shapes with 38 layers: rank 16 over all linear modules in bfloat16, 100 MB.
+The adapter is a real one for an 8B Llama's shapes with 38 layers: rank 16 over all linear modules in 16 bits, 100 MB.
 The engine is a stand-in that takes it at once, so what stands here is Assay's own part; what SGLang takes on top is in
 docs/engines.md. `cold` begins without the adapter on disk, `warm` with it.
 """

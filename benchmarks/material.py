@@ -62,12 +62,14 @@ def write_bytes(folder: Path, size: int) -> Path:
 
 
 def write_adapter(folder: Path, modules: int = 7, layers: int = LAYERS) -> Path:
-    """An admissible adapter of rank 16 in bfloat16 for the base of `CONFIG`, over the first `modules` kinds of modules.
+    """An admissible adapter of rank 16 in float16 for the base of `CONFIG`, over the first `modules` kinds of modules.
 
     Seven modules and 32 layers are 84 MB.
     """
-    import torch
-    from safetensors.torch import save_file
+    import numpy
+    from safetensors.numpy import save_file
+
+    chance = numpy.random.default_rng(1)
 
     folder.mkdir(parents=True)
     kinds = list(_SHAPES.items())[:modules]
@@ -75,8 +77,8 @@ def write_adapter(folder: Path, modules: int = 7, layers: int = LAYERS) -> Path:
     for layer in range(layers):
         for module, (inner, outer) in kinds:
             stem = f"base_model.model.model.layers.{layer}.{module}"
-            tensors[f"{stem}.lora_A.weight"] = torch.randn(RANK, inner).to(torch.bfloat16)
-            tensors[f"{stem}.lora_B.weight"] = torch.randn(outer, RANK).to(torch.bfloat16)
+            tensors[f"{stem}.lora_A.weight"] = chance.random((RANK, inner), "float32").astype("float16")
+            tensors[f"{stem}.lora_B.weight"] = chance.random((outer, RANK), "float32").astype("float16")
     save_file(tensors, folder / "adapter_model.safetensors")
     config = {
         "peft_type": "LORA",

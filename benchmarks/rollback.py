@@ -28,7 +28,7 @@ from assay.contracts.rollout import Arm, Route, RouteChange, RouteTable
 from assay.settings import EngineSettings, Ports, Settings
 from benchmarks.gateway import started_engine
 from benchmarks.material import BASE
-from benchmarks.processes import answers, free_port, load_tool, running
+from benchmarks.processes import answers, free_ports, load_tool, running
 from benchmarks.report import Report, options, quantile
 from registry import Registry
 from serving.gateway.cohort import bucket
@@ -140,7 +140,7 @@ def main(out: Path | None, flips: int, count: int, routes: int) -> None:
         home = Path(scratch)
         ensure_keys(home)
         engine = up.enter_context(started_engine(load_tool(), home, *held))
-        ports = [free_port() for _ in range(count)]
+        ports = free_ports(count)
         settings = Settings(
             home=home,
             ports=Ports(gateway=ports[0]),

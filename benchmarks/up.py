@@ -18,7 +18,7 @@ from pathlib import Path
 import click
 
 from assay.settings import Ports, Settings
-from benchmarks.processes import ROOT, free_port
+from benchmarks.processes import ROOT, free_ports
 from benchmarks.report import Report, median, options
 from stack.environment import environment_of
 
@@ -37,7 +37,7 @@ def assay(settings: Settings, *arguments: str) -> float:
 def settings_in(home: Path) -> Settings:
     """A stack that nobody else uses."""
     names = ("temporal", "temporal_ui", "opa", "opa_diagnostics", "engine", "gateway", "worker_metrics")
-    return Settings(home=home, ports=Ports(**{name: free_port() for name in names}))
+    return Settings(home=home, ports=Ports(**dict(zip(names, free_ports(len(names)), strict=True))))
 
 
 @options
