@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from opentelemetry import propagate, trace
 
@@ -22,13 +22,12 @@ from serving.gateway.relay import Relay
 from serving.gateway.shadow import Shadows
 from serving.gateway.snapshot import NO_ADAPTER, Target
 from serving.gateway.source import Routes
+from serving.gateway.watch import Watch, Watches
 
 access = logging.getLogger("assay.gateway.access")
 tracer = trace.get_tracer("assay.gateway")
 CLIENT_GONE = 499
 """In logs and metrics only; nginx's number for a client that hung up."""
-WATCH_AFTER_SECONDS = 0.02
-"""How long a request runs before its client is watched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +42,7 @@ class Chat:
     metrics: Metrics
     max_body: int
     body_seconds: float
+    watches: Watches = field(default_factory=Watches)
 
     async def __call__(self, request: Request) -> None:
         """Answer one request. Raises Refusal when no arm was asked, ClientGone."""
@@ -66,7 +66,7 @@ class Chat:
 
     async def _exchange(self, request: Request, target: Target, body: ChatRequest, span: trace.Span) -> None:
         relay, refusal, status = Relay(target, body, request), None, 200
-        watch = _Watch(request)
+        watch = Watch(request, self.watches)
         try:
             async with self.engine.post(target, body.encode(target)) as response:
                 await relay.carry(response)
@@ -133,37 +133,3 @@ def _attributes(request: Request, target: Target) -> dict[str, str | int]:
         "assay.route_revision": target.revision,
         "assay.request_id": request.id,
     }
-
-
-class _Watch:
-    """Cancels the request when its client hangs up, so that the engine stops generating for nobody."""
-
-    def __init__(self, request: Request) -> None:
-        task = asyncio.current_task()
-        assert task
-        self._work, self._fired, self._request = task, False, request
-        self._watch: asyncio.Task[None] | None = None
-        # A task of its own costs more than a quick answer is worth: a timer does until then.
-        self._timer = asyncio.get_running_loop().call_later(WATCH_AFTER_SECONDS, self._begin)
-
-    def _begin(self) -> None:
-        self._watch = asyncio.create_task(self._request.gone())
-        self._watch.add_done_callback(self._fire)
-
-    def _fire(self, watch: asyncio.Task[None]) -> None:
-        if not watch.cancelled():
-            self._fired = True
-            self._work.cancel()
-
-    def fired(self) -> bool:
-        """Whether the cancellation being handled was ours; then it is taken back."""
-        if self._fired:
-            self._work.uncancel()
-        return self._fired
-
-    def stop(self) -> None:
-        """The request is through."""
-        self._timer.cancel()
-        if self._watch is not None:
-            self._watch.remove_done_callback(self._fire)
-            self._watch.cancel()

@@ -22,6 +22,7 @@ from assay.contracts.rollout import RouteTable
 from assay.settings import Settings
 from registry import Registry
 from serving.gateway.app import Gateway, GatewayConfig
+from serving.gateway.joining import JoiningProtocol
 from serving.gateway.peers import announce, withdraw
 from serving.gateway.telemetry import configure_logs, configure_traces
 
@@ -83,7 +84,7 @@ def serve(settings: Settings) -> None:
         uvicorn.Config(
             Gateway(RegistrySource(settings), config),
             loop="uvloop",
-            http="httptools",
+            http=JoiningProtocol,
             ws="none",
             lifespan="on",
             access_log=False,
