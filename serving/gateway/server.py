@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import multiprocessing
 import os
@@ -19,6 +18,7 @@ import uvicorn
 
 from assay.contracts.errors import Unavailable
 from assay.contracts.rollout import RouteTable
+from assay.memory import settle_memory
 from assay.settings import Settings
 from registry import Registry
 from serving.gateway.app import Gateway, GatewayConfig
@@ -95,20 +95,9 @@ def serve(settings: Settings) -> None:
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
     )
-    _settle_memory()
+    settle_memory()
     _log_what_is_read()
     server.run(sockets=listeners)
-
-
-def _settle_memory() -> None:
-    """Take what was imported out of the garbage collector's sight, and let it look more rarely.
-
-    A full collection walked 300,000 objects that stay for ever, in the middle of somebody's request (tens of
-    milliseconds); requests leave next to no cycles behind.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
 
 
 def _log_what_is_read() -> None:

@@ -172,13 +172,13 @@ async def test_an_answer_that_is_not_read_to_its_end_frees_the_engine(line: Wire
     server.script = say(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhello")
     answer = await line.post("/", b"")
     answer.release()
-    await asyncio.wait_for(server.gone.wait(), 5)
+    assert await asyncio.wait_for(server.gone.wait(), 5)
 
 
 async def test_an_unused_connection_is_closed(line: Wire, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wire, "KEEP_SECONDS", 0.02)
-    await body(line)
-    await asyncio.wait_for(server.gone.wait(), 5)
+    assert await body(line) == b"hello"
+    assert await asyncio.wait_for(server.gone.wait(), 5)
 
 
 async def test_a_slow_reader_makes_the_engine_wait(line: Wire, server: Server) -> None:
