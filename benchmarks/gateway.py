@@ -189,7 +189,10 @@ def main(out: Path | None, seconds: float, count: int, connections: tuple[int, .
         engine = up.enter_context(started_engine(tool, home))
         paths = [Path_("direct", engine, "", "base", None), up.enter_context(started_gateway(home, engine))]
         if smg:
-            paths.append(up.enter_context(started_smg(home, engine)))
+            try:
+                paths.append(up.enter_context(started_smg(home, engine)))
+            except (subprocess.CalledProcessError, OSError) as error:
+                click.echo(f"{SMG} could not be installed, and is not measured: {error}", err=True)
         for number in connections:
             whole_answers(report, number, rounds(tool, paths, number, seconds, count))
         for number in (number for number in STREAMS if number in connections):
