@@ -3,9 +3,9 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(CURDIR)/.tools/bin:$(PATH)
-CODE := assay workflows activities registry serving evals workers stack examples
+CODE := assay workflows activities registry serving evals workers stack examples benchmarks
 
-.PHONY: help setup demo demo-quick up down status check test lock clean
+.PHONY: help setup demo demo-quick up down status check test bench lock clean
 
 help: ## list what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -33,6 +33,9 @@ check: setup ## ruff, mypy --strict, opa fmt/check/coverage, import direction an
 
 test: setup ## every test, on real Temporal, OPA, SGLang and databases (ARGS="tests/unit -k routes" for some)
 	@scripts/test $(ARGS)
+
+bench: setup ## measure speed side by side and write docs/performance.md (ONLY=gateway for one)
+	@python -m benchmarks $(if $(ONLY),--only $(ONLY))
 
 lock: setup ## pin the newest versions that fit pyproject.toml
 	@scripts/lock

@@ -9,14 +9,16 @@ import hashlib
 import os
 import re
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 import obstore
+from obstore import Bytes
 from obstore.exceptions import AlreadyExistsError, BaseError
-from obstore.store import ObjectStore, from_url
+from obstore.store import LocalStore, ObjectStore, from_url
 
 from assay.contracts.base import Reference
 from assay.contracts.errors import InputRefused, IntegrityRefused, NotFound, Unavailable
@@ -145,7 +147,7 @@ class BlobStore:
     def _stream(self, digest: str, file: IO[bytes]) -> str:
         whole = hashlib.sha256()
         try:
-            for chunk in obstore.get(self._store, _key(digest)).stream(min_chunk_size=_CHUNK):
+            for chunk in self._parts(_key(digest)):
                 whole.update(chunk)
                 file.write(chunk)
         except FileNotFoundError as error:
@@ -153,6 +155,15 @@ class BlobStore:
         except BaseError as error:
             raise _away(error) from error
         return whole.hexdigest()
+
+    def _parts(self, key: str) -> Iterator[Bytes]:
+        """The bytes of one object in order. Of a local file in ranges: obstore's stream reads one five times slower."""
+        if not isinstance(self._store, LocalStore):
+            yield from obstore.get(self._store, key).stream(min_chunk_size=_CHUNK)
+            return
+        size = obstore.head(self._store, key)["size"]
+        for start in range(0, size, _CHUNK):
+            yield obstore.get_range(self._store, key, start=start, length=min(_CHUNK, size - start))
 
 
 def _reference(digest: str) -> Reference:

@@ -8,6 +8,7 @@ signatures, in statements and in the engine.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
 from assay.contracts.errors import IntegrityRefused
@@ -18,6 +19,15 @@ def root_digest(directory: Path) -> str:
 
     Raises IntegrityRefused (`TREE_SYMLINK`, `TREE_EMPTY`): a link's target could change behind the digest.
     """
+    digests = {}
+    for name, path in tree_files(directory).items():
+        with path.open("rb") as file:
+            digests[name] = hashlib.file_digest(file, "sha256").digest()
+    return root_of(digests)
+
+
+def tree_files(directory: Path) -> dict[str, Path]:
+    """Every file by its relative path. Raises IntegrityRefused (`TREE_SYMLINK`, `TREE_EMPTY`)."""
     found: dict[str, Path] = {}
     for path in directory.rglob("*"):
         if path.is_symlink():
@@ -26,8 +36,12 @@ def root_digest(directory: Path) -> str:
             found[path.relative_to(directory).as_posix()] = path
     if not found:
         raise IntegrityRefused("TREE_EMPTY", f"{directory.name} holds no files", "give the directory of the weights")
+    return found
+
+
+def root_of(digests: Mapping[str, bytes]) -> str:
+    """`sha256:<hex>` of files whose raw SHA-256 digests are known, by relative path."""
     whole = hashlib.sha256()
-    for name in sorted(found, key=lambda name: name.split("/")):
-        with found[name].open("rb") as file:
-            whole.update(hashlib.file_digest(file, "sha256").digest())
+    for name in sorted(digests, key=lambda name: name.split("/")):
+        whole.update(digests[name])
     return "sha256:" + whole.hexdigest()

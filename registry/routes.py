@@ -53,7 +53,8 @@ class Routes:
         """
         found, wanted = None, None
         with self._database.reading() as session:
-            for row in session.scalars(_NEWEST.limit(None)).yield_per(50):
+            # A rollback waits for this, and most look at two tables, each of which may be large: few at a time.
+            for row in session.scalars(_NEWEST.limit(None)).yield_per(4):
                 route = _route(row, tenant, model)
                 if route is None or (found is not None and route != wanted):
                     break

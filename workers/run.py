@@ -28,6 +28,7 @@ from temporalio.worker import Worker, WorkerDeploymentConfig
 
 from assay import __version__
 from assay.contracts.errors import Unavailable
+from assay.memory import settle_memory
 from assay.parting import part_at_exit
 from assay.settings import Settings
 from assay.telemetry import meters
@@ -163,6 +164,7 @@ async def serve(settings: Settings, kind: WorkerKind) -> None:
     async with make_worker(client, settings, kind), asyncio.TaskGroup() as tasks:
         loop = tasks.create_task(kind.beside()) if kind.beside else None
         logging.getLogger("assay.worker").info("worker %s polls %s", kind.name, kind.queue)
+        settle_memory()
         await stop.wait()
         if loop is not None:
             loop.cancel()

@@ -9,15 +9,18 @@ from __future__ import annotations
 import base64
 import json
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
-from model_signing import signing, verifying
+from model_signing import hashing, signing, verifying
+from model_signing.hashing import PathLike
+from model_signing.manifest import Manifest
 
 from assay.contracts.base import Digest
 from assay.contracts.errors import AssayError, IntegrityRefused
-from registry.root_digest import root_digest
+from registry.root_digest import root_of, tree_files
 
 REMEDY = "fetch the files again from the registry; when that does not help, promote the version again"
 
@@ -27,16 +30,16 @@ def sign_directory(directory: Path, private_key: Path) -> bytes:
 
     Raises IntegrityRefused (`SIGNING_FAILED`, `TREE_SYMLINK`, `TREE_EMPTY`).
     """
-    expected = root_digest(directory)
+    files, hashed = tree_files(directory), _Remembered()
     with tempfile.TemporaryDirectory() as scratch:
         target = Path(scratch) / "model.sig"
         try:
             signer = signing.Config()  # type: ignore[no-untyped-call]  # its initialiser is not annotated
-            signer.use_elliptic_key_signer(private_key=private_key).sign(directory, target)
+            signer.set_hashing_config(hashed).use_elliptic_key_signer(private_key=private_key).sign(directory, target)
         except (ValueError, OSError, TypeError) as error:
             raise IntegrityRefused("SIGNING_FAILED", f"cannot sign {directory.name}: {error}", REMEDY) from error
         signature = target.read_bytes()
-    if signed_digest(signature) != expected:
+    if hashed.digests.keys() != files.keys() or signed_digest(signature) != root_of(hashed.digests):
         # The library leaves `.git*` files out; an unsigned file beside weights is what we refuse.
         raise IntegrityRefused("SIGNING_FAILED", f"{directory.name} holds a file that is not signed", REMEDY)
     return signature
@@ -47,22 +50,39 @@ def verify_directory(directory: Path, signature: bytes, public_key: Path) -> Dig
 
     Raises IntegrityRefused (`SIGNATURE_INVALID`, `TREE_SYMLINK`, `TREE_EMPTY`).
     """
-    found = root_digest(directory)
+    files, hashed = tree_files(directory), _Remembered()
     with tempfile.TemporaryDirectory() as scratch:
         source = Path(scratch) / "model.sig"
         source.write_bytes(signature)
         try:
             verifier = verifying.Config()  # type: ignore[no-untyped-call]  # its initialiser is not annotated
-            verifier.use_elliptic_key_verifier(public_key=public_key).verify(directory, source)
+            verifier.set_hashing_config(hashed).use_elliptic_key_verifier(public_key=public_key).verify(
+                directory, source
+            )
         except AssayError:
             raise
         # The library raises bare ValueErrors, KeyErrors of missing fields, and exceptions of its parsers.
         except Exception as error:
             why = "it is by another key" if isinstance(error, InvalidSignature) else str(error) or type(error).__name__
             raise IntegrityRefused("SIGNATURE_INVALID", f"signature of {directory.name}: {why}", REMEDY) from error
-    if signed_digest(signature) != found:
+    found = root_of(hashed.digests)
+    if hashed.digests.keys() != files.keys() or signed_digest(signature) != found:
         raise IntegrityRefused("SIGNATURE_INVALID", f"{directory.name} holds files that are not signed", REMEDY)
     return found
+
+
+class _Remembered(hashing.Config):
+    """The library's own hashing, by file and SHA-256; keeps what it found, so that nothing is read twice."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # it is not annotated
+        self.digests: dict[str, bytes] = {}
+
+    def hash(self, model_path: PathLike, *, files_to_hash: Iterable[PathLike] | None = None) -> Manifest:
+        """See the base class."""
+        manifest = super().hash(model_path, files_to_hash=files_to_hash)
+        self.digests = {one.identifier: one.digest.digest_value for one in manifest.resource_descriptors()}
+        return manifest
 
 
 def signed_digest(signature: bytes) -> Digest:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
 
 from serving.gateway.errors import Refusal
 
@@ -17,17 +16,32 @@ class Admission:
         self._in_flight: Counter[str] = Counter()
         self.total = 0
 
-    @contextmanager
-    def enter(self, tenant: str) -> Iterator[None]:
-        """Hold a place. Raises Refusal `rate_limit_exceeded`."""
+    def enter(self, tenant: str) -> Place:
+        """Hold a place until the end of a `with`. Raises Refusal `rate_limit_exceeded`."""
         if self.total >= self._most or self._in_flight[tenant] >= self._most_per_tenant:
             raise Refusal(429, "rate_limit_exceeded", "Too many requests in flight.", "Wait for some to finish.")
         self.total += 1
         self._in_flight[tenant] += 1
-        try:
-            yield
-        finally:
-            self.total -= 1
-            self._in_flight[tenant] -= 1
-            if not self._in_flight[tenant]:
-                del self._in_flight[tenant]
+        return Place(self, tenant)
+
+    def leave(self, tenant: str) -> None:
+        """Give a place back."""
+        self.total -= 1
+        self._in_flight[tenant] -= 1
+        if not self._in_flight[tenant]:
+            del self._in_flight[tenant]
+
+
+class Place:
+    """Taken when it is made; given back once, at the end of its `with`."""
+
+    __slots__ = ("_admission", "_tenant")
+
+    def __init__(self, admission: Admission, tenant: str) -> None:
+        self._admission, self._tenant = admission, tenant
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._admission.leave(self._tenant)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -33,6 +34,7 @@ logger = logging.getLogger("assay.gateway")
 access = logging.getLogger("assay.gateway.access")
 _START_PATIENCE: Final = 10.0
 _LOOK_SECONDS: Final = 2.0
+_unrouted = lru_cache(8)(lambda revision: stamp("none", NO_ADAPTER, "none", revision))
 Handler = Callable[[Request], Awaitable[None]]
 
 
@@ -67,13 +69,9 @@ class Gateway:
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         elif scope["type"] == "http":
-            await self._http(Request(scope, receive, send, stamp("none", NO_ADAPTER, "none", self._revision)))
+            await self._http(Request(scope, receive, send, _unrouted(max(self.routes.snapshot.revision, 0))))
         else:
             await send({"type": "websocket.close"})
-
-    @property
-    def _revision(self) -> int:
-        return max(self.routes.snapshot.revision, 0)
 
     async def _http(self, request: Request) -> None:
         request_id.set(request.id)
@@ -183,4 +181,5 @@ class Gateway:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._shadows.close()
         await asyncio.to_thread(flush_traces)
+        self.engine.close()
         await self._session.close()

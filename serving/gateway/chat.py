@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from serving.gateway.admission import Admission
@@ -22,6 +22,7 @@ from serving.gateway.shadow import Shadows
 from serving.gateway.snapshot import Target
 from serving.gateway.source import Routes
 from serving.gateway.telemetry import attributes, chat_span
+from serving.gateway.watch import Watch, Watches
 
 access = logging.getLogger("assay.gateway.access")
 CLIENT_GONE = 499
@@ -40,6 +41,7 @@ class Chat:
     metrics: Metrics
     max_body: int
     body_seconds: float
+    watches: Watches = field(default_factory=Watches)
 
     async def __call__(self, request: Request) -> None:
         """Answer one request. Raises Refusal when no arm was asked, ClientGone."""
@@ -58,7 +60,7 @@ class Chat:
 
     async def _exchange(self, request: Request, target: Target, body: ChatRequest, span: Any) -> None:  # noqa: ANN401
         relay, refusal, status = Relay(target, body, request), None, 200
-        watch = _Watch(request)
+        watch = Watch(request, self.watches)
         try:
             async with self.engine.post(target, body.encode(target)) as response:
                 await relay.carry(response)
@@ -113,28 +115,3 @@ class Chat:
         )
 
 
-class _Watch:
-    """Cancels the request when its client hangs up, so that the engine stops generating for nobody."""
-
-    def __init__(self, request: Request) -> None:
-        task = asyncio.current_task()
-        assert task
-        self._work, self._fired = task, False
-        self._watch = asyncio.create_task(request.gone())
-        self._watch.add_done_callback(self._fire)
-
-    def _fire(self, watch: asyncio.Task[None]) -> None:
-        if not watch.cancelled():
-            self._fired = True
-            self._work.cancel()
-
-    def fired(self) -> bool:
-        """Whether the cancellation being handled was ours; then it is taken back."""
-        if self._fired:
-            self._work.uncancel()
-        return self._fired
-
-    def stop(self) -> None:
-        """The request is through."""
-        self._watch.remove_done_callback(self._fire)
-        self._watch.cancel()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -15,18 +16,18 @@ from serving.engines.sentences import adapter_absent, too_long
 from serving.gateway.errors import Refusal, adapter_not_ready, engine_failed, engine_timeout, engine_unavailable
 from serving.gateway.pool import Pool, Upstream
 from serving.gateway.snapshot import Target
+from serving.gateway.wire import Broken, Connection, Silent, Unanswered, Wire
 
 logger = logging.getLogger("assay.gateway")
 MOST_TRIES: Final = 3
-_CONNECT_SECONDS: Final = 2.0
-_SILENCE_SECONDS: Final = 300.0
+_COMPLETIONS: Final = "/v1/chat/completions"
+_LINE_END: Final = re.compile(r"[\r\n\0]")
 
 
 def open_session() -> aiohttp.ClientSession:
-    """The one pooled session of a process. No limit: admission bounds what is in flight."""
+    """For looks at engines and calls to siblings; what tenants wait for goes over `serving.gateway.wire`."""
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30),
-        timeout=aiohttp.ClientTimeout(total=None, connect=_CONNECT_SECONDS, sock_read=_SILENCE_SECONDS),
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
         skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding"),
@@ -34,46 +35,67 @@ def open_session() -> aiohttp.ClientSession:
 
 
 class EngineClient:
-    """Chat completions at the engines of a pool."""
+    """Chat completions at the engines of a pool. No limit of connections: admission bounds what is in flight."""
 
     def __init__(self, urls: tuple[str, ...], session: aiohttp.ClientSession, key: str) -> None:
         data_key = {"authorization": f"Bearer {key}"} if key else {}
-        self.pool, self._session = Pool(urls, session, data_key), session
-        self._headers = {"content-type": "application/json"} | data_key
+        self.pool = Pool(urls, session, data_key)
+        self._headers = tuple({"content-type": "application/json", **data_key}.items())
+        self._wires: dict[str, Wire] = {}
 
     @asynccontextmanager
-    async def post(self, target: Target, payload: bytes) -> AsyncIterator[aiohttp.ClientResponse]:
+    async def post(self, target: Target, payload: bytes) -> AsyncIterator[Connection]:
         """An answer with status 200, its body not read yet. Raises Refusal."""
         for up in self._tries(target):
-            with up.busy(), traces.span("engine", "client", {"server.address": up.url}):
-                headers = self._headers | traces.outgoing()
-                try:
-                    response = await self._session.post(f"{up.url}/v1/chat/completions", data=payload, headers=headers)
-                except aiohttp.SocketTimeoutError as error:
-                    raise engine_timeout() from error
-                except (aiohttp.ClientConnectionError, TimeoutError):
-                    # Nothing was answered: another engine may, or the same one over a fresh connection.
-                    up.reachable = False
-                    continue
-                async with response:
-                    up.reachable = True
-                    if response.status != 200:
-                        raise _refusal(response.status, await response.text(errors="replace"))
+            up.in_flight += 1
+            try:
+                with traces.span("engine", "client", {"server.address": up.url}):
                     try:
+                        response = await self._wire(up.url).post(_COMPLETIONS, payload, _trace_lines())
+                    except Unanswered:
+                        # Nothing was answered: another engine may, or the same one over a fresh connection.
+                        up.reachable = False
+                        continue
+                    up.reachable = True
+                    try:
+                        if response.status != 200:
+                            raise _refusal(response.status, (await response.read()).decode("utf-8", "replace"))
                         yield response
-                    except aiohttp.SocketTimeoutError as error:
-                        raise engine_timeout() from error
-                    except aiohttp.ClientError as error:
-                        raise engine_failed() from error
-                    return
+                        return
+                    finally:
+                        response.release()
+            except Silent as error:
+                raise engine_timeout() from error
+            except Broken as error:
+                raise engine_failed() from error
+            finally:
+                up.in_flight -= 1
         raise engine_unavailable()
+
+    def close(self) -> None:
+        """Close every connection to an engine."""
+        for wire in self._wires.values():
+            wire.close()
+
+    def _wire(self, url: str) -> Wire:
+        wire = self._wires.get(url)
+        if wire is None:
+            wire = self._wires[url] = Wire(url, self._headers)
+        return wire
 
     def _tries(self, target: Target) -> list[Upstream]:
         candidates = self.pool.candidates(target)
         return (candidates * 2 if len(candidates) == 1 else candidates)[:MOST_TRIES]
 
 
-async def whole(response: aiohttp.ClientResponse, target: Target) -> dict[str, Any]:
+def _trace_lines() -> bytes:
+    """Header lines that carry the current trace to the engine; none outside of a trace."""
+    # What a client sent in `tracestate` or `baggage` comes through here: it must not start a line of its own.
+    safe = ((name, value) for name, value in traces.outgoing().items() if not _LINE_END.search(name + value))
+    return "".join(f"{name}: {value}\r\n" for name, value in safe).encode("latin-1", "ignore")
+
+
+async def whole(response: Connection, target: Target) -> dict[str, Any]:
     """The answer's JSON. Raises Refusal `engine_failed`, `base_mismatch`."""
     try:
         answer = orjson.loads(await response.read())
@@ -88,10 +110,10 @@ async def whole(response: aiohttp.ClientResponse, target: Target) -> dict[str, A
     return answer
 
 
-async def events(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+async def events(response: Connection) -> AsyncIterator[bytes]:
     """Payloads of server-sent events, in order; the chunks of a body end anywhere."""
     pending = b""
-    async for chunk in response.content.iter_any():
+    async for chunk in response.chunks():
         *complete, pending = (pending + chunk).split(b"\n\n")
         for event in complete:
             if event.startswith(b"data:"):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
+import secrets
 import time
-import uuid
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 from urllib.parse import parse_qs
@@ -48,19 +48,21 @@ class Request:
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, stamp: Headers) -> None:
         self.started = time.perf_counter()
-        self._headers: list[tuple[bytes, bytes]] = scope["headers"]
+        # Of a header that came twice the first counts.
+        self._headers: dict[bytes, bytes] = dict(reversed(scope["headers"]))
         self._receive, self._send = receive, send
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self._query: str = scope["query_string"].decode("latin-1")
         self.client: str = (scope.get("client") or ("",))[0]
         given = self.header(b"x-request-id")
-        self.id = given if given and _SAFE_ID.fullmatch(given) else uuid.uuid4().hex
+        self.id = given if given and _SAFE_ID.fullmatch(given) else secrets.token_hex(16)
         self.stamp, self.answered = stamp, False
 
     def header(self, name: bytes) -> str | None:
         """First value of a header; `name` in lower case."""
-        return next((value.decode("latin-1") for key, value in self._headers if key == name), None)
+        value = self._headers.get(name)
+        return None if value is None else value.decode("latin-1")
 
     def query_value(self, name: str) -> str:
         """First value of a query parameter, or nothing."""
@@ -73,7 +75,7 @@ class Request:
 
     def trace_context(self) -> dict[str, str]:
         """The headers of W3C Trace Context."""
-        return {key.decode(): value.decode("latin-1") for key, value in self._headers if key in _TRACE}
+        return {key.decode(): self._headers[key].decode("latin-1") for key in _TRACE if key in self._headers}
 
     async def body(self, most: int, seconds: float) -> bytes:
         """The whole body. Raises Refusal `request_too_large` beyond `most` bytes, `request_timeout`, ClientGone."""
@@ -86,21 +88,19 @@ class Request:
 
     async def _body(self, most: int) -> bytes:
         announced = self.header(b"content-length") or "0"
-        too_large = Refusal(
-            413, "request_too_large", f"The body exceeds {most} bytes.", "Send fewer or shorter messages."
-        )
         if not announced.isdigit() or int(announced) > most:
-            raise too_large
-        body: bytes = b""
+            raise _too_large(most)
+        parts, size = [], 0
         while True:
             event = await self._receive()
             if event["type"] == "http.disconnect":
                 raise ClientGone
-            body += bytes(event.get("body", b""))
-            if len(body) > most:
-                raise too_large
+            parts.append(event.get("body", b""))
+            size += len(parts[-1])
+            if size > most:
+                raise _too_large(most)
             if not event.get("more_body", False):
-                return body
+                return bytes(parts[0]) if len(parts) == 1 else b"".join(parts)
 
     async def gone(self) -> None:
         """Return when the client hangs up; only after the body was read."""
@@ -130,3 +130,7 @@ class Request:
         if refusal.status == 408:
             extra = (*extra, (b"connection", b"close"))  # the rest of its body is not waited for
         await self.answer(refusal.status, refusal.body(), *extra)
+
+
+def _too_large(most: int) -> Refusal:
+    return Refusal(413, "request_too_large", f"The body exceeds {most} bytes.", "Send fewer or shorter messages.")

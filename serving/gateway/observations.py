@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -29,6 +29,9 @@ class Series(NamedTuple):
     version: str | None
     arm: ArmName
     revision: int
+
+
+_EDGES: Final = tuple(_STEP**bucket for bucket in range(_BUCKETS))
 
 
 @dataclass(slots=True)
@@ -92,8 +95,9 @@ class Observations:
             counts = self._series[key] = Counts()
         reasons = tuple(signs)
         counts.requests += 1
-        counts.bad += bool(reasons)
-        counts.reasons.update(reasons)
+        if reasons:
+            counts.bad += 1
+            counts.reasons.update(reasons)
         if first_byte is not None:
             counts.latencies[_bucket(first_byte)] += 1
 
@@ -144,5 +148,4 @@ def _added(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
 
 
 def _bucket(seconds: float) -> int:
-    milliseconds = max(seconds * 1000, 1.0)
-    return min(math.ceil(math.log(milliseconds) / math.log(_STEP)), _BUCKETS)
+    return bisect_left(_EDGES, seconds * 1000)

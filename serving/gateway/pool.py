@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -34,15 +33,6 @@ class Upstream:
     adapters: frozenset[str] = field(default_factory=frozenset)
     in_flight: int = 0
     look: int = 0
-
-    @contextmanager
-    def busy(self) -> Iterator[None]:
-        """Count one request as in flight."""
-        self.in_flight += 1
-        try:
-            yield
-        finally:
-            self.in_flight -= 1
 
 
 class Pool:

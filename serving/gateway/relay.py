@@ -6,7 +6,6 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final
 
-import aiohttp
 import orjson
 
 from serving.gateway.body import ChatRequest
@@ -15,6 +14,7 @@ from serving.gateway.errors import Refusal, engine_failed
 from serving.gateway.http import SSE, Request
 from serving.gateway.judge import Call, Choice
 from serving.gateway.snapshot import NO_ADAPTER, Target
+from serving.gateway.wire import Connection
 
 _DONE: Final = b"[DONE]"
 # What OpenAI's API has; whatever else an engine adds (`sglext`, `metadata`) stays behind.
@@ -36,7 +36,7 @@ class Relay:
         # Equal for equal base and adapter: what OpenAI made this field for.
         self._fingerprint = f"{target.base_revision}+{target.version or NO_ADAPTER}"
 
-    async def carry(self, response: aiohttp.ClientResponse) -> None:
+    async def carry(self, response: Connection) -> None:
         """Send the whole answer on. Raises Refusal; once a stream has begun, end it with `break_off`."""
         try:
             await (self._stream(response) if self._body.stream else self._whole(response))
@@ -48,7 +48,7 @@ class Relay:
         assert self._request
         await self._request.write(b"data: " + refusal.body() + b"\n\n", more=False)
 
-    async def _whole(self, response: aiohttp.ClientResponse) -> None:
+    async def _whole(self, response: Connection) -> None:
         answer = await whole(response, self._target)
         self.first_byte = time.perf_counter()
         self.usage = answer.get("usage") or {}
@@ -57,7 +57,7 @@ class Relay:
         if self._request:
             await self._request.answer(200, orjson.dumps(self._renamed(answer)))
 
-    async def _stream(self, response: aiohttp.ClientResponse) -> None:
+    async def _stream(self, response: Connection) -> None:
         async for payload in events(response):
             done = payload == _DONE
             out = payload if done else self._event(orjson.loads(payload))

@@ -16,6 +16,7 @@ from serving.gateway.errors import Refusal, revoked, unknown_model, wrong_key
 
 ArmName = Literal["stable", "canary", "shadow"]
 NO_ADAPTER: Final = "none"
+TargetKey = tuple[str, str, str, str, Digest | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +31,19 @@ class Target:
     base_revision: str
     base_digest: Digest
     revision: int
+    upstream_model: str = field(init=False)
+    """`base:adapter`. SGLang answers a bare adapter name from the base model, silently."""
+    headers: tuple[tuple[bytes, bytes], ...] = field(init=False)
+    """The stamp on every answer."""
+    key: TargetKey = field(init=False)
+    """What metrics tell apart."""
 
-    @property
-    def upstream_model(self) -> str:
-        """`base:adapter`. SGLang answers a bare adapter name from the base model, silently."""
-        return f"{BASE_NAME}:{self.adapter}" if self.adapter else BASE_NAME
-
-    @property
-    def headers(self) -> tuple[tuple[bytes, bytes], ...]:
-        """The stamp on every answer."""
-        return stamp(self.base_revision, self.version or NO_ADAPTER, self.arm, self.revision)
+    def __post_init__(self) -> None:
+        model = f"{BASE_NAME}:{self.adapter}" if self.adapter else BASE_NAME
+        object.__setattr__(self, "upstream_model", model)
+        headers = stamp(self.base_revision, self.version or NO_ADAPTER, self.arm, self.revision)
+        object.__setattr__(self, "headers", headers)
+        object.__setattr__(self, "key", (self.tenant, self.model, self.arm, self.base_revision, self.version))
 
 
 def stamp(base: str, adapter: str, arm: str, revision: int) -> tuple[tuple[bytes, bytes], ...]:

@@ -21,6 +21,7 @@ from assay.contracts.base import BasePin
 from assay.contracts.rollout import Arm, Route, RouteTable, Shadow
 from registry import hash_key
 from serving.gateway.app import Gateway, GatewayConfig
+from serving.gateway.joining import JoiningProtocol
 
 BASE = BasePin(repository="org/base", revision="rev-1", digest="sha256:" + "b" * 64)
 ENGINE_KEY, ADMIN_KEY = "engine-secret", "admin-secret"
@@ -292,7 +293,7 @@ async def serve(source: StubSource, engines: tuple[str, ...], state_file: Path, 
     listener = socket.create_server(("127.0.0.1", 0))
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     server = uvicorn.Server(
-        uvicorn.Config(app, http="httptools", ws="none", lifespan="on", log_config=None, access_log=False)
+        uvicorn.Config(app, http=JoiningProtocol, ws="none", lifespan="on", log_config=None, access_log=False)
     )
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     async with aiohttp.ClientSession() as session:

@@ -1,0 +1,3 @@
+module assay/benchmarks/load
+
+go 1.22
