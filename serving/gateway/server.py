@@ -110,6 +110,20 @@ def listen(port: int, host: str = "127.0.0.1", *, shared: bool = False) -> socke
     return listener
 
 
+def _serve_as_child(settings: Settings) -> None:
+    """Serve until told to stop, or until the parent is gone: a killed one could not tell."""
+    parent = multiprocessing.parent_process()
+    assert parent
+
+    def wait() -> None:
+        parent.join()
+        # As if it had told: answers in flight are finished, and the port is free for its successor at once.
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, name="parent", daemon=True).start()
+    serve(settings)
+
+
 def _supervise(settings: Settings) -> None:
     """Keep the processes alive until told to stop; one that ends by itself is replaced after a second."""
     folder = configure(settings).peers
@@ -129,7 +143,7 @@ def _supervise(settings: Settings) -> None:
                 children.remove(child)
                 withdraw(folder, child.pid or 0)
             for _ in range(settings.gateway_processes - len(children)):
-                children.append(context.Process(target=serve, args=(settings,)))
+                children.append(context.Process(target=_serve_as_child, args=(settings,)))
                 children[-1].start()
             stopping.wait(1.0)
         for child in children:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import signal
 import sys
 import tempfile
 import time
@@ -76,6 +77,7 @@ def main() -> int:
     if options.plan:
         print("\n".join(str(s) for _, n in shares for some in strikes(n, options.seed) for s in some))
         return 0
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the house is stopped, too
     begun, campaigns = time.time(), []
     options.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="assay-chaos-", ignore_cleanup_errors=True) as scratch:

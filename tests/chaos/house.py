@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import shutil
-import socket
 import sys
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -20,6 +20,7 @@ from registry import Registry
 from serving.engines.sglang import SGLangEngine
 from stack.environment import environment_of
 from stack.leftovers import leftovers
+from stack.ports import port_free
 from stack.processes import Process, processes
 from stack.status import look
 from stack.supervise import Supervisor
@@ -161,9 +162,12 @@ def _line(process: psutil.Process) -> str:
 
 
 def _free_ports() -> list[int]:
-    """One for each name, and four in a row for the workers' metrics."""
-    probes = [socket.create_server(("127.0.0.1", 0)) for _ in _PORTS]
-    numbers = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
-        probe.close()
-    return numbers
+    """One for each name, and four in a row for the workers' metrics, which are the last.
+
+    Below those that outgoing connections get: one of them could take the port of a process that is being restarted.
+    """
+    while True:
+        first = random.randrange(12000, 30000)
+        numbers = list(range(first, first + len(_PORTS)))
+        if all(port_free(number) for number in range(first, first + len(_PORTS) + 3)):
+            return numbers
