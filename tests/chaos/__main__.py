@@ -18,6 +18,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Final
 
+from temporalio.runtime import Runtime, TelemetryConfig
+
 from stack.processes import ROOT
 
 from .campaign import Campaign
@@ -77,6 +79,7 @@ def main() -> int:
     if options.plan:
         print("\n".join(str(s) for _, n in shares for some in strikes(n, options.seed) for s in some))
         return 0
+    Runtime.set_default(Runtime(telemetry=TelemetryConfig(logging=None)))  # connections are meant to break
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # the house is stopped, too
     begun, campaigns = time.time(), []
     options.out.mkdir(parents=True, exist_ok=True)

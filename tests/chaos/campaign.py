@@ -73,7 +73,8 @@ class Campaign:
         )
         handle = await self.client.start_intake(wanted)
         status = await handle.result()
-        manifest: dict[str, Any] = json.loads(self.house.registry.blobs.get(status.dataset.manifest))  # type: ignore[attr-defined]
+        assert status.dataset is not None
+        manifest: dict[str, Any] = json.loads(self.house.registry.blobs.get(status.dataset.manifest))
         return manifest
 
     async def round(self, number: int, strikes: list[Strike]) -> None:

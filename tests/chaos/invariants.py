@@ -8,7 +8,6 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import aiohttp
@@ -16,7 +15,7 @@ import rfc8785
 from sqlalchemy import select
 
 from activities.data.ledger import read_ledger
-from assay.contracts.names import adapter_name, promotion_id, rollout_id
+from assay.contracts.names import promotion_id, rollout_id
 from registry.database import Database
 from registry.root_digest import root_digest
 from registry.tables import LedgerRow, PointerEventRow, RouteRevisionRow
@@ -74,7 +73,8 @@ class Checker:
         with self.database.reading() as session:
             entered = Counter(session.scalars(select(LedgerRow.row_id).where(LedgerRow.dataset == dataset.id)))
         if sealed != entered or sealed.total() != dataset.counts.read:
-            yield f"{life.name}: {dataset.counts.read} rows read, {sealed.total()} sealed, {entered.total()} in the ledger"
+            counts = f"{dataset.counts.read} rows read, {sealed.total()} sealed, {entered.total()} in the ledger"
+            yield f"{life.name}: {counts}"
 
     async def routes(self) -> list[str]:
         """One unbroken line of revisions, one of them in force, every gateway process on it."""
@@ -110,9 +110,10 @@ class Checker:
         """Whatever has a name that something refers to is whole: blobs, adapters."""
         home = self.house.home
         for path in (home / "blobs").rglob("*"):
-            if path.is_file() and re.fullmatch(r"[0-9a-f]{64}", path.name):
-                if hashlib.sha256(path.read_bytes()).hexdigest() != path.name:
-                    yield f"blob {path.name} holds other bytes"
+            # Others are what a killed writer left: nothing refers to them.
+            named = path.is_file() and re.fullmatch(r"[0-9a-f]{64}", path.name)
+            if named and hashlib.sha256(path.read_bytes()).hexdigest() != path.name:
+                yield f"blob {path.name} holds other bytes"
         for path in (home / "adapters").glob("sha256-*"):
             if root_digest(path) != path.name.replace("-", ":", 1):
                 yield f"adapter {path.name} holds other bytes"
@@ -131,7 +132,7 @@ class Checker:
         for one in traffic.seen:
             if one.status != 200:
                 if not traffic.excused(one):
-                    yield f"{one.tenant}/{one.model} failed with nothing down: {one.status} {one.error} at {one.started:.1f}"
+                    yield f"{one.tenant}/{one.model} failed with nothing down at {one.started:.1f}: {one.error}"
                 continue
             if one.revision not in tables:
                 tables[one.revision] = self.house.registry.routes.at(one.revision)
@@ -142,15 +143,3 @@ class Checker:
             confirmed = max((revision for at, revision in flips if at <= one.started), default=0)
             if one.revision < confirmed:
                 yield f"{one.tenant}/{one.model}: answered from revision {one.revision} after {confirmed} was in force"
-
-
-def expected_name(life: Life) -> str:
-    """The engine-side name of what a lifecycle put in production."""
-    assert life.status.version is not None
-    return adapter_name(*life.key[:2], life.status.version)
-
-
-def undisturbed(folder: Path) -> dict[str, Any]:
-    """A manifest as plain data."""
-    document: dict[str, Any] = json.loads(folder.read_bytes())
-    return document

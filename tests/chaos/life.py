@@ -19,7 +19,7 @@ from assay.contracts.promotion import Approval, ApprovalRules, Override, Promoti
 from assay.contracts.rollout import AnalysisRules, CanaryStep, RolloutPlan
 
 from . import material
-from .plan import Stage
+from .plan import STAGES, Stage
 
 ANN, BOB, EVE = "ann@acme.example", "bob@acme.example", "eve@acme.example"
 PLAN: Final = RolloutPlan(
@@ -60,6 +60,7 @@ class Life:
     stage: Stage | None = None
     status: LifecycleStatus = field(default_factory=LifecycleStatus)
     began: dict[Stage, float] = field(default_factory=dict)
+    moved: asyncio.Condition = field(default_factory=asyncio.Condition)
     refusals: list[str] = field(default_factory=list)
     """Answers to approvals and overrides that were refused though nobody else had given them."""
 
@@ -76,17 +77,26 @@ class Life:
         await persistently(lambda: self.client.start_lifecycle(self.request))
         while True:
             self.status = await persistently(lambda: self.client.lifecycle_status(*self.key))
+            if self.status.stage not in ENDED:
+                await self._look()
+            async with self.moved:
+                self.moved.notify_all()
             if self.status.stage in ENDED:
                 return self.status
-            await self._look()
             await asyncio.sleep(0.4)
+
+    async def reaches(self, stage: Stage) -> None:
+        """Wait for this stage or a later one, or the end."""
+        later = set(STAGES[STAGES.index(stage) :])
+        async with self.moved:
+            await self.moved.wait_for(lambda: bool(later & self.began.keys()) or self.status.stage in ENDED)
 
     async def _look(self) -> None:
         stage = self.status.stage
         if stage == "promotion":
             await self._decide(await persistently(lambda: self.client.promotion_status(*self.key)))
         elif stage in ("intake", "training", "evaluation", "rollout"):
-            self._enter(stage)  # type: ignore[arg-type]  # mypy does not narrow a Literal by `in`
+            self._enter(stage)
 
     async def _decide(self, status: PromotionStatus) -> None:
         self._enter("promotion")

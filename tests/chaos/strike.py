@@ -14,7 +14,7 @@ import psutil
 
 from .house import House
 from .life import ENDED, Life
-from .plan import STAGES, Stage, Strike
+from .plan import Strike
 
 _PATIENCE: Final = 45.0
 """A trainer lives for seconds only: that long a strike waits for its target to be there."""
@@ -56,8 +56,7 @@ class Striker:
 
     async def _moment(self, strike: Strike, life: Life) -> None:
         """The stage's beginning plus the delay; at once when that is over already."""
-        while not _reached(life, strike.stage) and life.status.stage not in ENDED:
-            await asyncio.sleep(0.1)
+        await life.reaches(strike.stage)
         began = life.began.get(strike.stage, time.time())
         await asyncio.sleep(max(0.0, began + strike.delay - time.time()))
 
@@ -80,10 +79,6 @@ class Striker:
         self.say(f"{what}: {strike.target} (pid {pid}), {life.name} in {life.stage}")
         if strike.pause:
             self._paused.append(asyncio.create_task(_go_on(process, strike.pause)))
-
-
-def _reached(life: Life, stage: Stage) -> bool:
-    return any(stage_ in life.began for stage_ in STAGES[STAGES.index(stage) :])
 
 
 async def _go_on(process: psutil.Process, after: float) -> None:
