@@ -49,16 +49,20 @@ PAUSES: Final[dict[str, float]] = {
 
 @dataclass(frozen=True)
 class Strike:
-    """SIGKILL, or SIGSTOP and SIGCONT after `pause` seconds, `delay` seconds into a stage."""
+    """SIGKILL, or SIGSTOP and SIGCONT after `pause` seconds, `delay` seconds into a stage.
+
+    `gap` is the least time since the strike before: one that comes late, since a stage took longer, is still apart.
+    """
 
     round: int
     stage: Stage
     delay: float
     target: str
     pause: float = 0.0
+    gap: float = 0.5
 
 
-def strikes(count: int, seed: int, a_round: int = 12) -> list[list[Strike]]:
+def strikes(count: int, seed: int, a_round: int = 16) -> list[list[Strike]]:
     """`count` strikes in rounds of at most `a_round`, each round in the order of the stages."""
     random_ = random.Random(f"{seed}/{count}/{a_round}")
     drawn = _drawn(random_, count)
@@ -85,7 +89,8 @@ def _drawn(random_: random.Random, count: int) -> Iterator[tuple[Stage, str]]:
 
 def _strike(random_: random.Random, number: int, stage: Stage, target: str) -> Strike:
     pause = PAUSES[target] if random_.random() < 0.25 else 0.0
-    return Strike(number, stage, round(random_.uniform(0, SECONDS[stage]), 2), target, pause)
+    delay, gap = (round(random_.uniform(0, most), 2) for most in (SECONDS[stage], 4))
+    return Strike(number, stage, delay, target, pause, gap)
 
 
 def _when(strike: Strike) -> tuple[int, float]:

@@ -29,7 +29,6 @@ class Struck:
     until: float
     pid: int
     stage: str
-    ended: bool = True
 
     def document(self) -> dict[str, Any]:
         """For the summary."""
@@ -44,6 +43,8 @@ class Striker:
     say: Callable[[str], None]
     struck: list[Struck] = field(default_factory=list)
     missed: list[Strike] = field(default_factory=list)
+    _dead: set[int] = field(default_factory=set)
+    """Killed once: their supervisor may not have noticed yet."""
     _paused: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def play(self, strikes: Sequence[Strike], life: Life) -> None:
@@ -58,11 +59,12 @@ class Striker:
         """The stage's beginning plus the delay; at once when that is over already."""
         await life.reaches(strike.stage)
         began = life.began.get(strike.stage, time.time())
-        await asyncio.sleep(max(0.0, began + strike.delay - time.time()))
+        last = self.struck[-1].at if self.struck else 0.0
+        await asyncio.sleep(max(0.0, began + strike.delay - time.time(), last + strike.gap - time.time()))
 
     async def _strike(self, strike: Strike, life: Life) -> None:
         deadline = time.monotonic() + _PATIENCE
-        while (pid := await asyncio.to_thread(self.house.pid, strike.target)) is None:
+        while (pid := await asyncio.to_thread(self.house.pid, strike.target)) is None or pid in self._dead:
             if time.monotonic() > deadline or life.status.stage in ENDED:
                 self.missed.append(strike)
                 return
@@ -73,6 +75,8 @@ class Striker:
         except (ProcessLookupError, psutil.NoSuchProcess):
             self.missed.append(strike)
             return
+        if not strike.pause:
+            self._dead.add(pid)
         now = time.time()
         self.struck.append(Struck(strike, now, now + strike.pause, pid, life.stage or "preparing"))
         what = f"paused for {strike.pause:g} s" if strike.pause else "killed"
