@@ -5,7 +5,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(CURDIR)/.tools/bin:$(PATH)
 CODE := assay workflows activities registry serving evals workers stack examples
 
-.PHONY: help setup demo demo-quick up down status check test lock clean
+.PHONY: help setup demo demo-quick up down status check test chaos lock clean
 
 help: ## list what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -33,6 +33,11 @@ check: setup ## ruff, mypy --strict, opa fmt/check/coverage, import direction an
 
 test: setup ## every test, on real Temporal, OPA, SGLang and databases (ARGS="tests/unit -k routes" for some)
 	@scripts/test $(ARGS)
+
+N ?= 200
+SEED ?= 1
+chaos: setup ## kill everything N times in the middle of lifecycles (N=200 SEED=1), about an hour; summary in var/chaos
+	@PYTHONPATH=. HF_HUB_OFFLINE=1 OMP_WAIT_POLICY=PASSIVE python -m tests.chaos --strikes $(N) --seed $(SEED)
 
 lock: setup ## pin the newest versions that fit pyproject.toml
 	@scripts/lock

@@ -21,6 +21,7 @@ from temporalio.worker import Worker, WorkerDeploymentConfig
 from assay import __version__
 from assay.contracts.errors import Unavailable
 from assay.parting import part_at_exit
+from assay.scratch import scratch
 from assay.settings import Settings
 from workers.plugin import plugin
 
@@ -137,4 +138,6 @@ def main(make_kind: Callable[[Settings], WorkerKind]) -> None:
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True
     )
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    asyncio.run(serve(settings, make_kind(settings)))
+    kind = make_kind(settings)
+    with scratch(settings.home, f"worker-{kind.name}"):
+        asyncio.run(serve(settings, kind))

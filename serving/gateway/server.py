@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import socket
-import tempfile
 import threading
 from collections.abc import Mapping
 from multiprocessing.context import SpawnProcess
@@ -17,6 +16,7 @@ import uvicorn
 
 from assay.contracts.errors import Unavailable
 from assay.contracts.rollout import RouteTable
+from assay.scratch import scratch
 from assay.settings import Settings
 from registry import Registry
 from serving.gateway.app import Gateway, GatewayConfig
@@ -135,8 +135,8 @@ def _supervise(settings: Settings) -> None:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    with tempfile.TemporaryDirectory() as metrics:
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics  # before the children import prometheus_client
+    with scratch(settings.home, "gateway") as metrics:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics)  # before the children import prometheus_client
         children: list[SpawnProcess] = []
         while not stopping.is_set():
             for child in [child for child in children if not child.is_alive()]:
