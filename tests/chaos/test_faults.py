@@ -1,12 +1,11 @@
-"""Faults other than kills: a full disk, a blob store that hangs, a database that is locked. Each ends in an error that
-is tried again, and leaves nothing half."""
+"""Faults other than kills: a full disk, a blob store that hangs. Each ends in an error that is tried again, and leaves
+nothing half. (A database that goes away, and a clock that is set back: `tests/unit/registry`.)"""
 
 from __future__ import annotations
 
 import os
 import resource
 import socket
-import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,12 +15,10 @@ from pathlib import Path
 import pytest
 from obstore.store import from_url
 
-import registry.database
 from activities.training import checkpoints
 from assay.contracts.base import Reference
 from assay.contracts.data import Dataset, IntakeRequest, RowCounts
 from assay.contracts.errors import NotFound, Unavailable
-from assay.contracts.promotion import PointerMove, PointerQuery
 from assay.contracts.rollout import RouteTable
 from assay.settings import Settings
 from registry import BlobStore, LedgerEntry, Registry
@@ -183,36 +180,3 @@ def test_a_blob_store_that_never_answers_is_told_as_away(silent_server: Callable
     for ask in (lambda: blobs.put(b"x"), lambda: blobs.get(A), lambda: blobs.has(A)):
         with pytest.raises(Unavailable, match="BLOB_STORE_UNREACHABLE"):
             ask()
-
-
-def move(key: str) -> PointerMove:
-    return PointerMove(
-        tenant="acme",
-        model="helpdesk",
-        stage="production",
-        target=A,
-        expected=None,
-        actor="ann",
-        reason="because",
-        decision_id="d1",
-        key=key,
-    )
-
-
-def test_a_locked_database_is_waited_for_then_told_and_the_move_is_made_once(
-    home: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(registry.database, "_BUSY_SECONDS", 1)
-    opened = Registry.open(home)
-    where = PointerQuery(tenant="acme", model="helpdesk", stage="production")
-    other = sqlite3.connect(home.home / "registry.sqlite", isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(Unavailable, match="DATABASE_UNREACHABLE"):
-        opened.pointers.move(move("once"))
-    assert opened.pointers.read(where).revision == 0  # readers do not wait for writers
-    other.execute("ROLLBACK")
-    other.close()
-    assert opened.pointers.move(move("once")).revision == 1
-    assert opened.pointers.move(move("once")).revision == 1
-    assert len(opened.pointers.events("acme", "helpdesk")) == 1
-    opened.close()
