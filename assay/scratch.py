@@ -20,7 +20,10 @@ _LOCK: Final = ".lock"
 
 @contextmanager
 def scratch(home: Path, name: str) -> Iterator[Path]:
-    """Within this block, `tempfile` of this process and of the programs it starts uses a folder of its own."""
+    """Within this block, `tempfile` of this process uses a folder of its own.
+
+    Programs that it starts keep theirs: a socket's path has to be short.
+    """
     root = home.resolve() / "scratch"
     root.mkdir(parents=True, exist_ok=True)
     with _held(root):
@@ -28,16 +31,11 @@ def scratch(home: Path, name: str) -> Iterator[Path]:
             shutil.rmtree(left, ignore_errors=True)
         folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=root))
         lock = _locked(folder)
-    before = tempfile.tempdir, os.environ.get("TMPDIR")
-    tempfile.tempdir = os.environ["TMPDIR"] = str(folder)
+    before, tempfile.tempdir = tempfile.tempdir, str(folder)
     try:
         yield folder
     finally:
-        tempfile.tempdir = before[0]
-        if before[1] is None:
-            del os.environ["TMPDIR"]
-        else:
-            os.environ["TMPDIR"] = before[1]
+        tempfile.tempdir = before
         shutil.rmtree(folder, ignore_errors=True)
         os.close(lock)
 
