@@ -60,6 +60,8 @@ def summary(seed: int, begun: float, campaigns: list[Campaign]) -> dict[str, Any
         "by_stage": dict(sorted(Counter(one.stage for one in struck).items())),
         "by_engine": {c.house.engine: len(c.striker.struck) for c in campaigns},
         "lifecycles": sum(len(one["lifecycles"]) for campaign in campaigns for one in campaign.rounds),
+        "requests": sum(one["requests"] for campaign in campaigns for one in campaign.rounds),
+        "requests_failed": sum(one["requests_failed"] for campaign in campaigns for one in campaign.rounds),
         "violations": [one for campaign in campaigns for one in campaign.violations],
         "rounds": [one for campaign in campaigns for one in campaign.rounds],
     }

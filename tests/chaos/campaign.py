@@ -13,22 +13,17 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from temporalio.api.enums.v1 import EventType
-from temporalio.client import WorkflowHandle
-
 from activities.training import checkpoints
 from activities.training.export import export_adapter
 from activities.training.job import RunFolder, candidates_of
 from activities.training.process import CHECKOUT, ENVIRONMENT
 from assay.client import AssayClient
 from assay.contracts.data import IntakeRequest
-from assay.contracts.names import rollout_id
-from assay.contracts.rollout import RoutesPublished
-from assay.converter import data_converter
 from registry.database import Database
 from registry.root_digest import root_digest
 
 from . import material
+from .histories import failed_tasks, flips
 from .house import House, until_healthy
 from .invariants import Checker
 from .life import ANN, Life, persistently, request
@@ -97,14 +92,14 @@ class Campaign:
         for life in lives:
             wrong += self.checker.life(life)
             if life.status.stage == "production":
-                self._flips += await flips(self.client.temporal.get_workflow_handle(rollout_id(*life.key)))
+                self._flips += await flips(self.client.temporal, life.key)
+                wrong += await failed_tasks(self.client.temporal, life.request)
         wrong += await self.checker.routes() + await self.checker.engine()
         wrong += [*self.checker.loads(), *self.checker.files()]
         wrong += self.checker.answers(self.traffic, self._flips)
         wrong += [f"left running: {line}" for line in self.house.strangers()]
         if lives[0].status.stage == "production":
             wrong += await self._twin(lives[0])
-        self.traffic.seen.clear()
         return wrong
 
     async def _twin(self, life: Life) -> list[str]:
@@ -119,17 +114,21 @@ class Campaign:
         )
 
     def _report(self, number: int, begun: float, already: int, lives: list[Life], wrong: list[str]) -> None:
-        struck = self.striker.struck[already:]
+        struck, seen = self.striker.struck[already:], self.traffic.seen
         ends = {life.name: life.status.stage for life in lives}
         document = {
             "round": number + 1,
             "engine": self.house.engine,
             "seconds": round(time.time() - begun),
             "lifecycles": ends,
+            "requests": len(seen),
+            "requests_failed": sum(one.status != 200 for one in seen),
+            "down_seconds": round(sum(end - start for start, end in self.traffic.down if end > begun)),
             "strikes": [one.document() for one in struck],
             "violations": wrong,
         }
         self.rounds.append(document)
+        self.traffic.seen = []
         self.say(
             f"round {number + 1}: {len(struck)} strikes, {', '.join(ends.values())}, {document['seconds']} s, "
             f"{len(wrong)} violations"
@@ -152,22 +151,3 @@ def twin(house: House, run_id: str) -> dict[int, str]:
         step: root_digest(export_adapter(found[step], run.base, folder.workdir / "adapters" / str(step)))
         for step in candidates_of(found, run.recipe)
     }
-
-
-async def flips(handle: WorkflowHandle[Any, Any]) -> list[tuple[float, int]]:
-    """(when, revision) of every route table that a rollout had confirmed by all gateways, from its history."""
-    history = await handle.fetch_history()
-    scheduled = {
-        event.event_id: event.activity_task_scheduled_event_attributes.activity_type.name
-        for event in history.events
-        if event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED
-    }
-    found = []
-    for event in history.events:
-        if event.event_type != EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED:
-            continue
-        done = event.activity_task_completed_event_attributes
-        if scheduled[done.scheduled_event_id] == "publish_routes":
-            [published] = await data_converter.decode(done.result.payloads, [RoutesPublished])
-            found.append((event.event_time.ToNanoseconds() / 1e9, published.revision))
-    return found
