@@ -1,6 +1,6 @@
-"""The long run: N kills and pauses from a seed, on whole lifecycles on the real stack.
+"""The long run: N kills, and pauses between them, from a seed, on whole lifecycles on the real stack.
 
-    python -m tests.chaos --strikes 200 --seed 1             (`make chaos N=200 SEED=1`)
+    python -m tests.chaos --kills 200 --seed 1             (`make chaos N=200 SEED=1`)
 
 Prints what it struck, when, what it checked and what failed; writes a summary as JSON; exit code 1 on any violation.
 """
@@ -27,7 +27,7 @@ from .house import EngineKind, House
 from .plan import strikes
 
 REAL_ENGINE: Final = 0.06
-"""Share of the strikes on a house with SGLang itself, whose every start takes a minute."""
+"""Share of the kills on a house with SGLang itself, whose every start takes a minute."""
 
 
 def _say(sentence: str) -> None:
@@ -70,14 +70,14 @@ def summary(seed: int, begun: float, campaigns: list[Campaign]) -> dict[str, Any
 def main() -> int:
     """Parse, run, write."""
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
-    parser.add_argument("--strikes", type=int, default=200)
+    parser.add_argument("--kills", type=int, default=200, help="and a third as many pauses")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--engine", choices=["small", "sglang", "both"], default="both")
     parser.add_argument("--out", type=Path, default=ROOT / "var" / "chaos")
     parser.add_argument("--plan", action="store_true", help="only print the plan")
     options = parser.parse_args()
-    real = {"small": 0, "sglang": options.strikes, "both": round(options.strikes * REAL_ENGINE)}[options.engine]
-    shares: list[tuple[EngineKind, int]] = [("small", options.strikes - real), ("sglang", real)]
+    real = {"small": 0, "sglang": options.kills, "both": round(options.kills * REAL_ENGINE)}[options.engine]
+    shares: list[tuple[EngineKind, int]] = [("small", options.kills - real), ("sglang", real)]
     if options.plan:
         print("\n".join(str(s) for _, n in shares for some in strikes(n, options.seed) for s in some))
         return 0

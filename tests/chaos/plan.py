@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from typing import Final, Literal
 
 from .house import SUPERVISED, TRAINER
@@ -62,22 +63,24 @@ class Strike:
     gap: float = 0.5
 
 
-def strikes(count: int, seed: int, a_round: int = 16) -> list[list[Strike]]:
-    """`count` strikes in rounds of at most `a_round`, each round in the order of the stages."""
-    random_ = random.Random(f"{seed}/{count}/{a_round}")
-    drawn = _drawn(random_, count)
-    rounds = []
-    for number, begin in enumerate(range(0, count, a_round)):
-        some = [next(drawn) for _ in range(min(a_round, count - begin))]
-        rounds.append(sorted((_strike(random_, number, *one) for one in some), key=_when))
+def strikes(kills: int, seed: int, a_round: int = 16) -> list[list[Strike]]:
+    """That many kills, and pauses between them, in rounds of at most `a_round`, each in the order of the stages."""
+    random_ = random.Random(f"{seed}/{kills}/{a_round}")
+    drawn, rounds, left = _drawn(random_), list[list[Strike]](), kills
+    while left:
+        some: list[Strike] = []
+        while left and len(some) < a_round:
+            some.append(_strike(random_, len(rounds), *next(drawn)))
+            left -= not some[-1].pause
+        rounds.append(sorted(some, key=_when))
     return rounds
 
 
-def _drawn(random_: random.Random, count: int) -> Iterator[tuple[Stage, str]]:
+def _drawn(random_: random.Random) -> Iterator[tuple[Stage, str]]:
     """Stages and targets; every target comes up about equally often whatever the stages' weights say."""
     names = [*SUPERVISED, TRAINER]
     struck = dict.fromkeys(names, 0)
-    for number in range(count):
+    for number in count():
         stage = random_.choices(STAGES, weights=[SECONDS[s] ** 0.5 for s in STAGES])[0]
         there = [name for name in names if name != TRAINER or stage == "training"]
         some = there if number % 3 == 2 else list(LEADING[stage])
