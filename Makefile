@@ -5,7 +5,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(CURDIR)/.tools/bin:$(PATH)
 CODE := assay workflows activities registry serving evals workers stack examples benchmarks
 
-.PHONY: help setup demo demo-quick up down status check test bench lock clean
+.PHONY: help setup demo demo-quick up down status check test bench chaos lock clean
 
 help: ## list what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -36,6 +36,11 @@ test: setup ## every test, on real Temporal, OPA, SGLang and databases (ARGS="te
 
 bench: setup ## measure speed side by side and write docs/performance.md (ONLY=gateway for one)
 	@python -m benchmarks $(if $(ONLY),--only $(ONLY))
+
+N ?= 200
+SEED ?= 1
+chaos: setup ## kill everything N times in the middle of lifecycles (N=200 SEED=1), an hour and a half; summary in var/chaos
+	@PYTHONPATH=. HF_HUB_OFFLINE=1 OMP_WAIT_POLICY=PASSIVE python -m tests.chaos --kills $(N) --seed $(SEED)
 
 lock: setup ## pin the newest versions that fit pyproject.toml
 	@scripts/lock

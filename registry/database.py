@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, Table, create_engine, event, func, make_url, select
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import URL
@@ -16,7 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from assay.contracts.errors import InputRefused, IntegrityRefused, Unavailable
-from registry.tables import Base
+from registry.tables import Base, now
 
 _BUSY_SECONDS = 30
 _CONNECT_SECONDS = 10
@@ -65,9 +66,21 @@ class Database:
         table = cast(Table, type(row).__table__)
         insert = postgresql_insert if self._engine.dialect.name == "postgresql" else sqlite_insert
         values = {c.key: getattr(row, c.key) for c in table.columns if getattr(row, c.key) is not None}
+        if "created_at" in table.columns and "tenant" in table.columns:
+            values["created_at"] = self.moment(session, table, tenant=values["tenant"])
         # What was inserted is asked for, since drivers do not agree on counting it.
         once = insert(table).values(**values).on_conflict_do_nothing().returning(*table.primary_key)
         return session.execute(once).first() is not None
+
+    def moment(self, session: Session, table: Table, **of: str) -> datetime:
+        """When a new row is entered: now, but after every row that is there, also when the clock was set back.
+
+        What is newest is read off these times: a run, a report, a seal of a dataset.
+        """
+        last = session.scalar(
+            select(func.max(table.c.created_at)).where(*(table.c[name] == value for name, value in of.items()))
+        )
+        return now() if last is None else max(now(), last + timedelta(microseconds=1))
 
     def close(self) -> None:
         """Give the connections back."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import cast
 
-from sqlalchemy import select
+from sqlalchemy import Table, select
 from sqlalchemy.orm import Session
 
 from assay.contracts.base import Message
@@ -12,6 +13,8 @@ from assay.contracts.errors import Conflict
 from assay.contracts.promotion import PointerMove, PointerMoved, PointerQuery
 from registry.database import Database
 from registry.tables import PointerEventRow, PointerRow
+
+_EVENTS = cast(Table, PointerEventRow.__table__)
 
 
 class PointerEvent(Message):
@@ -97,6 +100,7 @@ class Pointers:
                 actor=move.actor,
                 reason=move.reason,
                 decision_id=move.decision_id,
+                created_at=self._database.moment(session, _EVENTS, tenant=move.tenant, model=move.model),
             )
         )
         return PointerMoved(target=move.target, previous=held, revision=pointer.revision)

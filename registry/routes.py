@@ -38,6 +38,12 @@ class Routes:
             row = session.scalars(_NEWEST).first()
         return RouteTable.model_validate(row.table) if row else RouteTable(revision=0)
 
+    def latest(self, count: int) -> tuple[RouteTable, ...]:
+        """The last tables that were in force, newest first."""
+        with self._database.reading() as session:
+            rows = session.scalars(_NEWEST.limit(count)).all()
+        return tuple(RouteTable.model_validate(row.table) for row in rows)
+
     def at(self, revision: int) -> RouteTable:
         """The table of a revision. Raises NotFound (`ROUTE_REVISION_UNKNOWN`)."""
         return RouteTable.model_validate(self._row(revision).table)

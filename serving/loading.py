@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,9 @@ from assay.contracts.errors import EngineRefused, IntegrityRefused
 from serving.adapters import AdapterStore
 from serving.admission import admit
 from serving.engines.protocol import Engine
+
+audit = logging.getLogger("assay.audit.loads")
+"""One line before every load: what was verified, how, and under which name an engine was told to read it."""
 
 Verify = Callable[[Path, str], None]
 """Checks the signature over a directory with this root digest; raises IntegrityRefused."""
@@ -47,6 +51,7 @@ class Loader:
         await self._check_base(engine)
         if name in await engine.loaded():
             return False
+        audit.info("verified %s by %s to load as %s", digest, "signature" if verify else "digest", name)
         await engine.load(name, path)
         try:
             await self._probe(engine, name)

@@ -1,7 +1,7 @@
 """Keeps engines as the route table wants them: loads what is missing (a restarted engine is empty), unloads later.
 
-The desired state is the table; the observed state is what each engine says it holds. Adapters that no table of this
-process ever named are left alone: an evaluation may be using them.
+The desired state is the table; the observed state is what each engine says it holds. Adapters that no table ever named
+are left alone: an evaluation may be using them.
 """
 
 from __future__ import annotations
@@ -29,9 +29,16 @@ Load = Callable[[Engine, str], Awaitable[bool]]
 class Reconciler:
     """One control loop over some engines."""
 
-    def __init__(self, engines: tuple[Engine, ...], table: Callable[[], RouteTable], load: Load) -> None:
-        self._engines, self._table, self._load = engines, table, load
-        self._seen: dict[str, float] = {}
+    def __init__(
+        self,
+        engines: tuple[Engine, ...],
+        table: Callable[[], RouteTable],
+        load: Load,
+        earlier: Callable[[], frozenset[str]] = frozenset,
+    ) -> None:
+        """`earlier`: adapters that tables before this one named; the loop that saw them leave may have been killed."""
+        self._engines, self._table, self._load, self._earlier = engines, table, load, earlier
+        self._seen: dict[str, float] | None = None
 
     async def run(self, interval: float = 2.0) -> None:
         """Reconcile until cancelled; a failure is logged and tried again at the next round."""
@@ -50,6 +57,8 @@ class Reconciler:
         meters.ROUTES_REVISION.set(table.revision)
         needed = adapters_needed(table)
         now = time.monotonic()
+        if self._seen is None:
+            self._seen = dict.fromkeys(await asyncio.to_thread(self._earlier), now)
         self._seen.update(dict.fromkeys(needed, now))
         retired = {name for name, last in self._seen.items() if name not in needed and now - last > GRACE_SECONDS}
         for engine in self._engines:

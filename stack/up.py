@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
 
+from assay.contracts.base import BasePin
 from assay.contracts.errors import Unavailable
 from assay.settings import Settings
 from stack.ports import refuse_equal_ports, refuse_taken_ports
@@ -17,12 +18,15 @@ from stack.status import Line, Show, look
 from stack.supervise import Supervisor
 from workers.run import connect, make_current
 
+MakeTable = Callable[[Settings, BasePin], tuple[Process, ...]]
 PATIENCE: Final = timedelta(minutes=5)
 """A cold engine on two busy cores takes about 90 seconds."""
 
 
-async def up(settings: Settings, say: Callable[[str], None], show: Show) -> dict[str, Line]:
-    """Bring the stack up; what runs already is left alone.
+async def up(
+    settings: Settings, say: Callable[[str], None], show: Show, make_table: MakeTable = processes
+) -> dict[str, Line]:
+    """Bring the stack up; what runs already is left alone. `make_table` says of what it is made.
 
     Raises Conflict (`PORT_TAKEN`, `PORT_TWICE`, `SETTINGS_DIFFER`), Unavailable (`STACK_UNHEALTHY` names what did not
     come up and gives its last words), AssayError.
@@ -38,7 +42,7 @@ async def up(settings: Settings, say: Callable[[str], None], show: Show) -> dict
             say(f"ended {left} processes that a killed supervisor had left behind")
         refuse_taken_ports(settings, [name for name, line in lines.items() if line.pid is None])
         base = await asyncio.to_thread(prepare, settings, say)
-        table = processes(settings, base)
+        table = make_table(settings, base)
         await asyncio.to_thread(supervisor.start, table)
         await _start(settings, supervisor, [p for p in table if p.wave == 0], show, until=("temporal", "opa"))
         await _start(settings, supervisor, [p for p in table if p.wave == 1], show, until=("worker-control",))

@@ -11,6 +11,7 @@ from temporalio.worker import WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxMatcher, SandboxRestrictions
 
 from assay.converter import data_converter
+from workers.beats import Beats
 from workers.errors import TypedErrors
 
 BANNED_IN_WORKFLOWS: Final = {
@@ -40,5 +41,5 @@ def plugin() -> SimplePlugin:
         "assay",
         data_converter=data_converter,
         workflow_runner=_runner,
-        interceptors=[TracingInterceptor(), TypedErrors()],
+        interceptors=[TracingInterceptor(), TypedErrors(), Beats()],
     )

@@ -30,6 +30,7 @@ from assay import __version__
 from assay.contracts.errors import Unavailable
 from assay.memory import settle_memory
 from assay.parting import part_at_exit
+from assay.scratch import scratch
 from assay.settings import Settings
 from assay.telemetry import meters
 from assay.telemetry.logs import configure_logs
@@ -177,6 +178,7 @@ def main(make_kind: Callable[[Settings], WorkerKind]) -> None:
     configure_logs(settings.log_level, f"assay-worker-{kind.name}", settings.log_format)
     configure_traces(settings, f"assay-worker-{kind.name}")
     try:
-        asyncio.run(serve(settings, kind))
+        with scratch(settings.home, f"worker-{kind.name}"):
+            asyncio.run(serve(settings, kind))
     finally:
         flush_traces()

@@ -37,7 +37,7 @@ class ActivityOptions(TypedDict):
 
     task_queue: str
     start_to_close_timeout: timedelta
-    heartbeat_timeout: timedelta | None
+    heartbeat_timeout: timedelta
     retry_policy: RetryPolicy
     cancellation_type: ActivityCancellationType
 
@@ -47,7 +47,7 @@ class ActivityOptions(TypedDict):
 _PATIENT: Final = RetryPolicy(initial_interval=timedelta(milliseconds=500), maximum_interval=timedelta(seconds=10))
 
 
-def _options(queue: str, at_most: timedelta, heartbeat: timedelta | None = None) -> ActivityOptions:
+def _options(queue: str, at_most: timedelta, heartbeat: timedelta) -> ActivityOptions:
     return ActivityOptions(
         task_queue=queue,
         start_to_close_timeout=at_most,
@@ -58,12 +58,13 @@ def _options(queue: str, at_most: timedelta, heartbeat: timedelta | None = None)
     )
 
 
-CONTROL: Final = _options(CONTROL_QUEUE, timedelta(minutes=2))
-DATA: Final = _options(DATA_QUEUE, timedelta(hours=6), timedelta(minutes=1))
-# A killed training worker is noticed when its heartbeat stops.
+# A killed worker is noticed when its heartbeats stop, which the workers send for every activity (`workers/beats.py`).
+_ALIVE: Final = timedelta(seconds=30)
+CONTROL: Final = _options(CONTROL_QUEUE, timedelta(minutes=2), _ALIVE)
+DATA: Final = _options(DATA_QUEUE, timedelta(hours=6), _ALIVE)
 TRAINING: Final = _options(TRAINING_QUEUE, timedelta(days=14), timedelta(seconds=15))
-SERVING: Final = _options(SERVING_QUEUE, timedelta(minutes=5))
-EVALUATION: Final = _options(SERVING_QUEUE, timedelta(hours=2), timedelta(minutes=2))
+SERVING: Final = _options(SERVING_QUEUE, timedelta(minutes=5), _ALIVE)
+EVALUATION: Final = _options(SERVING_QUEUE, timedelta(hours=2), _ALIVE)
 
 
 async def settled(work: Coroutine[Any, Any, T], *, hand_on: bool = True, late_result: bool = False) -> T:

@@ -63,14 +63,14 @@ class EvaluationActivities:
             seconds=round(time.monotonic() - begun, 1),
         )
 
-    @activity.defn(name="choose_candidate")
+    @activity.defn(name="choose_candidate", no_thread_cancel_exception=True)
     def choose_candidate(self, arms: tuple[ArmScores, ...]) -> Digest:
         """See `assay.contracts.evaluation.choose_candidate`."""
         adapter = choose(arms).adapter
         assert adapter is not None
         return adapter
 
-    @activity.defn(name="write_report")
+    @activity.defn(name="write_report", no_thread_cancel_exception=True)
     def write_report(self, job: ReportJob) -> EvaluationResult:
         """See `assay.contracts.evaluation.write_report`."""
         reported = [arm for arm in job.arms if arm.split == "report"]
@@ -83,7 +83,7 @@ class EvaluationActivities:
         self._registry.evaluations.add(result, job.request)
         return result
 
-    @activity.defn(name="draft_card")
+    @activity.defn(name="draft_card", no_thread_cancel_exception=True)
     def draft_card(self, request: PinnedPromotion) -> CardDraft:
         """See `assay.contracts.promotion.draft_card`."""
         registry = self._registry

@@ -35,19 +35,19 @@ class PolicyActivities:
         """The activities a worker registers."""
         return [self.decide_training, self.decide_review, self.decide_release]
 
-    @activity.defn(name="decide_training")
+    @activity.defn(name="decide_training", no_thread_cancel_exception=True)
     def decide_training(self, request: PinnedTraining) -> Decision:
         """See `assay.contracts.training.decide_training`. The decision is about the run spec, by its config hash."""
         answer = self._client.decide("training", training_facts(self._registry, request))
         return self._kept(answer.decision, request.spec.content_digest())
 
-    @activity.defn(name="decide_review")
+    @activity.defn(name="decide_review", no_thread_cancel_exception=True)
     def decide_review(self, case: PromotionCase) -> Decision:
         """See `assay.contracts.promotion.decide_review`."""
         facts = review_facts(self._registry, case, self._public_key, self._served())
         return self._kept(self._client.decide("review", facts).decision, case.version.digest)
 
-    @activity.defn(name="decide_release")
+    @activity.defn(name="decide_release", no_thread_cancel_exception=True)
     def decide_release(self, case: PromotionCase) -> Decision:
         """See `assay.contracts.promotion.decide_release`."""
         facts = release_facts(self._registry, case, self._public_key, self._served())

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from temporalio import activity
 
@@ -35,6 +35,9 @@ from serving.gateways import Gateways
 from serving.loading import Loader
 from serving.reconciler import Reconciler
 from serving.routes import adapters_needed
+
+LOOKED_BACK: Final = 200
+"""Route tables, in which a worker that begins looks for adapters that may be loaded still."""
 
 
 class ServingActivities:
@@ -90,7 +93,11 @@ class ServingActivities:
 
     def reconciler(self) -> Reconciler:
         """The loop that a serving worker runs beside its activities."""
-        return Reconciler(self._engines, self._registry.routes.current, self._load_by_name)
+        return Reconciler(self._engines, self._registry.routes.current, self._load_by_name, self._named_before)
+
+    def _named_before(self) -> frozenset[str]:
+        tables = self._registry.routes.latest(LOOKED_BACK)
+        return frozenset(name for table in tables for name in adapters_needed(table))
 
     async def _load_by_name(self, engine: Engine, name: str) -> bool:
         """Find the version behind an engine-side name in the route table, then load it."""

@@ -28,12 +28,12 @@ class SigningActivities:
         """The activities a worker registers."""
         return [self.sign_version, self.attest_decision]
 
-    @activity.defn(name="sign_version")
+    @activity.defn(name="sign_version", no_thread_cancel_exception=True)
     def sign_version(self, request: PinnedPromotion) -> SignedVersion:
         """See `assay.contracts.promotion.sign_version`."""
         return sign_chosen(self._registry, request, self._settings.home, self._key)
 
-    @activity.defn(name="attest_decision")
+    @activity.defn(name="attest_decision", no_thread_cancel_exception=True)
     def attest_decision(self, case: PromotionCase, decision: Decision) -> Reference:
         """See `assay.contracts.promotion.attest_decision`. The lineage leads from the version to what was decided."""
         reference = attest(self._registry.blobs, summary(case.request, decision), self._key)

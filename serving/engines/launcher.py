@@ -5,10 +5,14 @@
 The process ends in `execve`: a supervisor that started this command owns the server's real pid. The data key and the
 admin key come from `ASSAY_ENGINE_KEY` and `ASSAY_ENGINE_ADMIN_KEY` and reach SGLang in a file of mode 0600, because
 arguments and environments are readable to others on many systems.
+
+A server that was killed leaves its scheduler and detokenizer behind, with the model in memory: they are children of
+a fork server, and nothing tells them. The next start with the same state folder ends them.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -19,6 +23,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 import click
+import psutil
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from assay.telemetry.logs import dictionary_config
@@ -34,6 +39,8 @@ METRICS: Final = "metrics"
 KEY_VARIABLE: Final = "ASSAY_ENGINE_KEY"
 ADMIN_KEY_VARIABLE: Final = "ASSAY_ENGINE_ADMIN_KEY"
 LORA_MODULES: Final = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+_MARK: Final = "ASSAY_ENGINE_STATE"
+"""Handed down to every process of a server: its state folder."""
 _SHIM = Path(__file__).with_name("cpu_shim")
 
 
@@ -122,11 +129,40 @@ def environment(launch: Launch, inherited: Mapping[str, str]) -> dict[str, str]:
     always |= {"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "http/protobuf", "SGLANG_TRACE_LEVEL": "1"}
     # From the first process on: those that are forked before SGLang chooses a folder would show nothing.
     always["PROMETHEUS_MULTIPROC_DIR"] = str((launch.state / METRICS).resolve())
+    always[_MARK] = str(launch.state.resolve())
     always["SGLANG_DISABLED_MODEL_ARCHS"] = ",".join(unused_architectures(launch.model))
     if launch.device != "cpu":
         return kept | always
     path = os.pathsep.join(filter(None, [str(_SHIM), inherited.get("PYTHONPATH")]))
     return kept | always | _CPU_ENVIRONMENT | {"PYTHONPATH": path}
+
+
+def end_left_behind(state: Path) -> int:
+    """Kill what a killed server with this state folder left; returns how many processes that were.
+
+    SGLang writes titles over some environments: those processes are found as children of the others.
+    """
+    heads = [process for process in psutil.process_iter() if process.pid != os.getpid() and _marked(process, state)]
+    found = {one.pid: one for head in heads for one in (head, *_children(head))}
+    for process in found.values():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(found.values(), timeout=10)
+    return len(found)
+
+
+def _marked(process: psutil.Process, state: Path) -> bool:
+    try:
+        return process.environ().get(_MARK) == str(state.resolve())
+    except (psutil.Error, OSError):
+        return False  # gone meanwhile, or somebody else's
+
+
+def _children(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return process.children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
 
 
 def unused_architectures(model: Path) -> list[str]:
@@ -196,6 +232,7 @@ def main(device: str, dtype: str, **given: object) -> None:
     arguments = ["--config", str(write_configuration(launch)), "--lora-target-modules", *LORA_MODULES]
     server = [str(_SHIM / "serve.py")] if launch.device == "cpu" else ["-m", "sglang.launch_server"]
     command = [sys.executable, *server, *arguments]
+    end_left_behind(launch.state)
     os.execve(sys.executable, command, environment(launch, os.environ))  # noqa: S606  the server takes our place
 
 

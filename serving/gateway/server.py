@@ -8,7 +8,6 @@ import os
 import shutil
 import signal
 import socket
-import tempfile
 import threading
 from collections.abc import Mapping
 from multiprocessing.context import SpawnProcess
@@ -19,6 +18,7 @@ import uvicorn
 from assay.contracts.errors import Unavailable
 from assay.contracts.rollout import RouteTable
 from assay.memory import settle_memory
+from assay.scratch import scratch
 from assay.settings import Settings
 from registry import Registry
 from serving.gateway import telemetry
@@ -124,6 +124,20 @@ def listen(port: int, host: str = "127.0.0.1", *, shared: bool = False) -> socke
     return listener
 
 
+def _serve_as_child(settings: Settings) -> None:
+    """Serve until told to stop, or until the parent is gone: a killed one could not tell."""
+    parent = multiprocessing.parent_process()
+    assert parent
+
+    def wait() -> None:
+        parent.join()
+        # As if it had told: answers in flight are finished, and the port is free for its successor at once.
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, name="parent", daemon=True).start()
+    serve(settings)
+
+
 def _supervise(settings: Settings) -> None:
     """Keep the processes alive until told to stop; one that ends by itself is replaced after a second."""
     folder = configure(settings).peers
@@ -135,15 +149,15 @@ def _supervise(settings: Settings) -> None:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    with tempfile.TemporaryDirectory() as metrics:
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics  # before the children import prometheus_client
+    with scratch(settings.home, "gateway") as metrics:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics)  # before the children import prometheus_client
         children: list[SpawnProcess] = []
         while not stopping.is_set():
             for child in [child for child in children if not child.is_alive()]:
                 children.remove(child)
                 withdraw(folder, child.pid or 0)
             for _ in range(settings.gateway_processes - len(children)):
-                children.append(context.Process(target=serve, args=(settings,)))
+                children.append(context.Process(target=_serve_as_child, args=(settings,)))
                 children[-1].start()
             stopping.wait(1.0)
         for child in children:

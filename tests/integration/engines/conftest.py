@@ -142,13 +142,38 @@ async def sglang(
 
 
 @pytest_asyncio.fixture(scope="session")
+async def small(
+    engine_base: Path, engine_pin: BasePin, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[SGLangEngine]:
+    """The engine of the chaos tests, spoken to as SGLang is."""
+    state, port = tmp_path_factory.mktemp("small"), _free_port()
+    with (state / "log").open("wb") as log:
+        server = subprocess.Popen(  # noqa: ASYNC220  it outlives this coroutine
+            [
+                *(sys.executable, "-m", "tests.chaos.engine", "--model", str(engine_base)),
+                *("--revision", engine_pin.revision, "--state", str(state), "--port", str(port)),
+            ],
+            env=os.environ | {KEY_VARIABLE: "data", ADMIN_KEY_VARIABLE: "admin"},
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        async with SGLangEngine(f"http://127.0.0.1:{port}", "data", "admin") as engine:
+            await _until_healthy(engine, server, state / "log")
+            yield engine
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+@pytest_asyncio.fixture(scope="session")
 async def inprocess(engine_base: Path, engine_pin: BasePin) -> AsyncIterator[InProcessEngine]:
     engine = await InProcessEngine.open(engine_base, engine_pin.revision, CONTEXT)
     yield engine
     await engine.close()
 
 
-@pytest.fixture(params=["inprocess", pytest.param("sglang", marks=pytest.mark.slow)])
+@pytest.fixture(params=["inprocess", "small", pytest.param("sglang", marks=pytest.mark.slow)])
 def engine(request: pytest.FixtureRequest) -> Engine:
     """Each engine in turn."""
     chosen: Engine = request.getfixturevalue(request.param)

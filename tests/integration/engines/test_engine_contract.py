@@ -1,4 +1,4 @@
-"""What every engine promises, checked against both."""
+"""What every engine promises, checked against all three: SGLang, the in-process one, and that of the chaos tests."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import psutil
 import pytest
 from aiohttp import web
 
@@ -135,6 +136,44 @@ async def adapter_of(session: aiohttp.ClientSession, url: str, key: str) -> str:
 
 def publish(registry: Registry, table: RouteTable) -> None:
     registry.routes.publish(table, key=f"k{table.revision}", actor="test", reason="test", decision_id="d")
+
+
+@pytest.mark.timeout(240)
+async def test_processes_of_a_killed_gateway_end_and_leave_the_port_to_the_next(
+    engine: Any, tmp_path: Path, eventually: Any
+) -> None:
+    settings = Settings(home=tmp_path, ports=Ports(gateway=free_port()))
+    publish(registry := Registry.open(settings), RouteTable(revision=1))
+    registry.close()
+    environment = os.environ | {
+        "ASSAY_HOME": str(tmp_path),
+        "ASSAY_PORTS__GATEWAY": str(settings.ports.gateway),
+        "ASSAY_ENGINE__URLS": json.dumps([engine.url]),
+        "ASSAY_GATEWAY_PROCESSES": "2",
+    }
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "serving.gateway", env=environment)
+    children: list[psutil.Process] = []
+
+    async def both_serve() -> bool:
+        children[:] = psutil.Process(process.pid).children(recursive=True)
+        listening = [one for one in children if one.net_connections(kind="tcp")]
+        return len(listening) == 2
+
+    async def port_is_free() -> bool:
+        try:
+            listen(settings.ports.gateway).close()
+        except Unavailable:
+            return False
+        return True
+
+    try:
+        await eventually(both_serve, 150)
+    finally:
+        process.kill()
+        await process.wait()
+    await eventually(port_is_free, 30)
+    _, alive = psutil.wait_procs(children, timeout=30)
+    assert alive == []
 
 
 def test_a_port_is_shared_by_siblings_only() -> None:

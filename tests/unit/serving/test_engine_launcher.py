@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
+import subprocess
+import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 from pydantic import SecretStr
 
@@ -14,6 +19,7 @@ from serving.engines.launcher import (
     ADMIN_KEY_VARIABLE,
     KEY_VARIABLE,
     Launch,
+    end_left_behind,
     environment,
     unused_architectures,
     write_configuration,
@@ -134,3 +140,27 @@ def test_its_processes_log_as_ours_and_share_their_metrics(launch: Launch) -> No
     stale.touch()
     write_configuration(launch)
     assert list(stale.parent.iterdir()) == []
+
+
+def test_what_a_killed_server_left_is_ended_and_nothing_else(tmp_path: Path) -> None:
+    """Its children hide their environment, as SGLang's do by their titles."""
+    nap = ["sleep", "600"]
+    hiding = f"import subprocess; subprocess.run({nap}, env={{'PATH': '/usr/bin:/bin'}})"
+    marked = {**os.environ, "ASSAY_ENGINE_STATE": str(tmp_path.resolve())}
+    head = subprocess.Popen([sys.executable, "-c", hiding], env=marked)
+    other = subprocess.Popen(nap, env={**marked, "ASSAY_ENGINE_STATE": str(tmp_path / "other")})
+    try:
+        while not (children := psutil.Process(head.pid).children()):
+            time.sleep(0.05)
+        assert end_left_behind(tmp_path) == 2
+        assert head.wait(10) is not None
+        assert not children[0].is_running() or children[0].status() == psutil.STATUS_ZOMBIE
+        assert other.poll() is None
+    finally:
+        for process in (head, other):
+            process.kill()
+            process.wait()
+
+
+def test_every_process_of_a_server_carries_the_mark_of_its_state(launch: Launch) -> None:
+    assert environment(launch, {})["ASSAY_ENGINE_STATE"] == str(launch.state.resolve())

@@ -98,6 +98,18 @@ async def test_an_adapter_that_left_the_table_is_unloaded_after_its_grace(monkey
     assert engine.names == {NEW_NAME}
 
 
+async def test_an_adapter_that_left_the_table_before_this_loop_began_is_unloaded_after_its_grace(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    engine = MemoryEngine(OLD_NAME, "eval.acme.helpdesk.cccccccccccc.0.1")
+    loop = Reconciler((engine,), lambda: table(NEW), load, lambda: frozenset({OLD_NAME, NEW_NAME}))
+    await loop.once()
+    assert OLD_NAME in engine.names
+    monkeypatch.setattr(reconciler, "GRACE_SECONDS", -1.0)
+    await loop.once()
+    assert engine.names == {NEW_NAME, "eval.acme.helpdesk.cccccccccccc.0.1"}
+
+
 async def test_one_engine_that_is_down_does_not_stop_the_others() -> None:
     broken, healthy = MemoryEngine(), MemoryEngine()
     broken.down = True
