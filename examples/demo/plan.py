@@ -53,20 +53,21 @@ FULL = Size(
     quotable=True,
 )
 
-_QUICK = Recipe(mix=_QUICK_MIX, learning_rate=2e-3, max_tokens=176, max_steps=24, checkpoint_every=6)
-"""Half the steps at twice the rate, on shorter rows. Measured on the quick suite: 14 of 20 valid calls, 3 of 10
-refusals and 10 of 10 chat answers. Thirty steps on rows of at most 160 tokens had 10, 3 and 9; 42 steps at the usual
-rate and length had 15, 3 and 10.
-"""
-
 QUICK = Size(
-    healthy=_QUICK,
-    narrow=_QUICK.model_copy(update={"mix": _narrow_mix(4), "max_steps": 12, "checkpoint_every": 4, "candidates": 1}),
+    healthy=Recipe(mix=_QUICK_MIX, learning_rate=2e-3, max_tokens=176, max_steps=24, checkpoint_every=8),
+    narrow=Recipe(
+        mix=_narrow_mix(4), learning_rate=2e-3, max_tokens=176, max_steps=12, checkpoint_every=4, candidates=1
+    ),
     shadow_requests=6,
     canary_requests=(6, 10),
     suite="suite-quick",
     quotable=False,
 )
+"""Half the steps at twice the rate, on shorter rows. Measured on the quick suite: 14 of 20 valid calls, 3 of 10
+refusals and 10 of 10 chat answers. Thirty such steps on rows of at most 160 tokens had 10, 3 and 9; 42 steps at the
+usual rate and length had 15, 3 and 10. With a checkpoint every 6 steps the one at 18 is chosen, which has 7 valid
+calls: the gate refuses it.
+"""
 
 
 def rollout_plan(size: Size, *, shadow: bool) -> RolloutPlan:

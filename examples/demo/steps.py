@@ -17,14 +17,12 @@ from temporalio.service import RPCError
 
 from assay.client import AssayClient
 from assay.contracts import names
-from assay.contracts.base import Rate
 from assay.contracts.errors import NotFound
-from assay.contracts.evaluation import ArmScores, EvaluationResult
 from assay.contracts.lifecycle import LifecycleRequest
 from assay.contracts.promotion import Approval, ApprovalRules, Override, PromotionRequest, PromotionStatus
 from assay.contracts.rollout import RootCause
-from assay.contracts.training import TrainingProgress, TrainingResult
-from examples.demo import outside, plan, rollback
+from assay.contracts.training import TrainingProgress
+from examples.demo import figures, outside, plan, rollback
 from examples.demo.report import Report
 from examples.demo.shell import ROOT, assay, run, show
 from examples.demo.story import Story
@@ -104,7 +102,7 @@ class Demo:
             assert status.result is not None, status.reasons
             result = status.result
             assert result.resumed_from_step > 0, "the run did not resume from a checkpoint"
-            self.report.training = _training(result)
+            self.report.training = figures.training(result)
             self.story.say(
                 f"{result.steps} steps, loss {result.loss_first:.3f} to {result.loss_last:.3f}, "
                 f"{result.tokens_per_second:.0f} tokens/s; resumed from step {result.resumed_from_step} by itself"
@@ -124,15 +122,15 @@ class Demo:
         with self.story.step("Evaluation"):
             status = await Watcher(self.story, self.client, self.good).evaluation()
             assert status.result is not None
-            self.report.evaluation = _evaluation(status.result)
-            _show_arms(self.story, status.result)
-            base, adapter = _reported(status.result)
+            self.report.evaluation = figures.evaluation(status.result)
+            figures.show_arms(self.story, status.result)
+            base, adapter = figures.reported(status.result)
             assert adapter.rate("call_valid").low > base.rate("call_valid").high, "not clearly better than the base"
 
     async def decision(self) -> None:
         """Step 4."""
         with self.story.step("Decision"):
-            status = await self._awaiting(self.good, "awaiting approval")
+            status = await self._awaiting(self.good, "awaiting approval", unless="awaiting override")
             assert status.card is not None
             assert status.decision is not None
             self._show_diff(status.card.diff.sha256)
@@ -177,11 +175,11 @@ class Demo:
             assert trained.result is not None
             evaluated = await watcher.evaluation()
             assert evaluated.result is not None
-            _show_arms(self.story, evaluated.result)
+            figures.show_arms(self.story, evaluated.result)
             refused = await self._stopped_by_the_gate(bad)
             self.report.bad_adapter = {
-                "training": _training(trained.result),
-                "evaluation": _evaluation(evaluated.result),
+                "training": figures.training(trained.result),
+                "evaluation": figures.evaluation(evaluated.result),
                 "refused": [v.model_dump(mode="json") for v in refused.decision.violations] if refused.decision else [],
             }
             await self._override(bad, refused)
@@ -189,7 +187,7 @@ class Demo:
             await self._root_cause(bad)
 
     async def _stopped_by_the_gate(self, bad: LifecycleRequest) -> PromotionStatus:
-        status = await self._awaiting(bad, "awaiting override")
+        status = await self._awaiting(bad, "awaiting override", unless="awaiting approval")
         self.story.panel("\n".join(status.reasons), "Stopped by the evaluation gate")
         return status
 
@@ -283,9 +281,10 @@ class Demo:
             workflow_id = names.lifecycle_id(*_key(self.good))
             self.report.verify = outside.check(self.story, evidence, workflow_id, self.endpoints["temporal"])
 
-    async def _awaiting(self, request: LifecycleRequest, stage: str) -> PromotionStatus:
+    async def _awaiting(self, request: LifecycleRequest, stage: str, unless: str | None = None) -> PromotionStatus:
+        """Wait until its promotion is at `stage`. `unless`: where it waits for a person instead, and would for ever."""
         watcher = Watcher(self.story, self.client, request)
-        ends = {stage, "refused", "rejected", "expired", "failed"}
+        ends = {stage, unless, "refused", "rejected", "expired", "failed"}
         status = await watcher.step(lambda: self.client.promotion_status(*_key(request)), lambda s: s.stage in ends)
         assert status.stage == stage, f"promotion is {status.stage}: {'; '.join(status.reasons)}"
         return status
@@ -329,49 +328,3 @@ async def _status(handle: Any) -> WorkflowExecutionStatus | None:  # noqa: ANN40
 
 def _key(request: LifecycleRequest) -> tuple[str, str, int]:
     return request.tenant, request.model, request.version
-
-
-def _training(result: TrainingResult) -> dict[str, Any]:
-    kept = {
-        "run_id",
-        "config_hash",
-        "steps",
-        "resumed_from_step",
-        "attempts",
-        "loss_first",
-        "loss_last",
-        "tokens_per_second",
-    }
-    return result.model_dump(mode="json", include=kept) | {"checkpoints": [c.step for c in result.candidates]}
-
-
-def _rates(arm: ArmScores) -> dict[str, Any]:
-    def plain(rate: Rate) -> dict[str, Any]:
-        return {"value": rate.value, "count": rate.count, "total": rate.total, "low": rate.low, "high": rate.high}
-
-    return {rate.name: plain(rate) for rate in arm.rates}
-
-
-def _evaluation(result: EvaluationResult) -> dict[str, Any]:
-    """By arm; what was measured on the selection split says so."""
-    return {arm.name if arm.split == "report" else f"{arm.name} (selection)": _rates(arm) for arm in result.arms}
-
-
-def _reported(result: EvaluationResult) -> tuple[ArmScores, ArmScores]:
-    arms = {arm.name: arm for arm in result.arms if arm.split == "report"}
-    return arms["base"], arms[f"step-{result.chosen.step}"]
-
-
-def _show_arms(story: Story, result: EvaluationResult) -> None:
-    rows = [
-        (arm.split, arm.name, rate.name, f"{rate.count}/{rate.total}", f"{rate.low:.2f} to {rate.high:.2f}")
-        for arm in result.arms
-        for rate in arm.rates
-    ]
-    story.table("Functions never seen in training", ("split", "arm", "rate", "count", "95 % interval"), rows)
-    for test in result.paired:
-        story.say(
-            f"  paired {test.rate}: {test.arm} against {test.against} "
-            f"{test.wins} to {test.losses}, p = {test.p_value:.3f}"
-        )
-    story.say(f"  chosen: step {result.chosen.step}")
