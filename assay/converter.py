@@ -6,7 +6,8 @@ it running and retry the workflow task for ever.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 import pydantic
 from temporalio.api.common.v1 import Payload
@@ -14,11 +15,17 @@ from temporalio.contrib.pydantic import PydanticJSONPlainPayloadConverter
 from temporalio.converter import (
     CompositePayloadConverter,
     DataConverter,
+    DefaultFailureConverterWithEncodedAttributes,
     DefaultPayloadConverter,
     JSONPlainPayloadConverter,
     create_payload_validation_error,
 )
 from temporalio.exceptions import ApplicationError
+
+from assay.encryption import codec_of, refuse_unreadable
+
+if TYPE_CHECKING:
+    from assay.settings import Settings
 
 
 class StrictJSONConverter(PydanticJSONPlainPayloadConverter):
@@ -42,11 +49,32 @@ def _naming(fields: list[Any]) -> ApplicationError:
 
 
 class PayloadConverter(CompositePayloadConverter):
-    """The default converters with the JSON one replaced."""
+    """The default converters with the JSON one replaced; what could not be decrypted is refused by a typed error."""
 
     def __init__(self) -> None:
         defaults = DefaultPayloadConverter.default_encoding_payload_converters
         super().__init__(*(StrictJSONConverter() if isinstance(c, JSONPlainPayloadConverter) else c for c in defaults))
+
+    def from_payloads(self, payloads: Sequence[Payload], type_hints: list[type] | None = None) -> list[Any]:
+        """Decode payloads. Raises IntegrityRefused (see `assay.encryption.refuse_unreadable`)."""
+        for payload in payloads:
+            refuse_unreadable(payload)
+        return super().from_payloads(payloads, type_hints)
+
+
+def converter_of(settings: Settings) -> DataConverter:
+    """The converter in force: with a payload key, everything is encrypted, words of failures included.
+
+    Raises InputRefused (`PAYLOAD_KEY_MALFORMED`, `PAYLOAD_KEY_MISSING`).
+    """
+    codec = codec_of(settings)
+    if codec is None:
+        return data_converter
+    return DataConverter(
+        payload_converter_class=PayloadConverter,
+        payload_codec=codec,
+        failure_converter_class=DefaultFailureConverterWithEncodedAttributes,
+    )
 
 
 data_converter: Final = DataConverter(payload_converter_class=PayloadConverter)

@@ -1,4 +1,4 @@
-"""What client, worker, replayer and tests must share: converter, sandbox, interceptors."""
+"""What client, worker, replayer and tests must share: converter and encryption, sandbox, interceptors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from temporalio.plugin import SimplePlugin
 from temporalio.worker import WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxMatcher, SandboxRestrictions
 
-from assay.converter import data_converter
+from assay.converter import converter_of
+from assay.settings import Settings
 from workers.errors import TypedErrors
 
 BANNED_IN_WORKFLOWS: Final = {
@@ -34,11 +35,14 @@ def _runner(existing: WorkflowRunner | None) -> WorkflowRunner:
     return replace(existing, restrictions=replace(existing.restrictions, invalid_modules=invalid))
 
 
-def plugin() -> SimplePlugin:
-    """A fresh plugin; give it to the client, and workers of that client have it too."""
+def plugin(settings: Settings | None = None) -> SimplePlugin:
+    """A fresh plugin; give it to the client, and workers of that client have it too. None: settings in force.
+
+    Raises InputRefused (`PAYLOAD_KEY_MALFORMED`, `PAYLOAD_KEY_MISSING`).
+    """
     return SimplePlugin(
         "assay",
-        data_converter=data_converter,
+        data_converter=converter_of(settings or Settings()),
         workflow_runner=_runner,
         interceptors=[TracingInterceptor(), TypedErrors()],
     )

@@ -59,7 +59,7 @@ async def connect(settings: Settings, *, metrics_port: int | None = None) -> Cli
     runtime = Runtime(telemetry=TelemetryConfig(metrics=metrics, logging=logs))
     try:
         return await Client.connect(
-            settings.temporal, namespace=settings.temporal_namespace, plugins=[plugin()], runtime=runtime
+            settings.temporal, namespace=settings.temporal_namespace, plugins=[plugin(settings)], runtime=runtime
         )
     except RuntimeError as error:
         raise Unavailable(

@@ -20,6 +20,10 @@ logger = logging.getLogger("assay.gateway")
 MOST_TRIES: Final = 3
 _CONNECT_SECONDS: Final = 2.0
 _SILENCE_SECONDS: Final = 300.0
+_ERROR_BYTES: Final = 64 * 1024
+MOST_EVENT_BYTES: Final = 4 << 20
+MOST_ANSWER_BYTES: Final = 64 << 20
+"""Eight choices of a million characters fit; what goes on beyond is an engine that has lost its way."""
 
 
 def open_session() -> aiohttp.ClientSession:
@@ -56,10 +60,12 @@ class EngineClient:
                     # Nothing was answered: another engine may, or the same one over a fresh connection.
                     up.reachable = False
                     continue
+                except aiohttp.ClientError as error:
+                    raise engine_failed() from error  # what it answered is no HTTP
                 async with response:
                     up.reachable = True
                     if response.status != 200:
-                        raise _refusal(response.status, await response.text(errors="replace"))
+                        raise _refusal(response.status, await _beginning(response))
                     try:
                         yield response
                     except aiohttp.SocketTimeoutError as error:
@@ -77,12 +83,13 @@ class EngineClient:
 async def whole(response: aiohttp.ClientResponse, target: Target) -> dict[str, Any]:
     """The answer's JSON. Raises Refusal `engine_failed`, `base_mismatch`."""
     try:
-        answer = orjson.loads(await response.read())
+        answer = orjson.loads(await _bounded(response))
     except orjson.JSONDecodeError as error:
         raise engine_failed() from error
-    if not isinstance(answer, dict):
+    metadata = (answer.pop("metadata", None) or {}) if isinstance(answer, dict) else None
+    if not isinstance(metadata, dict):
         raise engine_failed()
-    served = (answer.pop("metadata", None) or {}).get("weight_version", target.base_revision)
+    served = metadata.get("weight_version", target.base_revision)
     if served != target.base_revision:
         logger.error("an engine answered from base %s, the route says %s", served, target.base_revision)
         raise Refusal(502, "base_mismatch", "The model failed while answering.", "Tell the operator.")
@@ -90,18 +97,47 @@ async def whole(response: aiohttp.ClientResponse, target: Target) -> dict[str, A
 
 
 async def events(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
-    """Payloads of server-sent events, in order; the chunks of a body end anywhere."""
-    pending = b""
+    """Payloads of server-sent events, in order; the chunks of a body end anywhere. Raises Refusal `engine_failed`."""
+    pending, total = b"", 0
     async for chunk in response.content.iter_any():
         *complete, pending = (pending + chunk).split(b"\n\n")
+        total += len(chunk)
+        if len(pending) > MOST_EVENT_BYTES or total > MOST_ANSWER_BYTES:
+            raise engine_failed()
         for event in complete:
             if event.startswith(b"data:"):
                 yield event[5:].strip()
 
 
+async def _bounded(response: aiohttp.ClientResponse) -> bytes:
+    """The body. Raises Refusal `engine_failed` for one that does not end."""
+    parts, total = [], 0
+    async for chunk in response.content.iter_any():
+        parts.append(chunk)
+        total += len(chunk)
+        if total > MOST_ANSWER_BYTES:
+            raise engine_failed()
+    return b"".join(parts)
+
+
+async def _beginning(response: aiohttp.ClientResponse) -> str:
+    """As much of an error as is looked at."""
+    said = b""
+    async for chunk in response.content.iter_any():
+        said += chunk
+        if len(said) >= _ERROR_BYTES:
+            break
+    return said[:_ERROR_BYTES].decode("utf-8", "replace")
+
+
 def _refusal(status: int, text: str) -> Refusal:
-    """Our words for the engine's error; its own go to our log only, since they list adapters of every tenant."""
-    logger.info("engine answered %s: %.300s", status, text)
+    """Our words for the engine's error. Its own name adapters of every tenant and repeat prompts: they go nowhere."""
+    refusal = _in_our_words(status, text)
+    logger.info("engine answered %s, taken for %s; what it said is in its own log", status, refusal.code)
+    return refusal
+
+
+def _in_our_words(status: int, text: str) -> Refusal:
     said = _message(text)
     if status in (401, 403):
         logger.error("an engine does not accept our key")

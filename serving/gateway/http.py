@@ -51,7 +51,8 @@ class Request:
         self._headers: list[tuple[bytes, bytes]] = scope["headers"]
         self._receive, self._send = receive, send
         self.method: str = scope["method"]
-        self.path: str = scope["path"]
+        # As it was sent: a front that keeps `/admin` inside must not be passed by `/%61dmin`.
+        self.path: str = scope["raw_path"].decode("ascii", "replace")
         self._query: str = scope["query_string"].decode("latin-1")
         self.client: str = (scope.get("client") or ("",))[0]
         given = self.header(b"x-request-id")

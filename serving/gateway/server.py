@@ -21,6 +21,7 @@ from assay.settings import Settings
 from registry import Registry
 from serving.gateway.app import Gateway, GatewayConfig
 from serving.gateway.peers import announce, withdraw
+from serving.gateway.protocol import BoundedProtocol
 from serving.gateway.telemetry import configure_logs, configure_traces
 
 GRACE_SECONDS: Final = 30
@@ -77,22 +78,24 @@ def serve(settings: Settings) -> None:
     if config.peers:
         listeners.append(listen(0))
         announce(config.peers, listeners[1].getsockname()[1])
-    server = uvicorn.Server(
-        uvicorn.Config(
-            Gateway(RegistrySource(settings), config),
-            loop="uvloop",
-            http="httptools",
-            ws="none",
-            lifespan="on",
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-            date_header=False,
-            log_config=None,
-            timeout_graceful_shutdown=GRACE_SECONDS,
-        )
+    uvicorn.Server(http_config(Gateway(RegistrySource(settings), config))).run(sockets=listeners)
+
+
+def http_config(app: Gateway, protocol: type[BoundedProtocol] = BoundedProtocol) -> uvicorn.Config:
+    """How a gateway speaks HTTP."""
+    return uvicorn.Config(
+        app,
+        loop="uvloop",
+        http=protocol,
+        ws="none",
+        lifespan="on",
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        date_header=False,
+        log_config=None,
+        timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    server.run(sockets=listeners)
 
 
 def listen(port: int, host: str = "127.0.0.1", *, shared: bool = False) -> socket.socket:
