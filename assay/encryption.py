@@ -1,7 +1,7 @@
-"""Payloads in Temporal, encrypted: inputs, results, heartbeats, updates, signals, queries, memos, summaries, failures.
+"""Payloads in Temporal, encrypted: inputs, results, heartbeats, updates, signals, queries, memos, failures.
 
-AES-256-GCM with a fresh 96-bit nonce for each payload and the key's id as associated data. The first key encrypts, every
-key decrypts, so a key is changed by putting a new one first (`docs/encryption.md`).
+AES-256-GCM with a fresh 96-bit nonce for each payload and the key's id as associated data. The first key encrypts,
+every key decrypts, so a key is changed by putting a new one first (`docs/encryption.md`).
 
 What cannot be decrypted is not an exception here: inside a worker it would fail the whole workflow task, and one client
 with an old key could stop a promotion by trying to approve it. It is handed on as `UNREADABLE`, and the converter
@@ -59,7 +59,7 @@ def parse_keys(text: str) -> dict[str, bytes]:
 class EncryptionCodec(PayloadCodec):
     """Encrypts every payload with the first key; decrypts with the one that a payload names.
 
-    `strict` refuses payloads that are not encrypted; otherwise they pass, so that `temporal workflow start` needs no key.
+    `strict` refuses payloads that are not encrypted; otherwise they pass: `temporal workflow start` needs no key.
     """
 
     def __init__(self, keys: dict[str, bytes], *, strict: bool = False) -> None:
@@ -117,7 +117,10 @@ def codec_of(settings: Settings) -> EncryptionCodec | None:
 
 
 def refuse_unreadable(payload: Payload) -> None:
-    """Raises IntegrityRefused (`PAYLOAD_KEY_UNKNOWN`, `PAYLOAD_TAMPERED`, `PAYLOAD_UNENCRYPTED`) for what is not plain."""
+    """Let plain payloads pass.
+
+    Raises IntegrityRefused (`PAYLOAD_KEY_UNKNOWN`, `PAYLOAD_TAMPERED`, `PAYLOAD_UNENCRYPTED`).
+    """
     why = payload.metadata.get(UNREADABLE)
     if payload.metadata.get("encoding") != ENCRYPTED and why is None:
         return

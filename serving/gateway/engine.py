@@ -86,7 +86,9 @@ async def whole(response: aiohttp.ClientResponse, target: Target) -> dict[str, A
         answer = orjson.loads(await _bounded(response))
     except orjson.JSONDecodeError as error:
         raise engine_failed() from error
-    metadata = (answer.pop("metadata", None) or {}) if isinstance(answer, dict) else None
+    if not isinstance(answer, dict):
+        raise engine_failed()
+    metadata = answer.pop("metadata", None) or {}
     if not isinstance(metadata, dict):
         raise engine_failed()
     served = metadata.get("weight_version", target.base_revision)
