@@ -53,7 +53,9 @@ class EngineClient:
         for up in self._tries(target):
             with up.busy():
                 try:
-                    response = await self._session.post(f"{up.url}/v1/chat/completions", data=payload, headers=headers)
+                    response = await self._session.post(
+                        f"{up.url}/v1/chat/completions", data=payload, headers=headers, allow_redirects=False
+                    )
                 except aiohttp.SocketTimeoutError as error:
                     raise engine_timeout() from error
                 except (aiohttp.ClientConnectionError, TimeoutError):
@@ -144,7 +146,7 @@ def _in_our_words(status: int, text: str) -> Refusal:
     if status in (401, 403):
         logger.error("an engine does not accept our key")
         return engine_unavailable()
-    if status >= 500 or status == 429:
+    if status >= 500 or status < 400 or status == 429:
         return engine_unavailable() if status in (429, 503) else engine_failed()
     if too_long(said):
         message = "The messages and the requested answer exceed the model's context length."
