@@ -7,16 +7,20 @@ it running and retry the workflow task for ever.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Final
 
 import pydantic
 from temporalio.api.common.v1 import Payload
+from temporalio.common import RawValue
 from temporalio.contrib.pydantic import PydanticJSONPlainPayloadConverter
 from temporalio.converter import (
+    BinaryNullPayloadConverter,
     CompositePayloadConverter,
     DataConverter,
     DefaultFailureConverterWithEncodedAttributes,
     DefaultPayloadConverter,
+    EncodingPayloadConverter,
     JSONPlainPayloadConverter,
     create_payload_validation_error,
 )
@@ -26,6 +30,9 @@ from assay.encryption import codec_of, refuse_unreadable
 
 if TYPE_CHECKING:
     from assay.settings import Settings
+
+
+_OURS: Final = (b"json/plain", b"binary/null")
 
 
 class StrictJSONConverter(PydanticJSONPlainPayloadConverter):
@@ -41,6 +48,19 @@ class StrictJSONConverter(PydanticJSONPlainPayloadConverter):
             raise _naming(fields) from None
 
 
+class StrictNullConverter(BinaryNullPayloadConverter):
+    """Null where null is meant; the stock converter gives None for any type, and a handler falls over it."""
+
+    def from_payload(self, payload: Payload, type_hint: type | None = None) -> Any:  # noqa: ANN401  # SDK signature
+        """None, when `type_hint` takes it."""
+        if type_hint is not None:
+            try:
+                pydantic.TypeAdapter(type_hint).validate_python(None)
+            except pydantic.ValidationError as error:
+                raise _naming(error.errors(include_url=False, include_context=False, include_input=False)) from None
+        return super().from_payload(payload, type_hint)
+
+
 def _naming(fields: list[Any]) -> ApplicationError:
     """The SDK's own validation failure, with the fields in its message: the CLI and the UI do not decode details."""
     stock = create_payload_validation_error(fields)
@@ -49,17 +69,28 @@ def _naming(fields: list[Any]) -> ApplicationError:
 
 
 class PayloadConverter(CompositePayloadConverter):
-    """The default converters with the JSON one replaced; what could not be decrypted is refused by a typed error."""
+    """The default converters with two replaced; what could not be decrypted is refused by a typed error."""
 
     def __init__(self) -> None:
         defaults = DefaultPayloadConverter.default_encoding_payload_converters
-        super().__init__(*(StrictJSONConverter() if isinstance(c, JSONPlainPayloadConverter) else c for c in defaults))
+        super().__init__(*map(_strict, defaults))
 
     def from_payloads(self, payloads: Sequence[Payload], type_hints: list[type] | None = None) -> list[Any]:
-        """Decode payloads. Raises IntegrityRefused (see `assay.encryption.refuse_unreadable`)."""
-        for payload in payloads:
+        """Decode payloads; ours are JSON, whatever else the SDK could read would not have the type that is asked for.
+
+        Raises IntegrityRefused (see `assay.encryption.refuse_unreadable`), ApplicationError.
+        """
+        for payload, hint in zip_longest(payloads, type_hints or ()):
             refuse_unreadable(payload)
+            if hint not in (None, RawValue) and payload.metadata.get("encoding") not in _OURS:
+                raise _naming([{"type": "json_type", "loc": (), "msg": "Input should be JSON"}])
         return super().from_payloads(payloads, type_hints)
+
+
+def _strict(stock: EncodingPayloadConverter) -> EncodingPayloadConverter:
+    if isinstance(stock, BinaryNullPayloadConverter):
+        return StrictNullConverter()
+    return StrictJSONConverter() if isinstance(stock, JSONPlainPayloadConverter) else stock
 
 
 def converter_of(settings: Settings) -> DataConverter:

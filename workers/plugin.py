@@ -13,6 +13,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxM
 from assay.converter import converter_of
 from assay.settings import Settings
 from workers.errors import TypedErrors
+from workers.signals import FittingSignals
 
 BANNED_IN_WORKFLOWS: Final = {
     "torch",
@@ -44,5 +45,5 @@ def plugin(settings: Settings | None = None) -> SimplePlugin:
         "assay",
         data_converter=converter_of(settings or Settings()),
         workflow_runner=_runner,
-        interceptors=[TracingInterceptor(), TypedErrors()],
+        interceptors=[TracingInterceptor(), TypedErrors(), FittingSignals()],
     )

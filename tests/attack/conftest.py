@@ -21,6 +21,9 @@ from assay.settings import Ports, Settings
 from stack.keys import ensure_keys
 from workers.plugin import plugin
 
+APPROVALS = "approvals"
+"""A namespace of its own: its workers stand in for all others."""
+
 
 def payload_key(name: str, letter: str = "k") -> str:
     """An entry of ASSAY_PAYLOAD_KEYS."""
@@ -43,6 +46,7 @@ async def server(temporal_binary: Path) -> AsyncIterator[WorkflowEnvironment]:
         dev_server_existing_path=str(temporal_binary),
         search_attributes=names.SEARCH_ATTRIBUTES,
         dev_server_log_level="error",
+        dev_server_extra_args=["--namespace", APPROVALS],
     )
     async with environment:
         yield environment
