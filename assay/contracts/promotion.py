@@ -228,7 +228,10 @@ def decide_release(case: PromotionCase) -> Decision:
 
 @activity.defn
 def attest_decision(case: PromotionCase, decision: Decision) -> Reference:
-    """Sign an in-toto statement (verification summary) of a gate decision over the version's digest, and store it."""
+    """Sign an in-toto statement (verification summary) of a gate decision over the version's digest, and store it.
+
+    Raises IntegrityRefused (`DECISION_FOREIGN`).
+    """
     raise NotImplementedError
 
 
