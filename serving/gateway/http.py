@@ -128,6 +128,8 @@ class Request:
         """Send a refusal."""
         wait = refusal.retry_after
         extra = ((b"retry-after", str(wait).encode()),) if wait is not None else ()
+        if refusal.allow:
+            extra = (*extra, (b"allow", refusal.allow.encode()))
         if refusal.status == 408:
             extra = (*extra, (b"connection", b"close"))  # the rest of its body is not waited for
         await self.answer(refusal.status, refusal.body(), *extra)
