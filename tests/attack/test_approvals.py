@@ -256,15 +256,14 @@ async def test_an_approval_after_the_deadline_comes_too_late(client: AssayClient
         await client.approve("acme", "helpdesk", version, Approval(**yes()))
 
 
-async def test_a_rejected_promotion_cannot_be_approved(client: AssayClient) -> None:
+async def test_a_rejected_promotion_cannot_be_approved(client: AssayClient, house: Yes) -> None:
     version = await waiting(client)
     handle = client.temporal.get_workflow_handle(f"promotion/acme/helpdesk/{version}")
-    await asyncio.gather(
-        handle.execute_update("reject", {**yes(), "reason": "no"}),
-        handle.execute_update("approve", yes("carol")),
-        return_exceptions=True,
-    )
+    await handle.execute_update("reject", {**yes(), "reason": "no"})
+    with pytest.raises((PolicyRefused, NotFound)):
+        await client.approve("acme", "helpdesk", version, Approval(**yes("carol")))
     await until(lambda: _is(client, version, "rejected"))
+    assert not [move for move in house.moved if move.reason.endswith(f"version {version}")]
 
 
 OVERRIDES: dict[str, dict[str, Any]] = {
@@ -290,7 +289,7 @@ async def overridable(client: AssayClient, house: Yes) -> int:
 
 @pytest.mark.parametrize("message", OVERRIDES.values(), ids=OVERRIDES.keys())
 async def test_no_override_but_of_what_may_be(client: AssayClient, overridable: int, message: dict[str, Any]) -> None:
-    await refused(client, overridable, "override", message)
+    assert await refused(client, overridable, "override", message)
 
 
 async def test_a_refusal_that_may_not_be_overridden_ends_it(client: AssayClient, house: Yes) -> None:

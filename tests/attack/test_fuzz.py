@@ -21,7 +21,7 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -232,7 +232,7 @@ def test_a_payload_is_read_or_refused(metadata: dict[str, bytes], data: bytes) -
             data_converter.payload_converter.from_payloads([decoded], [dict])
         except (ApplicationError, IntegrityRefused):
             continue
-        TypeAdapter(dict[str, Any]).validate_json(decoded.data)
+        assert isinstance(json.loads(decoded.data), dict)
 
 
 # The whole gateway, by its own description.
@@ -273,7 +273,8 @@ described = schemathesis.openapi.from_dict(DESCRIPTION)
 @settings(fuzzed, max_examples=40)
 def test_the_gateway_is_as_it_describes_itself(case: Any, url: str) -> None:
     key = ADMIN_KEY if case.path.startswith("/admin") else ACME
-    case.call_and_validate(base_url=url, headers={"authorization": f"Bearer {key}"}, checks=CHECKS)
+    answered = case.call_and_validate(base_url=url, headers={"authorization": f"Bearer {key}"}, checks=CHECKS)
+    assert answered.status_code < 500
 
 
 @described.parametrize()
