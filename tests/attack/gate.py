@@ -221,13 +221,12 @@ async def eventually(condition: Callable[[], bool], patience: float = 20) -> Non
 
 
 class Kept(logging.Handler):
-    """Everything that was logged, as the gateway writes it."""
+    """Everything that was logged, with whatever came beside the message, whoever would have written it how."""
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
         self.lines: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        from serving.gateway.telemetry import JsonLines
-
-        self.lines.append(JsonLines().format(record))
+        trace = logging.Formatter().formatException(record.exc_info) if record.exc_info else ""
+        self.lines.append(f"{record.name} {record.getMessage()} {vars(record)} {trace}")
