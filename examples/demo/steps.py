@@ -132,7 +132,7 @@ class Demo:
     async def decision(self) -> None:
         """Step 4."""
         with self.story.step("Decision"):
-            status = await self._awaiting(self.good, "awaiting approval")
+            status = await self._awaiting(self.good, "awaiting approval", unless="awaiting override")
             assert status.card is not None
             assert status.decision is not None
             self._show_diff(status.card.diff.sha256)
@@ -283,9 +283,9 @@ class Demo:
             workflow_id = names.lifecycle_id(*_key(self.good))
             self.report.verify = outside.check(self.story, evidence, workflow_id, self.endpoints["temporal"])
 
-    async def _awaiting(self, request: LifecycleRequest, stage: str) -> PromotionStatus:
+    async def _awaiting(self, request: LifecycleRequest, stage: str, unless: str | None = None) -> PromotionStatus:
         watcher = Watcher(self.story, self.client, request)
-        ends = {stage, "refused", "rejected", "expired", "failed"}
+        ends = {stage, unless, "refused", "rejected", "expired", "failed"}
         status = await watcher.step(lambda: self.client.promotion_status(*_key(request)), lambda s: s.stage in ends)
         assert status.stage == stage, f"promotion is {status.stage}: {'; '.join(status.reasons)}"
         return status
