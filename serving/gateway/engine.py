@@ -16,7 +16,7 @@ from serving.engines.sentences import adapter_absent, too_long
 from serving.gateway.errors import Refusal, adapter_not_ready, engine_failed, engine_timeout, engine_unavailable
 from serving.gateway.pool import Pool, Upstream
 from serving.gateway.snapshot import Target
-from serving.gateway.wire import Broken, Connection, Silent, Unanswered, Wire
+from serving.gateway.wire import MOST_ANSWER_BYTES, Broken, Connection, Silent, Unanswered, Wire
 
 logger = logging.getLogger("assay.gateway")
 MOST_TRIES: Final = 3
@@ -24,8 +24,6 @@ _COMPLETIONS: Final = "/v1/chat/completions"
 _LINE_END: Final = re.compile(r"[\r\n\0]")
 _ERROR_BYTES: Final = 64 * 1024
 MOST_EVENT_BYTES: Final = 4 << 20
-MOST_ANSWER_BYTES: Final = 64 << 20
-"""Eight choices of a million characters fit; what goes on beyond is an engine that has lost its way."""
 
 
 def open_session() -> aiohttp.ClientSession:
@@ -102,7 +100,7 @@ def _trace_lines() -> bytes:
 async def whole(response: Connection, target: Target) -> dict[str, Any]:
     """The answer's JSON. Raises Refusal `engine_failed`, `base_mismatch`."""
     try:
-        answer = orjson.loads(await response.read(MOST_ANSWER_BYTES))
+        answer = orjson.loads(await response.read())
     except orjson.JSONDecodeError as error:
         raise engine_failed() from error
     if not isinstance(answer, dict):

@@ -22,6 +22,8 @@ KEEP_SECONDS: Final = 30.0
 """How long an unused connection is kept."""
 _HIGH_WATER: Final = 256 * 1024
 """Bytes of a stream that wait for a slow client before the engine is made to wait."""
+MOST_ANSWER_BYTES: Final = 64 << 20
+"""Eight choices of a million characters fit; what goes on beyond is an engine that has lost its way."""
 _MOST_OF_A_HEAD: Final = 1 << 20
 """Bytes until the status and its headers are there, with what of the body came along."""
 
@@ -76,11 +78,11 @@ class Connection(asyncio.Protocol):
         while not self.status:
             await self._more()
 
-    async def read(self, most: int) -> bytes:
-        """The whole body. Raises WireError, for one of more than `most` bytes too."""
+    async def read(self) -> bytes:
+        """The whole body. Raises WireError, for one of more than `MOST_ANSWER_BYTES` too."""
         self._whole = True
         while not self.complete:
-            if self._size > most:
+            if self._size > MOST_ANSWER_BYTES:
                 raise Broken("an answer without end")
             self._resume()
             await self._more()
