@@ -25,8 +25,9 @@ from assay.contracts.lifecycle import LifecycleRequest, LifecycleStatus
 from assay.contracts.promotion import Approval, Hold, Override, PromotionRequest, PromotionStatus, Rejection, Release
 from assay.contracts.rollout import RolloutRequest, RolloutStatus, RootCause
 from assay.contracts.training import TrainingProgress, TrainingRequest, TrainingStatus
-from assay.converter import data_converter
+from assay.converter import converter_of
 from assay.parting import part_at_exit
+from assay.settings import Settings
 from assay.telemetry.temporal import client_interceptors
 
 Answer = TypeVar("Answer", bound=Message)
@@ -42,18 +43,19 @@ class AssayClient:
     async def connect(cls, address: str | None = None, namespace: str | None = None) -> AssayClient:
         """Connect by Temporal's own configuration (TOML profile, `TEMPORAL_*`), or to `address`.
 
-        Raises Unavailable (`TEMPORAL_UNREACHABLE`).
+        Payloads are encrypted when `ASSAY_PAYLOAD_KEYS` is set.
+
+        Raises Unavailable (`TEMPORAL_UNREACHABLE`), InputRefused (`PAYLOAD_KEY_MALFORMED`, `PAYLOAD_KEY_MISSING`).
         """
         part_at_exit()
+        converter = converter_of(Settings())
         config = ClientConfig.load_client_connect_config()
         if address:
             config["target_host"] = address
         if namespace:
             config["namespace"] = namespace
         try:
-            return cls(
-                await Client.connect(**config, data_converter=data_converter, interceptors=client_interceptors())
-            )
+            return cls(await Client.connect(**config, data_converter=converter, interceptors=client_interceptors()))
         except RuntimeError as error:
             where = config.get("target_host", "the configured address")
             raise Unavailable(
@@ -108,7 +110,9 @@ class AssayClient:
         pending = (await handle.describe()).raw_description.pending_activities
         for one in pending:
             if one.heartbeat_details.payloads:
-                [progress] = await data_converter.decode(one.heartbeat_details.payloads[:1], [TrainingProgress])
+                [progress] = await self.temporal.data_converter.decode(
+                    one.heartbeat_details.payloads[:1], [TrainingProgress]
+                )
                 return progress if isinstance(progress, TrainingProgress) else None
         return None
 

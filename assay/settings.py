@@ -25,6 +25,7 @@ class Ports(BaseModel):
     opa_diagnostics: Port = Field(default=8282, ge=1, le=65535)
     engine: Port = Field(default=30000, ge=1, le=65535)
     gateway: Port = Field(default=8080, ge=1, le=65535)
+    codec: Port = Field(default=8234, ge=1, le=65535, description="codec server; runs when there is a payload key")
     worker_metrics: Port = Field(
         default=9464, ge=1, le=65500, description="first of five: one a worker, then the local Temporal's"
     )
@@ -66,6 +67,11 @@ class Settings(BaseSettings):
     admin_key: SecretStr | None = Field(
         default=None, description="control key of gateways and engines; default in `home`"
     )
+    payload_keys: SecretStr | None = Field(
+        default=None, description="`id:base64` of 32 bytes, comma-separated: the first encrypts, all decrypt"
+    )
+    payload_strict: bool = Field(default=False, description="refuse payloads that are not encrypted")
+    codec_key: SecretStr | None = Field(default=None, description="token of the codec server; default in `home`")
     otlp_endpoint: str | None = Field(
         default=None, description="OpenTelemetry collector, OTLP over HTTP (http://host:4318); none means no export"
     )
@@ -88,6 +94,11 @@ class Settings(BaseSettings):
     def engine_key(self) -> SecretStr:
         """Data key of the engines in force; empty while there is none."""
         return self._stored_key("engine")
+
+    @property
+    def codec_token(self) -> SecretStr:
+        """Token of the codec server in force; empty, which nothing accepts, while there is none."""
+        return self.codec_key or self._stored_key("codec")
 
     def _stored_key(self, name: str) -> SecretStr:
         path = self.home / "keys" / f"{name}.key"

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
 from assay.contracts.base import Reference
 from assay.contracts.errors import IntegrityRefused
 from registry.root_digest import root_digest
+
+Seen = Mapping[str, tuple[int, ...]]
+"""Path to inode, size and times of every file. Nobody but root can write a file and leave its change time as it was."""
 
 
 class Trees(Protocol):
@@ -35,6 +39,10 @@ class AdapterStore:
         Raises IntegrityRefused (`ADAPTER_TAMPERED`), NotFound.
         """
         target = self.path(digest)
+        if target.is_symlink():
+            raise IntegrityRefused(
+                "ADAPTER_TAMPERED", f"{target.name} is a link to somewhere else", "remove the link; it is written again"
+            )
         if not target.exists():
             self._root.mkdir(parents=True, exist_ok=True)
             self._blobs.fetch_tree(files, target)
@@ -46,3 +54,26 @@ class AdapterStore:
                 "remove the directory; it is written again from the blob store",
             )
         return target
+
+    def look(self, directory: Path) -> Seen:
+        """What every file there looks like from outside."""
+        found = {}
+        for path in directory.rglob("*"):
+            stat = path.lstat()
+            found[path.relative_to(directory).as_posix()] = (
+                stat.st_ino,
+                stat.st_mode,
+                stat.st_size,
+                stat.st_mtime_ns,
+                stat.st_ctime_ns,
+            )
+        return found
+
+    def refuse_changed(self, directory: Path, seen: Seen) -> None:
+        """Raises IntegrityRefused (`ADAPTER_TAMPERED`) when a file was touched since that look: an engine read it."""
+        if self.look(directory) != seen:
+            raise IntegrityRefused(
+                "ADAPTER_TAMPERED",
+                f"the adapter at {directory.name} was written to between its check and its load",
+                "find out who can write there; remove the directory, it is written again from the blob store",
+            )

@@ -23,7 +23,15 @@ _MUST_BE_EMPTY: Final = (
     "use_rslora",
     "use_dora",
     "trainable_token_indices",
+    "target_parameters",
+    "layer_replication",
+    "layers_to_transform",
+    "lora_bias",
+    "alora_invocation_tokens",
+    "megatron_config",
+    "auto_mapping",  # names a module that PEFT imports
 )
+_FLOATS: Final = frozenset({"F32", "F16", "BF16"})
 
 
 def admit(adapter: Path, base_config: dict[str, Any], pin: BasePin, max_rank: int) -> None:
@@ -46,8 +54,14 @@ def _check_files(adapter: Path) -> None:
     for path in sorted(adapter.rglob("*")):
         if path.suffix in PICKLES:
             raise _refuse("ADAPTER_PICKLE", f"{path.name} can run code when it is read", "store weights as safetensors")
-        if path.is_symlink() or path.is_dir() or path.name not in ALLOWED_FILES:
+        if path.is_symlink() or not path.is_file() or path.name not in ALLOWED_FILES:
             raise _refuse("ADAPTER_FILES", f"{path.name} does not belong in an adapter")
+        if path.stat().st_nlink > 1:
+            raise _refuse(
+                "ADAPTER_FILES",
+                f"{path.name} has a second name, under which it can be written",
+                "remove the directory; it is written again from the blob store",
+            )
     for name in ("adapter_config.json", "adapter_model.safetensors"):
         if not (adapter / name).is_file():
             raise _refuse("ADAPTER_FILES", f"{name} is missing")
@@ -56,7 +70,7 @@ def _check_files(adapter: Path) -> None:
 def _read_config(adapter: Path) -> dict[str, Any]:
     try:
         config = json.loads((adapter / "adapter_config.json").read_text("utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _refuse("ADAPTER_CONFIG", "adapter_config.json is not JSON") from error
     if not isinstance(config, dict) or config.get("peft_type") != "LORA":
         raise _refuse("ADAPTER_CONFIG", "adapter_config.json describes no LoRA")
@@ -80,9 +94,12 @@ def _check_config(config: dict[str, Any], max_rank: int) -> None:
     if config.get("bias", "none") != "none":
         raise _refuse("ADAPTER_CONFIG", "trained biases are not served")
     rank = config.get("r")
-    if not isinstance(rank, int) or not 0 < rank <= max_rank:
+    if not isinstance(rank, int) or isinstance(rank, bool) or not 0 < rank <= max_rank:
         raise _refuse("ADAPTER_CONFIG", f"rank {rank} is outside 1..{max_rank}", "raise ASSAY_ENGINE__MAX_LORA_RANK")
-    if not isinstance(config.get("target_modules"), list) or "q_proj" not in config["target_modules"]:
+    targets = config.get("target_modules")
+    if not isinstance(targets, list) or not all(isinstance(one, str) for one in targets):
+        raise _refuse("ADAPTER_CONFIG", "target_modules is no list of names")
+    if "q_proj" not in targets:
         raise _refuse("ADAPTER_CONFIG", "q_proj is not among the target modules; the engine needs it")
 
 
@@ -127,9 +144,14 @@ def _check_shapes(adapter: Path, config: dict[str, Any], base_config: dict[str, 
 
     try:
         with safe_open(adapter / "adapter_model.safetensors", framework="np") as tensors:
-            found = {name: tuple(tensors.get_slice(name).get_shape()) for name in tensors.keys()}  # noqa: SIM118
+            slices = {name: tensors.get_slice(name) for name in tensors.keys()}  # noqa: SIM118
+            found = {name: tuple(one.get_shape()) for name, one in slices.items()}
+            kinds = {name: one.get_dtype() for name, one in slices.items()}
     except (SafetensorError, OSError) as error:
         raise _refuse("ADAPTER_SHAPE", "adapter_model.safetensors cannot be read") from error
+    odd = sorted(name for name, kind in kinds.items() if kind not in _FLOATS)
+    if odd:
+        raise _refuse("ADAPTER_SHAPE", f"{odd[0]} holds {kinds[odd[0]]}, no floating-point numbers")
     expected = expected_tensors(config, base_config)
     wrong = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
     if wrong:

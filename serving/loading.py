@@ -11,7 +11,7 @@ from typing import Any
 
 from assay.contracts.base import BasePin, Reference
 from assay.contracts.errors import EngineRefused, IntegrityRefused
-from serving.adapters import AdapterStore
+from serving.adapters import AdapterStore, Seen
 from serving.admission import admit
 from serving.engines.protocol import Engine
 
@@ -47,25 +47,30 @@ class Loader:
 
         Raises IntegrityRefused, EngineRefused, NotFound, Unavailable.
         """
-        path = await asyncio.to_thread(self._checked, digest, files, verify)
+        path, seen = await asyncio.to_thread(self._checked, digest, files, verify)
         await self._check_base(engine)
         if name in await engine.loaded():
             return False
         audit.info("verified %s by %s to load as %s", digest, "signature" if verify else "digest", name)
         await engine.load(name, path)
         try:
+            await asyncio.to_thread(self.store.refuse_changed, path, seen)
             await self._probe(engine, name)
         except Exception:
             await engine.unload(name)
             raise
         return True
 
-    def _checked(self, digest: str, files: Reference, verify: Verify | None) -> Path:
+    def _checked(self, digest: str, files: Reference, verify: Verify | None) -> tuple[Path, Seen]:
+        """The directory, and what it looked like before it was hashed for the last time."""
         path = self.store.materialise(digest, files)
+        seen = self.store.look(path)
         if verify is not None:
             verify(path, digest)
+        else:
+            self.store.materialise(digest, files)
         admit(path, self.base_config, self.base, self.max_rank)
-        return path
+        return path, seen
 
     async def _check_base(self, engine: Engine) -> None:
         served = (await engine.info()).base_revision

@@ -34,9 +34,15 @@ WAITS_FOR: Final[Mapping[str, str]] = MappingProxyType(
         "engine": "the base model loaded",
         **{worker: f"a poller on {queue}" for worker, queue in QUEUES.items()},
         "gateway": "a route table in memory",
+        "codec": "an answer of its own",
     }
 )
 """Every process, in the order they are shown, and what makes it healthy."""
+
+
+def wanted(settings: Settings) -> tuple[str, ...]:
+    """Names of the processes that these settings ask for: the codec server has nothing to do without a payload key."""
+    return tuple(name for name in WAITS_FOR if name != "codec" or settings.payload_keys)
 
 
 async def healthy(settings: Settings, running: Mapping[str, int]) -> dict[str, bool]:
@@ -58,7 +64,8 @@ async def healthy(settings: Settings, running: Mapping[str, int]) -> dict[str, b
 def _health_url(settings: Settings, name: str) -> str:
     if name == "opa":
         return f"http://127.0.0.1:{settings.ports.opa_diagnostics}/health?bundles"
-    return f"http://127.0.0.1:{settings.ports.gateway}/healthz"
+    port = settings.ports.codec if name == "codec" else settings.ports.gateway
+    return f"http://127.0.0.1:{port}/healthz"
 
 
 async def _is(answer: bool) -> bool:

@@ -24,6 +24,7 @@ def ports(settings: Settings) -> dict[str, dict[str, int]]:
         "opa": {"OPA": numbers.opa, "OPA_DIAGNOSTICS": numbers.opa_diagnostics},
         "engine": {"ENGINE": numbers.engine},
         "gateway": {"GATEWAY": numbers.gateway},
+        "codec": {"CODEC": numbers.codec},
         **{f"worker-{name}": {"WORKER_METRICS": numbers.worker_metrics + i} for i, name in enumerate(WORKERS)},
     }
     return {name: {f"ASSAY_PORTS__{part}": port for part, port in of.items()} for name, of in served.items()}

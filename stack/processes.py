@@ -16,6 +16,8 @@ from assay.settings import Settings
 from stack.ports import WORKERS, temporal_metrics
 
 ROOT: Final = Path(__file__).resolve().parents[1]
+_WITHOUT_KEYS: Final = {"ASSAY_PAYLOAD_KEYS": "", "ASSAY_CODEC_KEY": "", "ASSAY_ADMIN_KEY": ""}
+"""For programs that are not ours: the server that stores ciphertext has no business with its key."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,8 @@ class Process:
 def processes(settings: Settings, base: BasePin) -> tuple[Process, ...]:
     """All processes of the local stack."""
     workers = tuple(_worker(name) for name in WORKERS)
-    return (_temporal(settings), _opa(settings), _engine(settings, base), *workers, _gateway())
+    codec = (_codec(),) if settings.payload_keys else ()
+    return (_temporal(settings), _opa(settings), _engine(settings, base), *workers, _gateway(), *codec)
 
 
 def _temporal(settings: Settings) -> Process:
@@ -47,13 +50,15 @@ def _temporal(settings: Settings) -> Process:
     ]
     for key in SEARCH_ATTRIBUTES:
         command += ["--search-attribute", f"{key.name}=Keyword"]
-    return Process("temporal", tuple(command))
+    if settings.payload_keys:
+        command += ["--ui-codec-endpoint", f"http://127.0.0.1:{numbers.codec}"]
+    return Process("temporal", tuple(command), _WITHOUT_KEYS)
 
 
 def _opa(settings: Settings) -> Process:
     config = settings.home.resolve() / "opa" / "config.yaml"
     arguments = server_arguments(config, settings.ports.opa, settings.ports.opa_diagnostics)
-    return Process("opa", (str(find_opa()), *arguments))
+    return Process("opa", (str(find_opa()), *arguments), _WITHOUT_KEYS)
 
 
 def _engine(settings: Settings, base: BasePin) -> Process:
@@ -70,7 +75,7 @@ def _engine(settings: Settings, base: BasePin) -> Process:
         "ASSAY_ENGINE_KEY": settings.engine_key.get_secret_value(),
         "ASSAY_ENGINE_ADMIN_KEY": settings.control_key.get_secret_value(),
     }
-    return Process("engine", command, keys, stop_seconds=30)
+    return Process("engine", command, {**_WITHOUT_KEYS, **keys}, stop_seconds=30)
 
 
 def _worker(name: str) -> Process:
@@ -80,3 +85,7 @@ def _worker(name: str) -> Process:
 
 def _gateway() -> Process:
     return Process("gateway", (sys.executable, "-m", "serving.gateway"), wave=1)
+
+
+def _codec() -> Process:
+    return Process("codec", (sys.executable, "-m", "workers.codec_server"), wave=1)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from assay.settings import Settings
-from stack.health import WAITS_FOR, healthy
+from stack.health import WAITS_FOR, healthy, wanted
 from stack.ports import WORKERS, temporal_metrics
 from stack.supervise import RUNNING, State, Supervisor
 
@@ -32,12 +32,14 @@ class Line:
 def endpoints(settings: Settings) -> dict[str, str]:
     """Where people and programs find the stack."""
     ports = settings.ports
+    codec = {"codec": f"http://127.0.0.1:{ports.codec}"} if settings.payload_keys else {}
     return {
         "temporal": settings.temporal,
         "temporal_ui": f"http://127.0.0.1:{ports.temporal_ui}",
         "gateway": settings.gateways[0],
         "opa": settings.opa,
         "engine": settings.engines[0],
+        **codec,
     }
 
 
@@ -58,7 +60,7 @@ async def look(settings: Settings) -> dict[str, Line]:
     """Every process with its health."""
     states = await asyncio.to_thread(Supervisor(settings).states)
     works = await healthy(settings, {name: one.pid for name, one in states.items() if one.state == RUNNING})
-    return {name: _line(name, states.get(name), works.get(name, False)) for name in WAITS_FOR}
+    return {name: _line(name, states.get(name), works.get(name, False)) for name in wanted(settings)}
 
 
 def _line(name: str, state: State | None, works: bool) -> Line:

@@ -1,4 +1,4 @@
-"""What client, worker, replayer and tests must share: converter, sandbox, interceptors."""
+"""What client, worker, replayer and tests must share: converter and encryption, sandbox, interceptors."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from temporalio.plugin import SimplePlugin
 from temporalio.worker import WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxMatcher, SandboxRestrictions
 
-from assay.converter import data_converter
+from assay.converter import converter_of
+from assay.settings import Settings
 from workers.beats import Beats
 from workers.errors import TypedErrors
+from workers.signals import FittingSignals
 
 BANNED_IN_WORKFLOWS: Final = {
     "torch",
@@ -35,11 +37,14 @@ def _runner(existing: WorkflowRunner | None) -> WorkflowRunner:
     return replace(existing, restrictions=replace(existing.restrictions, invalid_modules=invalid))
 
 
-def plugin() -> SimplePlugin:
-    """A fresh plugin; give it to the client, and workers of that client have it too."""
+def plugin(settings: Settings | None = None) -> SimplePlugin:
+    """A fresh plugin; give it to the client, and workers of that client have it too. None: settings in force.
+
+    Raises InputRefused (`PAYLOAD_KEY_MALFORMED`, `PAYLOAD_KEY_MISSING`).
+    """
     return SimplePlugin(
         "assay",
-        data_converter=data_converter,
+        data_converter=converter_of(settings or Settings()),
         workflow_runner=_runner,
-        interceptors=[TracingInterceptor(), TypedErrors(), Beats()],
+        interceptors=[TracingInterceptor(), TypedErrors(), FittingSignals(), Beats()],
     )

@@ -80,7 +80,7 @@ async def connect(settings: Settings, *, metrics_port: int | None = None) -> Cli
     if metrics:
         meters.use(runtime.metric_meter)
     try:
-        return await Client.connect(**connection(settings), plugins=[plugin()], runtime=runtime)
+        return await Client.connect(**connection(settings), plugins=[plugin(settings)], runtime=runtime)
     except RuntimeError as error:
         raise Unavailable(
             "TEMPORAL_UNREACHABLE",

@@ -162,6 +162,14 @@ def _innermost(error: BaseException) -> BaseException:
     return error
 
 
+def refuse_forged(resumed: bool) -> None:
+    """Only a run before this one may say where to go on; a caller who does would skip shadow and canary."""
+    if resumed and not workflow.info().continued_run_id:
+        raise ApplicationError(
+            "`resume` is set by the workflow itself: leave it out", type="RESUME_FORGED", non_retryable=True
+        )
+
+
 def refuse_if(problem: str | None) -> None:
     """In an update validator: send the problem back to the caller, before anything is written to the history."""
     if problem:

@@ -9,6 +9,7 @@ from temporalio.common import VersioningBehavior
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
+    from assay.contracts.base import principal
     from assay.contracts.policy import Decision
     from assay.contracts.promotion import (
         Approval,
@@ -47,6 +48,8 @@ with workflow.unsafe.imports_passed_through():
 ENDED = frozenset({"staged", "refused", "rejected", "expired", "failed"})
 MORE_PEOPLE = frozenset({"QUORUM_NOT_MET", "ROLE_MISSING", "OVERRIDE_ALONE"})
 """What the release gate refuses only because not enough people answered yet."""
+MOST_ANSWERS = 50
+"""Approvals, and overrides. All of them go to the gates in one message, and a message has 2 MB."""
 
 
 @workflow.defn(name="Promotion", versioning_behavior=VersioningBehavior.PINNED)
@@ -120,7 +123,7 @@ class Promotion:
     @workflow.update
     async def hold(self, hold: Hold) -> PromotionStatus:
         """Do not move the pointer until a release."""
-        self._set(held=True, reasons=(*self._status.reasons, f"held by {hold.actor}: {hold.reason}"))
+        self._set(held=True, reasons=(*self._status.reasons[-9:], f"held by {hold.actor}: {hold.reason}"))
         return self._status
 
     @hold.validator
@@ -132,7 +135,7 @@ class Promotion:
     @workflow.update
     async def release(self, release: Release) -> PromotionStatus:
         """Go on after a hold."""
-        self._set(held=False, reasons=(*self._status.reasons, f"released by {release.actor}"))
+        self._set(held=False, reasons=(*self._status.reasons[-9:], f"released by {release.actor}"))
         return self._status
 
     @release.validator
@@ -299,21 +302,26 @@ class Promotion:
     def _objection(self, approval: Approval) -> str | None:
         if problem := self._not_waiting("awaiting approval") or self._not_in_force(approval.card_diff):
             return problem
-        if approval.reviewer == self._request.requested_by:
+        if principal(approval.reviewer) == principal(self._request.requested_by):
             return "the requester cannot approve"
-        if any(a.reviewer == approval.reviewer for a in self._status.approvals):
+        if any(principal(a.reviewer) == principal(approval.reviewer) for a in self._status.approvals):
             return "this reviewer has approved already"
-        return None
+        return self._too_many(self._status.approvals)
 
     def _override_objection(self, override: Override) -> str | None:
         if problem := self._not_waiting("awaiting override") or self._not_in_force(override.card_diff):
             return problem
-        if override.reviewer == self._request.requested_by:
+        if principal(override.reviewer) == principal(self._request.requested_by):
             return "the requester cannot override"
         decision = self._status.decision
         refused = {v.code for v in decision.violations if v.overridable} if decision else set()
         unknown = sorted(set(override.codes) - refused)
-        return f"not overridable here: {', '.join(unknown)}" if unknown else None
+        if unknown:
+            return f"not overridable here: {', '.join(code[:64] for code in unknown)}"
+        return self._too_many(self._status.overrides)
+
+    def _too_many(self, answers: tuple[object, ...]) -> str | None:
+        return f"{MOST_ANSWERS} have answered; start the promotion again" if len(answers) >= MOST_ANSWERS else None
 
     def _not_waiting(self, *stages: str) -> str | None:
         if self._status.stage in stages:

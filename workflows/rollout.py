@@ -42,6 +42,7 @@ with workflow.unsafe.imports_passed_through():
         publish_routes,
         warm_version,
     )
+    from workflows import common
     from workflows.common import CONTROL, SERVING, committed, failure, given, reason_of, refuse_if, settled, stand
 
 NOT_HELD = frozenset({"promoting", "promoted", "rolling back", "awaiting root cause", "rolled back", "failed"})
@@ -71,6 +72,7 @@ class Rollout:
 
     @workflow.run
     async def run(self, request: RolloutRequest | None = None) -> RolloutStatus:  # noqa: ARG002  # __init__ keeps it
+        common.refuse_forged(self._resumed)
         try:
             if not self._resumed:
                 await self._warm()
@@ -99,7 +101,7 @@ class Rollout:
     @workflow.update
     async def hold(self, hold: Hold) -> RolloutStatus:
         """Stay at this step, still judged, until a release."""
-        self._set(held=True, reasons=(*self._status.reasons, f"held by {hold.actor}: {hold.reason}"))
+        self._set(held=True, reasons=(*self._status.reasons[-9:], f"held by {hold.actor}: {hold.reason}"))
         return self._status
 
     @hold.validator
@@ -111,7 +113,7 @@ class Rollout:
     @workflow.update
     async def release(self, release: Release) -> RolloutStatus:
         """Go on after a hold."""
-        self._set(held=False, reasons=(*self._status.reasons, f"released by {release.actor}"))
+        self._set(held=False, reasons=(*self._status.reasons[-9:], f"released by {release.actor}"))
         return self._status
 
     @release.validator

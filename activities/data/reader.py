@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from activities.data.rows import Row, row_id
 from assay.contracts.data import Source
-from assay.contracts.errors import InputRefused, NotFound
+from assay.contracts.errors import InputRefused, NotFound, where
 
 MAX_LINE_BYTES: Final = 1 << 20
 """A row that is longer is no chat. It bounds the memory that one line can take."""
@@ -137,17 +137,12 @@ def _validated(value: object, place: _Place) -> Row:
         return Row.model_validate(value)
     except ValidationError as error:
         faults = error.errors(include_url=False, include_context=False, include_input=False)
-    unknown = [_path(fault["loc"]) for fault in faults if fault["type"] == "extra_forbidden"]
+    unknown = [where(fault["loc"]) for fault in faults if fault["type"] == "extra_forbidden"]
     if unknown:
-        names = ", ".join(unknown)
+        names = ", ".join(unknown[:10])
         raise place.refused("ROW_FIELD_UNKNOWN", f"unknown field {names}", "remove it, or put it under `meta` as text")
-    listed = "; ".join(f"{_path(fault['loc']) or 'row'}: {fault['msg']}" for fault in faults[:5])
+    listed = "; ".join(f"{where(fault['loc']) or 'row'}: {fault['msg']}" for fault in faults[:5])
     raise place.refused("ROW_MALFORMED", listed, "see docs/data.md for the fields of a row")
-
-
-def _path(location: tuple[int | str, ...]) -> str:
-    """Where a fault is. Names are cut: an unknown field's name is the exporter's, and may be anything."""
-    return ".".join(str(part)[:40] for part in location)
 
 
 def _open(source: Source) -> BufferedReader:

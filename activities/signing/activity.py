@@ -12,6 +12,7 @@ from temporalio import activity
 from activities.signing.statements import summary
 from activities.signing.version import attest, sign_chosen
 from assay.contracts.base import Reference
+from assay.contracts.errors import IntegrityRefused
 from assay.contracts.policy import Decision
 from assay.contracts.promotion import PinnedPromotion, PromotionCase, SignedVersion
 from assay.settings import Settings
@@ -35,7 +36,17 @@ class SigningActivities:
 
     @activity.defn(name="attest_decision", no_thread_cancel_exception=True)
     def attest_decision(self, case: PromotionCase, decision: Decision) -> Reference:
-        """See `assay.contracts.promotion.attest_decision`. The lineage leads from the version to what was decided."""
+        """See `assay.contracts.promotion.attest_decision`. The lineage leads from the version to what was decided.
+
+        Raises IntegrityRefused (`DECISION_FOREIGN`): what is signed is what a gate said, not what somebody says of it.
+        """
+        adapter = case.request.evaluation.chosen.adapter
+        if case.version.digest != adapter or decision not in self._registry.decisions.list(adapter):
+            raise IntegrityRefused(
+                "DECISION_FOREIGN",
+                f"decision {decision.decision_id} is not on record about {case.version.digest}",
+                "attest a decision that `assay decisions DIGEST` lists",
+            )
         reference = attest(self._registry.blobs, summary(case.request, decision), self._key)
         self._registry.lineage.link(
             case.version.digest,

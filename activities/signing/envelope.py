@@ -38,7 +38,7 @@ def open_envelope(envelope: bytes, public_key: Path) -> Statement:
             raise ValueError(f"payload type {opened.payload_type}")
         opened.verify([key], threshold=1)
         return Statement.parse(opened.payload)
-    except (ValueError, KeyError, TypeError, AttributeError, FormatError, VerificationError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, FormatError, VerificationError) as error:
         raise IntegrityRefused("STATEMENT_INVALID", f"a statement does not verify: {error}", REMEDY) from error
 
 
@@ -49,5 +49,5 @@ def payload_of(envelope: bytes) -> bytes:
     """
     try:
         return Envelope.from_dict(json.loads(envelope)).payload
-    except (ValueError, KeyError, TypeError, FormatError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError, FormatError) as error:
         raise IntegrityRefused("STATEMENT_INVALID", "a statement's envelope cannot be read", REMEDY) from error

@@ -93,5 +93,5 @@ def signed_digest(signature: bytes) -> Digest:
     try:
         statement: dict[str, Any] = json.loads(base64.b64decode(json.loads(signature)["dsseEnvelope"]["payload"]))
         return f"sha256:{statement['subject'][0]['digest']['sha256']}"
-    except (ValueError, KeyError, IndexError, TypeError) as error:
+    except (ValueError, KeyError, IndexError, TypeError, RecursionError) as error:
         raise IntegrityRefused("SIGNATURE_MALFORMED", "the signature is no model signature", REMEDY) from error

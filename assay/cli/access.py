@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import secrets
+
 import click
 from pydantic import TypeAdapter, ValidationError
 
@@ -29,6 +32,17 @@ def create(tenant: str, *, as_json_: bool) -> None:
         as_json({"tenant": tenant, "key": key})
     else:
         click.echo(key)
+
+
+@keys.command()
+@json_option
+def payload(*, as_json_: bool) -> None:
+    """Make a key that encrypts payloads in Temporal, and print it for ASSAY_PAYLOAD_KEYS: it is kept nowhere."""
+    entry = f"{secrets.token_hex(4)}:{base64.b64encode(secrets.token_bytes(32)).decode()}"
+    if as_json_:
+        as_json({"payload_key": entry})
+    else:
+        click.echo(entry)
 
 
 @keys.command()

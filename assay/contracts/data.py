@@ -20,11 +20,11 @@ class Source(Message):
     """Where rows come from and under which terms. A row's own `licence`, `consent`, `purposes` narrow these."""
 
     name: Slug
-    uri: str = Field(description="path or file URL of a JSONL file, one row a line")
+    uri: str = Field(max_length=4096, description="path or file URL of a JSONL file, one row a line")
     sha256: Digest | None = Field(default=None, description="refused when the bytes differ")
-    system: str = Field(min_length=1, description="the system of record the rows were exported from")
+    system: str = Field(min_length=1, max_length=256, description="the system of record the rows were exported from")
     owner: Person
-    licence: str = Field(min_length=1, description="SPDX expression")
+    licence: str = Field(min_length=1, max_length=1024, description="SPDX expression")
     purposes: tuple[Purpose, ...] = Field(min_length=1)
     consent: Consent
     retention_days: int = Field(gt=0)
@@ -40,7 +40,7 @@ class IntakeRequest(Message):
     tenant: Slug
     dataset: Slug
     version: Version = 1
-    sources: tuple[Source, ...] = Field(min_length=1)
+    sources: tuple[Source, ...] = Field(min_length=1, max_length=200)
     purpose: Purpose = "train-tenant-model"
     requested_by: Person
 

@@ -17,7 +17,11 @@ a policy engine that has lost its bundle is mended like one that is down, and no
 
 from __future__ import annotations
 
-from typing import ClassVar
+import re
+from collections.abc import Iterable
+from typing import ClassVar, Final
+
+_WORD: Final = re.compile(r"[A-Za-z_]{1,40}")
 
 
 class AssayError(Exception):
@@ -71,3 +75,11 @@ class Unavailable(AssayError):
     """A part that is needed does not answer now."""
 
     retryable = True
+
+
+def where(location: Iterable[int | str]) -> str:
+    """Where a fault is, for messages that are kept: `messages.0.content`.
+
+    A name that is no plain word came from outside and may be anything, a telephone number or a key: it is not repeated.
+    """
+    return ".".join(str(part) if isinstance(part, int) or _WORD.fullmatch(part) else "(unnamed)" for part in location)

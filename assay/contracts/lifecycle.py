@@ -22,7 +22,7 @@ class LifecycleRequest(Message):
     version: Version
     base: str = Field(description="repository of a registered base model")
     dataset: Slug
-    sources: tuple[Source, ...] = Field(min_length=1)
+    sources: tuple[Source, ...] = Field(min_length=1, max_length=200)
     purpose: Purpose = "train-tenant-model"
     recipe: Recipe = Recipe()
     budget: Budget = Budget()

@@ -21,7 +21,7 @@ Stage = Literal["staging", "production", "archived"]
 class ApprovalRules(Message):
     """Who must say yes, and until when. The release gate may ask for more, never for less."""
 
-    roles_required: tuple[Role, ...] = ("owner",)
+    roles_required: tuple[Role, ...] = Field(default=("owner",), max_length=16)
     deadline: timedelta = Field(default=timedelta(days=7), gt=timedelta(0))
     override_window: timedelta = Field(
         default=timedelta(0), ge=timedelta(0), description="how long a refused review waits for an override"
@@ -78,7 +78,7 @@ class Approval(Message):
     reviewer: Person
     role: Role
     card_diff: Digest
-    comment: str = ""
+    comment: str = Field(default="", max_length=2000)
 
 
 class Rejection(Message):
@@ -96,7 +96,7 @@ class Override(Message):
     reviewer: Person
     role: Role
     card_diff: Digest
-    codes: tuple[str, ...] = Field(min_length=1)
+    codes: tuple[str, ...] = Field(min_length=1, max_length=32)
     reason: Sentence
 
 
@@ -228,7 +228,10 @@ def decide_release(case: PromotionCase) -> Decision:
 
 @activity.defn
 def attest_decision(case: PromotionCase, decision: Decision) -> Reference:
-    """Sign an in-toto statement (verification summary) of a gate decision over the version's digest, and store it."""
+    """Sign an in-toto statement (verification summary) of a gate decision over the version's digest, and store it.
+
+    Raises IntegrityRefused (`DECISION_FOREIGN`).
+    """
     raise NotImplementedError
 
 

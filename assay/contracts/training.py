@@ -180,7 +180,7 @@ class PinnedTraining(Message):
 class TrainJob(Message):
     """One run on one device. `run_id` names its durable folder: a retry goes on from the newest valid checkpoint."""
 
-    run_id: str
+    run_id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$", description="names a folder")
     request: PinnedTraining
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -38,6 +38,7 @@ class _Silent:
 
 _SILENT: Final = _Silent()
 _tracer: Tracer | None = None
+_current_span: Callable[[], Span] | None = None
 
 
 def configure_traces(settings: Settings, service: str, *, strangers: bool = False) -> None:
@@ -46,7 +47,7 @@ def configure_traces(settings: Settings, service: str, *, strangers: bool = Fals
     `OTEL_RESOURCE_ATTRIBUTES` adds attributes to the resource and `OTEL_EXPORTER_OTLP_HEADERS` headers to the export,
     as everywhere. strangers: callers are not ours, so that the ratio holds for the traces that they bring as well.
     """
-    global _tracer  # noqa: PLW0603  # one a process, as OpenTelemetry's own provider is
+    global _tracer, _current_span  # one a process, as OpenTelemetry's own provider is
     if settings.otlp_endpoint is None:
         return
     from opentelemetry import trace
@@ -69,7 +70,7 @@ def configure_traces(settings: Settings, service: str, *, strangers: bool = Fals
     exporter = OTLPSpanExporter(endpoint=f"{settings.otlp_endpoint.rstrip('/')}/v1/traces")
     provider.add_span_processor(BatchSpanProcessor(Wordless(exporter)))
     trace.set_tracer_provider(provider)
-    _tracer = trace.get_tracer("assay", __version__)
+    _tracer, _current_span = trace.get_tracer("assay", __version__), trace.get_current_span
 
 
 def _sampler(ratio: float, strangers: bool) -> Sampler:
@@ -147,9 +148,9 @@ def current_ids() -> dict[str, str]:
     """Trace and span id in force, in hexadecimal, for log lines."""
     if _tracer is None:
         return {}
-    from opentelemetry import trace
-
-    at = trace.get_current_span().get_span_context()
+    # Not by an import here: a line that is logged inside a workflow comes by, and the sandbox would fail its task.
+    assert _current_span is not None
+    at = _current_span().get_span_context()
     return {"trace_id": f"{at.trace_id:032x}", "span_id": f"{at.span_id:016x}"} if at.is_valid else {}
 
 

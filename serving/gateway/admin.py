@@ -6,6 +6,7 @@ import asyncio
 import hmac
 from dataclasses import dataclass
 from ipaddress import ip_address
+from typing import Final
 
 import orjson
 
@@ -84,13 +85,19 @@ class Admin:
 
     async def scrape(self, request: Request) -> None:
         """GET /metrics: from this machine, or with the admin key, because the labels name tenants."""
-        if not _is_local(request.client):
+        if not _is_local(request):
             self.authorise(request)
         await request.answer(200, self.metrics.render(), (b"content-type", b"text/plain; version=0.0.4; charset=utf-8"))
 
 
-def _is_local(client: str) -> bool:
+_FORWARDED: Final = (b"forwarded", b"via", b"x-forwarded-for", b"x-real-ip")
+
+
+def _is_local(request: Request) -> bool:
+    """Asked on this machine, and not by a front that passes on what somebody else asks."""
+    if any(request.header(name) is not None for name in _FORWARDED):
+        return False
     try:
-        return ip_address(client).is_loopback
+        return ip_address(request.client).is_loopback
     except ValueError:
         return False

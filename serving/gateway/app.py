@@ -96,7 +96,8 @@ class Gateway:
             raise Refusal(404, "not_found", "There is no such resource.", "See /openapi.json.")
         handler = methods.get(request.method)
         if handler is None:
-            raise Refusal(405, "method_not_allowed", "This resource has another method.", "See /openapi.json.")
+            message, remedy = "This resource has another method.", "See /openapi.json."
+            raise Refusal(405, "method_not_allowed", message, remedy, allow=", ".join(methods))
         return handler
 
     async def _models(self, request: Request) -> None:

@@ -85,9 +85,15 @@ def _stream_options(value: object) -> bool:
     return isinstance(value, dict) and value.keys() <= {"include_usage"} and all(map(_flag, value.values()))
 
 
+def _token_id(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= 9
+
+
 def _logit_bias(value: object) -> bool:
     bias = _number(-100, 100)
-    return isinstance(value, dict) and len(value) <= 300 and all(k.isdigit() and bias(v) for k, v in value.items())
+    return (
+        isinstance(value, dict) and len(value) <= 300 and all(map(_token_id, value)) and all(map(bias, value.values()))
+    )
 
 
 FORWARDED: Final[Mapping[str, Check]] = {
@@ -199,7 +205,7 @@ def _check_tool_choice(fields: Json) -> None:
 
 def _message(index: int, message: object) -> Json:
     where = f"messages[{index}]"
-    if not isinstance(message, dict) or message.get("role") not in _ROLES:
+    if not isinstance(message, dict) or not isinstance(message.get("role"), str) or message["role"] not in _ROLES:
         raise invalid(where, f"`{where}` needs a `role` of {', '.join(sorted(_ROLES))}.")
     kept: Json = {}
     for name, value in message.items():
@@ -212,7 +218,29 @@ def _message(index: int, message: object) -> Json:
     if not (content is None or isinstance(content, str) or _only_text(content)):
         # Other parts carry URLs, which the engine would fetch from inside the network.
         raise invalid(f"{where}.content", f"`{where}.content` must be text, or a list of text parts.")
+    for name, fits in _MESSAGE_CHECKS.items():
+        if name in kept and not fits(kept[name]):
+            raise invalid(f"{where}.{name}", f"Invalid value for `{where}.{name}`.")
     return kept
+
+
+def _text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _calls(value: object) -> bool:
+    """What an assistant called before; the chat template walks through it."""
+    return isinstance(value, list) and len(value) <= MAX_TOOLS and all(map(_call, value))
+
+
+def _call(call: object) -> bool:
+    function = call.get("function") if isinstance(call, dict) else None
+    return (
+        isinstance(function, dict) and _text(function.get("name")) and isinstance(function.get("arguments"), str | dict)
+    )
+
+
+_MESSAGE_CHECKS: Final[Mapping[str, Check]] = {"name": _text, "tool_call_id": _text, "tool_calls": _calls}
 
 
 def _only_text(content: object) -> bool:

@@ -113,5 +113,3 @@ class Chat:
                 **{name: relay.usage.get(name) for name in ("prompt_tokens", "completion_tokens")},
             },
         )
-
-

@@ -16,12 +16,14 @@ from serving.engines.sentences import adapter_absent, too_long
 from serving.gateway.errors import Refusal, adapter_not_ready, engine_failed, engine_timeout, engine_unavailable
 from serving.gateway.pool import Pool, Upstream
 from serving.gateway.snapshot import Target
-from serving.gateway.wire import Broken, Connection, Silent, Unanswered, Wire
+from serving.gateway.wire import MOST_ANSWER_BYTES, Broken, Connection, Silent, Unanswered, Wire
 
 logger = logging.getLogger("assay.gateway")
 MOST_TRIES: Final = 3
 _COMPLETIONS: Final = "/v1/chat/completions"
 _LINE_END: Final = re.compile(r"[\r\n\0]")
+_ERROR_BYTES: Final = 64 * 1024
+MOST_EVENT_BYTES: Final = 4 << 20
 
 
 def open_session() -> aiohttp.ClientSession:
@@ -59,7 +61,7 @@ class EngineClient:
                     up.reachable = True
                     try:
                         if response.status != 200:
-                            raise _refusal(response.status, (await response.read()).decode("utf-8", "replace"))
+                            raise _refusal(response.status, await _beginning(response))
                         yield response
                         return
                     finally:
@@ -103,7 +105,10 @@ async def whole(response: Connection, target: Target) -> dict[str, Any]:
         raise engine_failed() from error
     if not isinstance(answer, dict):
         raise engine_failed()
-    served = (answer.pop("metadata", None) or {}).get("weight_version", target.base_revision)
+    metadata = answer.pop("metadata", None) or {}
+    if not isinstance(metadata, dict):
+        raise engine_failed()
+    served = metadata.get("weight_version", target.base_revision)
     if served != target.base_revision:
         logger.error("an engine answered from base %s, the route says %s", served, target.base_revision)
         raise Refusal(502, "base_mismatch", "The model failed while answering.", "Tell the operator.")
@@ -111,23 +116,41 @@ async def whole(response: Connection, target: Target) -> dict[str, Any]:
 
 
 async def events(response: Connection) -> AsyncIterator[bytes]:
-    """Payloads of server-sent events, in order; the chunks of a body end anywhere."""
-    pending = b""
+    """Payloads of server-sent events, in order; the chunks of a body end anywhere. Raises Refusal `engine_failed`."""
+    pending, total = b"", 0
     async for chunk in response.chunks():
         *complete, pending = (pending + chunk).split(b"\n\n")
+        total += len(chunk)
+        if len(pending) > MOST_EVENT_BYTES or total > MOST_ANSWER_BYTES:
+            raise engine_failed()
         for event in complete:
             if event.startswith(b"data:"):
                 yield event[5:].strip()
 
 
+async def _beginning(response: Connection) -> str:
+    """As much of an error as is looked at."""
+    said = b""
+    async for chunk in response.chunks():
+        said += chunk
+        if len(said) >= _ERROR_BYTES:
+            break
+    return said[:_ERROR_BYTES].decode("utf-8", "replace")
+
+
 def _refusal(status: int, text: str) -> Refusal:
-    """Our words for the engine's error; its own go to our log only, since they list adapters of every tenant."""
-    logger.info("engine answered %s: %.300s", status, text)
+    """Our words for the engine's error. Its own name adapters of every tenant and repeat prompts: they go nowhere."""
+    refusal = _in_our_words(status, text)
+    logger.info("engine answered %s, taken for %s; what it said is in its own log", status, refusal.code)
+    return refusal
+
+
+def _in_our_words(status: int, text: str) -> Refusal:
     said = _message(text)
     if status in (401, 403):
         logger.error("an engine does not accept our key")
         return engine_unavailable()
-    if status >= 500 or status == 429:
+    if status >= 500 or status < 400 or status == 429:
         return engine_unavailable() if status in (429, 503) else engine_failed()
     if too_long(said):
         message = "The messages and the requested answer exceed the model's context length."

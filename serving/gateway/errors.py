@@ -35,9 +35,12 @@ _TYPES: Final = {
 class Refusal(AssayError):
     """One refused request: HTTP `status`, and the request's field at fault when there is one."""
 
-    def __init__(self, status: int, code: str, message: str, remedy: str, *, param: str | None = None) -> None:
+    def __init__(
+        self, status: int, code: str, message: str, remedy: str, *, param: str | None = None, allow: str = ""
+    ) -> None:
+        """`allow`: the methods that a resource has, for a 405."""
         super().__init__(code, message, remedy)
-        self.status, self.param = status, param
+        self.status, self.param, self.allow = status, param, allow
 
     @property
     def retry_after(self) -> int | None:

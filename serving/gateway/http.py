@@ -52,7 +52,8 @@ class Request:
         self._headers: dict[bytes, bytes] = dict(reversed(scope["headers"]))
         self._receive, self._send = receive, send
         self.method: str = scope["method"]
-        self.path: str = scope["path"]
+        # As it was sent: a front that keeps `/admin` inside must not be passed by `/%61dmin`.
+        self.path: str = scope["raw_path"].decode("ascii", "replace")
         self._query: str = scope["query_string"].decode("latin-1")
         self.client: str = (scope.get("client") or ("",))[0]
         given = self.header(b"x-request-id")
@@ -127,6 +128,8 @@ class Request:
         """Send a refusal."""
         wait = refusal.retry_after
         extra = ((b"retry-after", str(wait).encode()),) if wait is not None else ()
+        if refusal.allow:
+            extra = (*extra, (b"allow", refusal.allow.encode()))
         if refusal.status == 408:
             extra = (*extra, (b"connection", b"close"))  # the rest of its body is not waited for
         await self.answer(refusal.status, refusal.body(), *extra)

@@ -51,7 +51,7 @@ class Relay:
     async def _whole(self, response: Connection) -> None:
         answer = await whole(response, self._target)
         self.first_byte = time.perf_counter()
-        self.usage = answer.get("usage") or {}
+        self.usage = _counted(answer)
         for choice in answer["choices"]:
             self._remember(choice, choice["message"])
         if self._request:
@@ -78,7 +78,7 @@ class Relay:
             raise engine_failed()
         for choice in event["choices"]:
             self._remember(choice, choice["delta"])
-        self.usage = event.get("usage") or self.usage
+        self.usage = _counted(event) or self.usage
         if not event["choices"] and not self._body.wants_usage:
             return None
         return orjson.dumps(self._renamed(event))
@@ -103,3 +103,12 @@ class Relay:
         room = MOST_REMEMBERED - self._remembered
         self._remembered += len(text)
         return text[: max(room, 0)]
+
+
+def _counted(answer: Mapping[str, Any]) -> dict[str, int]:
+    """The tokens that an engine reports. Raises TypeError for what is no count: it would end in the meter."""
+    usage = answer.get("usage") or {}
+    found = {name: usage.get(name) or 0 for name in ("prompt_tokens", "completion_tokens")} if usage else {}
+    if any(type(count) is not int or count < 0 for count in found.values()):
+        raise TypeError("usage is not counted in tokens")
+    return found

@@ -23,8 +23,8 @@ from assay.settings import Settings
 from registry import Registry
 from serving.gateway import telemetry
 from serving.gateway.app import Gateway, GatewayConfig
-from serving.gateway.joining import JoiningProtocol
 from serving.gateway.peers import announce, withdraw
+from serving.gateway.protocol import BoundedProtocol
 
 GRACE_SECONDS: Final = 30
 """How long a stopping gateway waits for answers in flight."""
@@ -79,24 +79,27 @@ def serve(settings: Settings) -> None:
     if config.peers:
         listeners.append(listen(0))
         announce(config.peers, listeners[1].getsockname()[1])
-    server = uvicorn.Server(
-        uvicorn.Config(
-            Gateway(RegistrySource(settings), config),
-            loop="uvloop",
-            http=JoiningProtocol,
-            ws="none",
-            lifespan="on",
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-            date_header=False,
-            log_config=None,
-            timeout_graceful_shutdown=GRACE_SECONDS,
-        )
-    )
+    server = uvicorn.Server(http_config(Gateway(RegistrySource(settings), config)))
     settle_memory()
     _log_what_is_read()
     server.run(sockets=listeners)
+
+
+def http_config(app: Gateway, protocol: type[BoundedProtocol] = BoundedProtocol) -> uvicorn.Config:
+    """How a gateway speaks HTTP."""
+    return uvicorn.Config(
+        app,
+        loop="uvloop",
+        http=protocol,
+        ws="none",
+        lifespan="on",
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        date_header=False,
+        log_config=None,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
 
 
 def _log_what_is_read() -> None:

@@ -22,6 +22,10 @@ KEEP_SECONDS: Final = 30.0
 """How long an unused connection is kept."""
 _HIGH_WATER: Final = 256 * 1024
 """Bytes of a stream that wait for a slow client before the engine is made to wait."""
+MOST_ANSWER_BYTES: Final = 64 << 20
+"""Eight choices of a million characters fit; what goes on beyond is an engine that has lost its way."""
+_MOST_OF_A_HEAD: Final = 1 << 20
+"""Bytes until the status and its headers are there, with what of the body came along."""
 
 
 class WireError(Exception):
@@ -57,7 +61,7 @@ class Connection(asyncio.Protocol):
         self._chunks: deque[bytes] = deque()
         self._waiting: asyncio.Future[None] | None = None
         self._error: WireError | None = None
-        self._size = 0
+        self._size = self._head_size = 0
         self._whole = self._paused = self._lasting = False
         self.status, self.complete = 0, False
 
@@ -75,9 +79,11 @@ class Connection(asyncio.Protocol):
             await self._more()
 
     async def read(self) -> bytes:
-        """The whole body. Raises WireError."""
+        """The whole body. Raises WireError, for one of more than `MOST_ANSWER_BYTES` too."""
         self._whole = True
         while not self.complete:
+            if self._size > MOST_ANSWER_BYTES:
+                raise Broken("an answer without end")
             self._resume()
             await self._more()
         return self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
@@ -122,6 +128,12 @@ class Connection(asyncio.Protocol):
             self.abort()  # nobody asked
             return
         self._heard = self._loop.time()
+        if not self.status:
+            self._head_size += len(data)
+            if self._head_size > _MOST_OF_A_HEAD:
+                self._fail(Broken("a head without end"))
+                self.abort()
+                return
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):

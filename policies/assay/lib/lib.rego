@@ -52,6 +52,9 @@ is_text(value) if {
 	value != ""
 }
 
+# Who gets the mail of an address: a tag after a plus makes nobody a second person.
+principal(person) := regex.replace(person, `^([^@+]+)\+[^@]*`, "$1")
+
 # A share between 0 and 1; everything else, absent values included, is undefined.
 is_share(value) if {
 	is_number(value)

@@ -26,3 +26,11 @@ test_share_lies_between_zero_and_one if {
 	not lib.is_share(1.1)
 	not lib.is_share("0.5")
 }
+
+test_a_tag_makes_nobody_a_second_person if {
+	lib.principal("ann+review@acme.example") == "ann@acme.example"
+	lib.principal("ann+a+b@acme.example") == "ann@acme.example"
+	lib.principal("ann+review") == "ann"
+	lib.principal("ann@acme.example") == "ann@acme.example"
+	lib.principal("+@acme.example") == "+@acme.example"
+}

@@ -21,12 +21,12 @@ counted contains {"reviewer": approval.reviewer, "role": approval.role} if {
 counts(approval) if {
 	lib.is_text(approval.reviewer)
 	lib.is_text(approval.role)
-	approval.reviewer != input.requested_by
+	lib.principal(approval.reviewer) != lib.principal(input.requested_by)
 	lib.is_digest(approval.card_diff)
 	approval.card_diff == input.card.diff
 }
 
-people contains approval.reviewer if some approval in counted
+people contains lib.principal(approval.reviewer) if some approval in counted
 
 approved_roles contains approval.role if some approval in counted
 
@@ -104,7 +104,7 @@ deny contains lib.violation(rego.metadata.rule(), msg) if {
 	msg := sprintf("%d people overrode or approved", [count(people | overriders)])
 }
 
-overriders contains override.reviewer if {
+overriders contains lib.principal(override.reviewer) if {
 	some override in input.overrides
 	some code in override.codes
 	review.may_override(override, code)

@@ -58,6 +58,11 @@ test_requester_does_not_count if {
 	t.codes(decision.warnings) == {"APPROVAL_NOT_COUNTED"}
 }
 
+test_requester_under_a_tag_does_not_count if {
+	decision := decided(t.changed(facts, ["approvals", 0, "reviewer"], "ann+review@acme.example"))
+	t.codes(decision.violations) == {"QUORUM_NOT_MET", "ROLE_MISSING"}
+}
+
 test_stale_approval_does_not_count if {
 	refused(["approvals", 0, "card_diff"], t.digest("9")) == {"QUORUM_NOT_MET", "ROLE_MISSING"}
 }
@@ -97,6 +102,10 @@ test_override_passes_with_an_approval_by_somebody_else if {
 	decision := decided(overruled("rita@acme.example"))
 	decision.allow
 	"CHAT_FORGOTTEN" in t.codes(decision.warnings)
+}
+
+test_override_does_not_pass_alone_under_a_tag if {
+	t.codes(decided(overruled("olga+2@acme.example")).violations) == {"OVERRIDE_ALONE"}
 }
 
 test_override_does_not_pass_alone if {

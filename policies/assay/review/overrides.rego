@@ -11,7 +11,7 @@ overridden contains code if {
 
 may_override(override, code) if {
 	lib.is_text(override.reviewer)
-	override.reviewer != input.requested_by
+	lib.principal(override.reviewer) != lib.principal(input.requested_by)
 	override.role in data.tunables.overrides.roles[code]
 	lib.is_digest(override.card_diff)
 	override.card_diff == input.card.diff

@@ -49,7 +49,7 @@ def test_every_setting_counts_in_the_digest(tmp_path: Path) -> None:
 def test_no_two_processes_share_a_port() -> None:
     of = ports(Settings())
     numbers = [port for process in of.values() for port in process.values()]
-    assert len(numbers) == len(set(numbers)) == 7 + len(WORKERS)
+    assert len(numbers) == len(set(numbers)) == 8 + len(WORKERS)
 
 
 def test_a_taken_port_names_process_and_setting(taken_port: int, free_port: Callable[[], int]) -> None:

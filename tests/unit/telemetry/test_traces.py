@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import Decision
-from opentelemetry.trace import SpanContext, TraceFlags
+from opentelemetry.trace import SpanContext, TraceFlags, get_current_span
 
 from assay.contracts.errors import InputRefused
 from assay.settings import Settings
@@ -30,6 +30,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Iterator[InMemorySpanExporter]:
     kept, provider = InMemorySpanExporter(), TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(Wordless(kept)))
     monkeypatch.setattr(traces, "_tracer", provider.get_tracer("test"))
+    monkeypatch.setattr(traces, "_current_span", get_current_span)
     yield kept
     provider.shutdown()
 
