@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -25,6 +25,9 @@ from assay.contracts.base import Reference
 from assay.contracts.errors import InputRefused, IntegrityRefused, NotFound, Unavailable
 from assay.telemetry import meters
 from registry import trees
+
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig  # a type alone
 
 _CHUNK = 8 * 1024 * 1024
 _HEX = re.compile(r"[0-9a-f]{64}")
@@ -56,7 +59,7 @@ class BlobStore:
             if url.startswith("file:"):
                 Path(url2pathname(urlsplit(url).path)).mkdir(parents=True, exist_ok=True)
                 return cls(from_url(url))
-            return cls(_over_network(url, read_timeout=SILENCE), _over_network(url))
+            return cls(_over_network(url, SILENCE), _over_network(url))
         except OSError as error:
             raise _away(error) from error
         except (BaseError, ValueError) as error:
@@ -202,15 +205,16 @@ def _state(path: Path) -> tuple[int, int, int]:
     return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
-def _over_network(url: str, **also: timedelta) -> ObjectStore:
+def _over_network(url: str, silence: timedelta | None = None) -> ObjectStore:
     # Options replace all that the environment says about the connection, so what is said there is said again.
-    options = {"connect_timeout": CONNECT, "timeout": WHOLE, "allow_http": _may_be_plain(), **also}
-    store: ObjectStore = from_url(url, client_options=options, retry_config={"retry_timeout": TRIES})
-    return store
+    options: ClientConfig = {"connect_timeout": CONNECT, "timeout": WHOLE, "allow_http": _may_be_plain()}
+    if silence is not None:
+        options["read_timeout"] = silence
+    return from_url(url, client_options=options, retry_config={"retry_timeout": TRIES})
 
 
 def _may_be_plain() -> bool:
-    """Whether http:// will do: on this machine, and where AWS_ALLOW_HTTP says so. Bytes are checked, keys are not sent."""
+    """Whether http:// will do: on this machine, and where AWS_ALLOW_HTTP says so. Bytes are checked anyhow."""
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or ""
     said = os.environ.get("AWS_ALLOW_HTTP", "").lower() in ("1", "true", "yes")
     return said or urlsplit(endpoint).hostname in ("127.0.0.1", "::1", "localhost")

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from assay.contracts.errors import InputRefused, IntegrityRefused, NotFound
 from registry import BlobStore
 
-
 Place = Any  # the class stands in conftest.py, which tests do not import
 
 
