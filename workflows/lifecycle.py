@@ -230,7 +230,7 @@ class Lifecycle:
         await workflow.start_child_workflow(
             "Place",
             PlaceRequest(tenant=r.tenant, model=r.model, lifecycle=me.workflow_id),
-            id=names.place_id(me.workflow_id, me.run_id),
+            id=names.place_id(r.tenant, r.model, r.version, me.run_id),
             static_summary=f"place of version {r.version} in the queue of {r.tenant}/{r.model}",
             cancellation_type=ChildWorkflowCancellationType.ABANDON,
             parent_close_policy=ParentClosePolicy.REQUEST_CANCEL,

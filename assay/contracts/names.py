@@ -55,9 +55,9 @@ def turn_id(tenant: str, model: str) -> str:
     return f"turn/{tenant}/{model}"
 
 
-def place_id(lifecycle: str, run: str) -> str:
-    """`place/acme/helpdesk/1/0198a9c2`: of one run alone, so that a lifecycle started anew gets a place of its own."""
-    return f"place/{lifecycle.removeprefix('lifecycle/')}/{run}"
+def place_id(tenant: str, model: str, version: int, run: str) -> str:
+    """`place/acme/helpdesk/1/0198a9c2-…`: of one run alone, so that a lifecycle started anew has a place of its own."""
+    return f"place/{tenant}/{model}/{version}/{run}"
 
 
 def adapter_name(tenant: str, model: str, digest: str) -> str:
