@@ -10,14 +10,15 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 import obstore
 from obstore import Bytes
-from obstore.exceptions import AlreadyExistsError, BaseError
+from obstore.exceptions import AlreadyExistsError, BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import LocalStore, ObjectStore, from_url
 
 from assay.contracts.base import Reference
@@ -25,15 +26,28 @@ from assay.contracts.errors import InputRefused, IntegrityRefused, NotFound, Una
 from assay.telemetry import meters
 from registry import trees
 
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig  # a type alone
+
 _CHUNK = 8 * 1024 * 1024
 _HEX = re.compile(r"[0-9a-f]{64}")
+CONNECT: Final = timedelta(seconds=5)
+SILENCE: Final = timedelta(seconds=60)
+"""How long a store over the network may say nothing."""
+WHOLE: Final = timedelta(hours=1)
+"""How long one request may take: 5 GB, the most that a create-only put can carry, at 1.4 MB a second."""
+_INSTANCE_METADATA = "/latest/api/token"
+"""Path that obstore asks last, when nothing else gave credentials."""
+TRIES: Final = timedelta(seconds=30)
+"""How long a request is tried again here. After that the workflow does it, where people can see it."""
 
 
 class BlobStore:
     """Bytes by digest. `put*` never overwrites; `get*` never returns bytes of another digest."""
 
-    def __init__(self, store: ObjectStore) -> None:
-        self._store = store
+    def __init__(self, store: ObjectStore, bulk: ObjectStore | None = None) -> None:
+        """`bulk` is the same store for large uploads, during which a server has nothing to say."""
+        self._store, self._bulk = store, bulk or store
 
     @classmethod
     def open(cls, url: str) -> BlobStore:
@@ -44,7 +58,8 @@ class BlobStore:
         try:
             if url.startswith("file:"):
                 Path(url2pathname(urlsplit(url).path)).mkdir(parents=True, exist_ok=True)
-            return cls(from_url(url))
+                return cls(from_url(url))
+            return cls(_over_network(url, SILENCE), _over_network(url))
         except OSError as error:
             raise _away(error) from error
         except (BaseError, ValueError) as error:
@@ -89,7 +104,7 @@ class BlobStore:
         try:
             data = bytes(obstore.get(self._store, _key(digest)).bytes())
         except FileNotFoundError as error:
-            raise _unknown(digest) from error
+            raise _unknown(digest, error) from error
         except BaseError as error:
             raise _away(error) from error
         if hashlib.sha256(data).hexdigest() != digest:
@@ -136,10 +151,13 @@ class BlobStore:
 
     def _create(self, digest: str, data: bytes | Path) -> bool:
         """True when it was created, False when it was there."""
+        size = data.stat().st_size if isinstance(data, Path) else len(data)
         try:
-            obstore.put(self._store, _key(digest), data, mode="create")
+            obstore.put(self._bulk if size > _CHUNK else self._store, _key(digest), data, mode="create")
         except AlreadyExistsError:
             return False
+        except FileNotFoundError as error:
+            raise _nowhere(error) from error
         except BaseError as error:
             raise _away(error) from error
         return True
@@ -151,7 +169,7 @@ class BlobStore:
                 whole.update(chunk)
                 file.write(chunk)
         except FileNotFoundError as error:
-            raise _unknown(digest) from error
+            raise _unknown(digest, error) from error
         except BaseError as error:
             raise _away(error) from error
         return whole.hexdigest()
@@ -187,7 +205,24 @@ def _state(path: Path) -> tuple[int, int, int]:
     return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
-def _unknown(digest: str) -> NotFound:
+def _over_network(url: str, silence: timedelta | None = None) -> ObjectStore:
+    # Options replace all that the environment says about the connection, so what is said there is said again.
+    options: ClientConfig = {"connect_timeout": CONNECT, "timeout": WHOLE, "allow_http": _may_be_plain()}
+    if silence is not None:
+        options["read_timeout"] = silence
+    return from_url(url, client_options=options, retry_config={"retry_timeout": TRIES})
+
+
+def _may_be_plain() -> bool:
+    """Whether http:// will do: on this machine, and where AWS_ALLOW_HTTP says so. Bytes are checked anyhow."""
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or ""
+    said = os.environ.get("AWS_ALLOW_HTTP", "").lower() in ("1", "true", "yes")
+    return said or urlsplit(endpoint).hostname in ("127.0.0.1", "::1", "localhost")
+
+
+def _unknown(digest: str, error: Exception) -> NotFound | Unavailable:
+    if "NoSuchBucket" in str(error):
+        return _nowhere(error)
     return NotFound("BLOB_UNKNOWN", f"no blob sha256:{digest}", "check ASSAY_BLOB_URL: is it the store it was put in?")
 
 
@@ -200,8 +235,38 @@ def _tampered(digest: str) -> IntegrityRefused:
     )
 
 
-def _away(error: Exception) -> Unavailable:
+def _nowhere(error: Exception) -> Unavailable:
+    """A folder or bucket that is not there: a mount that is late, a bucket that somebody will make."""
     meters.BLOB_ERRORS.add()
     return Unavailable(
-        "BLOB_STORE_UNREACHABLE", f"the blob store failed: {type(error).__name__}", "check ASSAY_BLOB_URL"
+        "BLOB_BUCKET_UNKNOWN",
+        f"the blob store is not there: {_first_line(error)}",
+        "make the bucket (the folder), or correct ASSAY_BLOB_URL, AWS_ENDPOINT_URL and AWS_REGION",
     )
+
+
+def _away(error: Exception) -> Unavailable:
+    """Everything that can be mended while a workflow waits, credentials that ran out among it."""
+    meters.BLOB_ERRORS.add()
+    if isinstance(error, (PermissionDeniedError, UnauthenticatedError)):
+        return Unavailable(
+            "BLOB_STORE_FORBIDDEN",
+            f"the blob store refused these credentials: {_first_line(error)}",
+            "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and what they may do (get, head and put objects)",
+        )
+    if _INSTANCE_METADATA in str(error):
+        return Unavailable(
+            "BLOB_STORE_WITHOUT_CREDENTIALS",
+            "the environment names no credentials for the blob store, and this machine is not given any by its cloud",
+            "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or the cloud's own variables) for every worker",
+        )
+    return Unavailable(
+        "BLOB_STORE_UNREACHABLE",
+        f"the blob store failed: {type(error).__name__}: {_first_line(error)}",
+        "check ASSAY_BLOB_URL and AWS_ENDPOINT_URL; http:// needs AWS_ALLOW_HTTP=true",
+    )
+
+
+def _first_line(error: Exception) -> str:
+    """Requests are signed in headers, so that an address in it holds no secret."""
+    return str(error).partition("\n")[0][:300]

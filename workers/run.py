@@ -35,6 +35,7 @@ from assay.settings import Settings
 from assay.telemetry import meters
 from assay.telemetry.logs import configure_logs
 from assay.telemetry.traces import configure_traces, flush_traces
+from workers.device import alone_on
 from workers.plugin import plugin
 from workflows.common import STAGE_DURATION
 
@@ -57,6 +58,8 @@ class WorkerKind:
     concurrency: int = 8
     beside: Callable[[], Coroutine[Any, Any, None]] | None = None
     """A loop that runs as long as the worker does; when it ends by an error, so does the process."""
+    device: str | None = None
+    """What one process at a time may use; another worker of this kind waits for it."""
 
 
 def build_id(settings: Settings) -> str:
@@ -162,6 +165,12 @@ async def serve(settings: Settings, kind: WorkerKind) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with alone_on(settings.home, kind.device, stop) as free:
+        if free:
+            await _poll(client, settings, kind, stop)
+
+
+async def _poll(client: Client, settings: Settings, kind: WorkerKind, stop: asyncio.Event) -> None:
     async with make_worker(client, settings, kind), asyncio.TaskGroup() as tasks:
         loop = tasks.create_task(kind.beside()) if kind.beside else None
         logging.getLogger("assay.worker").info("worker %s polls %s", kind.name, kind.queue)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from activities.training.activity import TrainingActivities
 from assay.contracts.names import TRAINING_QUEUE
 from assay.settings import Settings
+from workers.device import training_device
 from workers.run import WorkerKind, main
 
 
@@ -16,6 +17,7 @@ def kind(settings: Settings) -> WorkerKind:
         number=2,
         activities=TrainingActivities(settings).all(),
         concurrency=1,
+        device=training_device(),
     )
 
 

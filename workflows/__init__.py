@@ -3,10 +3,12 @@
 from workflows.evaluation import Evaluation
 from workflows.intake import Intake
 from workflows.lifecycle import Lifecycle
+from workflows.place import Place
 from workflows.promotion import Promotion
 from workflows.rollout import Rollout
 from workflows.training import Training
+from workflows.turn import Turn
 
-ALL = (Lifecycle, Intake, Training, Evaluation, Promotion, Rollout)
+ALL = (Lifecycle, Intake, Training, Evaluation, Promotion, Rollout, Place, Turn)
 
-__all__ = ["ALL", "Evaluation", "Intake", "Lifecycle", "Promotion", "Rollout", "Training"]
+__all__ = ["ALL", "Evaluation", "Intake", "Lifecycle", "Place", "Promotion", "Rollout", "Training", "Turn"]

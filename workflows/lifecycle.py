@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from datetime import timedelta
+from typing import Final, TypeVar
 
 from temporalio import workflow
 from temporalio.common import VersioningBehavior
@@ -24,9 +25,14 @@ with workflow.unsafe.imports_passed_through():
     from assay.contracts.promotion import Hold, PromotionRequest, PromotionStatus, Release
     from assay.contracts.rollout import RolloutRequest, RolloutStatus
     from assay.contracts.training import DatasetChoice, TrainingRequest, TrainingResult, TrainingStatus
+    from assay.contracts.turn import PlaceRequest, TurnNotice
     from workflows.common import CONTROL, failure, given, reason_of, refuse_if, settled, stand
 
 Status = TypeVar("Status", bound=Message)
+FIRST_LOOK: Final = timedelta(seconds=1)
+LONGEST_LOOK: Final = timedelta(minutes=5)
+"""Between two looks whether a dataset that another lifecycle screens is done. An intake may take six hours; looking
+every five minutes, those are 80 looks of about ten events each."""
 
 
 class Ended(Exception):
@@ -45,6 +51,8 @@ class Lifecycle:
     def __init__(self, request: LifecycleRequest | None = None) -> None:
         self._asked = request
         self._status = LifecycleStatus()
+        self._in_turn = False
+        self._turn: TurnNotice | None = None
 
     @workflow.run
     async def run(self, request: LifecycleRequest | None = None) -> LifecycleStatus:  # noqa: ARG002  # __init__ keeps it
@@ -85,12 +93,21 @@ class Lifecycle:
     def _may_release(self, release: Release) -> None:
         refuse_if(None if self._status.held else f"{release.actor} cannot release what is not held")
 
+    @workflow.signal
+    def turn(self, notice: TurnNotice) -> None:
+        """From this model's `Turn`: whom this lifecycle waits for, or that it is its turn."""
+        self._turn = notice
+        if notice.waits_for:
+            self._set(stage="waiting", waits_for=notice.waits_for)
+
     @property
     def _request(self) -> LifecycleRequest:
         return given(self._asked)
 
     async def _live(self) -> None:
         self._set(stage="preparing")
+        # Histories from before end with WORKFLOW_RUNNING or ROLLOUT_RUNNING where these wait.
+        self._in_turn = workflow.patched("lifecycles of one model take turns")
         preparation = await settled(
             workflow.execute_activity(
                 prepare_lifecycle, self._request, **CONTROL, summary="pin base, template and suite"
@@ -99,6 +116,8 @@ class Lifecycle:
         dataset = await self._intake()
         training = await self._train(preparation, dataset)
         evaluation = await self._evaluate(preparation, training)
+        if self._in_turn:
+            await self._take_turn()
         await self._promote(training, evaluation)
         await self._roll_out()
 
@@ -113,7 +132,7 @@ class Lifecycle:
             requested_by=r.requested_by,
         )
         child = names.intake_id(r.tenant, r.dataset, r.version)
-        status = await self._step("intake", "Intake", child, wanted, IntakeStatus)
+        status = await self._screened(child, wanted)
         assert status.dataset is not None
         self._set(dataset=status.dataset)
         return status.dataset
@@ -187,9 +206,40 @@ class Lifecycle:
             raise Ended("rolled back", status.reasons)
         self._set(stage="production", reasons=())
 
+    async def _screened(self, child: str, wanted: IntakeRequest) -> IntakeStatus:
+        """One intake of a dataset version at a time: another model's lifecycle may be at it."""
+        pause = FIRST_LOOK
+        while True:
+            try:
+                return await self._step("intake", "Intake", child, wanted, IntakeStatus)
+            except ApplicationError as error:
+                if error.type != "WORKFLOW_RUNNING" or not self._in_turn:
+                    raise
+            self._set(stage="waiting", waits_for=child)
+            await workflow.sleep(pause, summary=f"until {child} has ended")
+            pause = min(pause * 2, LONGEST_LOOK)
+
+    async def _take_turn(self) -> None:
+        """Wait until the lifecycles of this model that came to this point before have ended.
+
+        A card compares with what is in production and people approve that comparison, so production must not change
+        between the draft and the rollout. The place is given up when this workflow closes.
+        """
+        await workflow.wait_condition(lambda: not self._status.held)
+        r, me = self._request, workflow.info()
+        await workflow.start_child_workflow(
+            "Place",
+            PlaceRequest(tenant=r.tenant, model=r.model, lifecycle=me.workflow_id),
+            id=names.place_id(r.tenant, r.model, r.version, me.run_id),
+            static_summary=f"place of version {r.version} in the queue of {r.tenant}/{r.model}",
+            cancellation_type=ChildWorkflowCancellationType.ABANDON,
+            parent_close_policy=ParentClosePolicy.REQUEST_CANCEL,
+        )
+        await workflow.wait_condition(lambda: self._turn is not None and self._turn.waits_for is None)
+
     async def _step(self, stage: str, kind: str, child: str, wanted: Message, answers: type[Status]) -> Status:
         await workflow.wait_condition(lambda: not self._status.held)
-        self._set(stage=stage, child=child)
+        self._set(stage=stage, child=child, waits_for=None)
         # A cancelled lifecycle waits until its child has put things right.
         work = workflow.execute_child_workflow(
             kind,
@@ -212,6 +262,6 @@ class Lifecycle:
     def _set(self, **changes: object) -> None:
         self._status = self._status.model_copy(update=changes)
         s, r = self._status, self._request
-        details = "; ".join(s.reasons) or (f"see {s.child}" if s.child else "")
+        details = "; ".join(s.reasons) or (f"see {s.waits_for or s.child}" if s.waits_for or s.child else "")
         dataset = s.dataset.id if s.dataset else None
         stand(s.stage, details, tenant=r.tenant, model=r.model, dataset=dataset, digest=s.version)

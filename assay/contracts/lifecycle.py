@@ -41,10 +41,14 @@ class Preparation(Message):
 
 
 class LifecycleStatus(Message):
-    """Where a lifecycle stands, as its `status` query answers. `child` is the workflow to look at."""
+    """Where a lifecycle stands, as its `status` query answers. `child` is the workflow to look at.
+
+    `waiting` is for the workflow in `waits_for`: for its turn to be promoted, or for a dataset that is being screened.
+    """
 
     stage: Literal[
         "preparing",
+        "waiting",
         "intake",
         "training",
         "evaluation",
@@ -57,6 +61,7 @@ class LifecycleStatus(Message):
     ] = "preparing"
     held: bool = False
     child: str | None = None
+    waits_for: str | None = None
     dataset: Dataset | None = None
     version: Digest | None = None
     reasons: tuple[str, ...] = ()

@@ -50,6 +50,16 @@ def rollout_id(tenant: str, model: str, version: int) -> str:
     return f"rollout/{tenant}/{model}/{version}"
 
 
+def turn_id(tenant: str, model: str) -> str:
+    """`turn/acme/helpdesk`"""
+    return f"turn/{tenant}/{model}"
+
+
+def place_id(tenant: str, model: str, version: int, run: str) -> str:
+    """`place/acme/helpdesk/1/0198a9c2-…`: of one run alone, so that a lifecycle started anew has a place of its own."""
+    return f"place/{tenant}/{model}/{version}/{run}"
+
+
 def adapter_name(tenant: str, model: str, digest: str) -> str:
     """Engine-side name of an adapter, `acme.helpdesk.9f3c2a71d00b`: carries the digest, so it is never reused."""
     return f"{tenant}.{model}.{digest.removeprefix('sha256:')[:12]}"

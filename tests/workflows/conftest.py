@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +15,7 @@ import pytest
 from temporalio import activity
 from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 
 from assay.client import AssayClient
@@ -314,6 +315,15 @@ async def client(server: WorkflowEnvironment, house: House) -> AsyncIterator[Ass
         yield AssayClient(connected)
         if folder := os.environ.get("ASSAY_RECORD_HISTORIES"):
             await record(connected, Path(folder))
+        await end_all(connected)
+
+
+async def end_all(client: Client) -> None:
+    """What a test leaves running must not keep the next one from its turn. Places and turns end by themselves."""
+    query = "ExecutionStatus = 'Running' AND WorkflowType NOT IN ('Place', 'Turn')"
+    async for found in client.list_workflows(query):
+        with suppress(RPCError):  # it ended meanwhile
+            await client.get_workflow_handle(found.id, run_id=found.run_id).terminate("its test is over")
 
 
 CHECKOUT = f"{Path(__file__).resolve().parents[2]}/"

@@ -1,25 +1,17 @@
-"""The registry on SQLite and, where its programs are installed, on a PostgreSQL server of our own."""
+"""The registry on SQLite and on PostgreSQL, blobs in a folder and on S3: servers of our own."""
 
 from __future__ import annotations
 
-import os
-import pwd
 import shutil
-import signal
-import subprocess
-import tempfile
-import time
-import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from sqlite3 import sqlite_version
 from threading import Barrier
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine
-from sqlalchemy.exc import OperationalError
 
 from assay.contracts.base import BasePin, Rate, Reference
 from assay.contracts.data import Dataset, IntakeRequest, RowCounts, Source
@@ -27,111 +19,66 @@ from assay.contracts.evaluation import ArmScores, EvaluationResult, PinnedEvalua
 from assay.contracts.promotion import CardDraft, PinnedPromotion, PromotionCase, SignedVersion
 from assay.contracts.training import Candidate, DatasetShare, PinnedTraining, RunSpec, TrainingResult
 from assay.settings import Settings
-from registry import LedgerEntry, Registry
+from registry import BlobStore, LedgerEntry, Registry
 from registry.schema import migrate
 from registry.tables import Base
-
-
-def find_postgresql() -> Path | None:
-    """Folder of the newest installed server's programs. Debian keeps them off PATH."""
-    found = [Path(program).resolve().parent for program in (shutil.which("initdb"),) if program]
-    found += sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: int(p.parent.name), reverse=True)
-    return next((folder for folder in found if (folder / "initdb").exists() and (folder / "postgres").exists()), None)
-
-
-POSTGRESQL = find_postgresql()
-BACKENDS = ["sqlite"] if POSTGRESQL is None else ["sqlite", "postgresql"]
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say plainly which databases were tried."""
-    on = "SQLite only: no PostgreSQL programs (initdb, postgres) here" if POSTGRESQL is None else "SQLite, PostgreSQL"
-    terminalreporter.write_line(f"registry: tested on {on}")
-
-
-@dataclass(frozen=True)
-class Server:
-    """A PostgreSQL server that listens on a Unix socket only."""
-
-    folder: Path
-
-    def url(self, database: str) -> str:
-        return f"postgresql+psycopg://assay@/{database}?host={self.folder}"
-
-    def run(self, statement: str, database: str = "postgres") -> None:
-        engine = create_engine(self.url(database), isolation_level="AUTOCOMMIT")
-        with engine.connect() as connection:
-            connection.exec_driver_sql(statement)
-        engine.dispose()
+from tests._servers.postgresql import Server
+from tests._servers.s3 import Server as S3
 
 
 @pytest.fixture(scope="session")
-def postgresql() -> Iterator[Server]:
-    """A server of our own with a migrated database, `assay`; stopped by its pid."""
-    assert POSTGRESQL is not None
-    folder = Path(tempfile.mkdtemp(prefix="assay-pg-"))
-    # PostgreSQL refuses to run as root.
-    drop: list[str] = []
-    if os.getuid() == 0:
-        nobody = pwd.getpwnam("nobody")
-        drop = ["setpriv", f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", "--clear-groups", "--"]
-        os.chown(folder, nobody.pw_uid, nobody.pw_gid)
-    folder.chmod(0o755)
-    data = folder / "data"
-    initdb = [
-        f"{POSTGRESQL}/initdb",
-        "-D",
-        str(data),
-        "-U",
-        "assay",
-        "-A",
-        "trust",
-        "-E",
-        "UTF8",
-        "--no-sync",
-        "--locale=C",
-    ]
-    subprocess.run([*drop, *initdb], check=True, capture_output=True, cwd=folder)
-    options = ["-c", "listen_addresses=", "-c", f"unix_socket_directories={folder}", "-c", "fsync=off"]
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen([*drop, f"{POSTGRESQL}/postgres", "-D", str(data), *options], stderr=log, cwd=folder)
-    try:
-        running = Server(folder)
-        _wait(running, server)
-        running.run("CREATE DATABASE assay")
-        migrate(running.url("assay"))
-        yield running
-    finally:
-        server.send_signal(signal.SIGQUIT)  # at once, without a checkpoint: nothing is kept
-        server.wait(timeout=60)
-        shutil.rmtree(folder)
+def migrated(postgresql: Server) -> Server:
+    """The server with a migrated database, `assay`."""
+    postgresql.run("CREATE DATABASE assay")
+    migrate(postgresql.url("assay"))
+    return postgresql
 
 
-def _wait(running: Server, process: subprocess.Popen[bytes]) -> None:
-    for _ in range(300):
-        try:
-            return running.run("SELECT 1")
-        except OperationalError:
-            assert process.poll() is None, (running.folder / "log").read_text()
-            time.sleep(0.1)
-    raise AssertionError((running.folder / "log").read_text())
-
-
-@pytest.fixture(params=BACKENDS)
-def backend(request: pytest.FixtureRequest) -> str:
+@pytest.fixture(params=["sqlite", "postgresql"])
+def backend(request: pytest.FixtureRequest, ran_on: Callable[[str], None]) -> str:
+    """Every test that uses the registry runs on both databases."""
+    if request.param == "sqlite":
+        ran_on(f"database: SQLite {sqlite_version}")
     return str(request.param)
 
 
 @pytest.fixture
-def empty_url(backend: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+def empty_url(backend: str, tmp_path: Path, request: pytest.FixtureRequest) -> str:
     """A database without a schema."""
     if backend == "sqlite":
-        yield f"sqlite:///{tmp_path / 'empty.sqlite'}"
-        return
+        return f"sqlite:///{tmp_path / 'empty.sqlite'}"
     server: Server = request.getfixturevalue("postgresql")
-    name = f"t{uuid.uuid4().hex}"
-    server.run(f"CREATE DATABASE {name}")
-    yield server.url(name)
+    return server.create()
+
+
+@dataclass(frozen=True)
+class Place:
+    """A blob store, and where its objects stand on disk."""
+
+    url: str
+    folder: Path
+
+    def open(self) -> BlobStore:
+        return BlobStore.open(self.url)
+
+
+@pytest.fixture(params=["folder", "s3"])
+def place(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, ran_on: Callable[[str], None]
+) -> Place:
+    """Every test that stores blobs runs on both stores."""
+    if request.param == "folder":
+        ran_on("blob store: local folder")
+        folder = tmp_path_factory.mktemp("store") / "blobs and more"  # the space must survive the URL
+        return Place(folder.as_uri(), folder)
+    server: S3 = request.getfixturevalue("on_s3")
+    url = server.url()
+    return Place(url, server.folder_of(url))
+
+
+@pytest.fixture
+def blobs(place: Place) -> BlobStore:
+    return place.open()
 
 
 @pytest.fixture(scope="session")
@@ -143,7 +90,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def settings(backend: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Settings]:
-    """Settings of a fresh installation with a migrated database."""
+    """Settings of a fresh installation: SQLite and a folder, or PostgreSQL and S3."""
     home = tmp_path / "home"
     home.mkdir()
     if backend == "sqlite":
@@ -151,8 +98,9 @@ def settings(backend: str, tmp_path: Path, request: pytest.FixtureRequest) -> It
         yield Settings(home=home)
         return
     # Emptied, not made anew: a database of its own for every test would take most of the time.
-    server: Server = request.getfixturevalue("postgresql")
-    yield Settings(home=home, database_url=server.url("assay"))
+    server: Server = request.getfixturevalue("migrated")
+    blobs: S3 = request.getfixturevalue("on_s3")
+    yield Settings(home=home, database_url=server.url("assay"), blob_url=blobs.url())
     server.run(f"TRUNCATE {', '.join(Base.metadata.tables)}", database="assay")
 
 

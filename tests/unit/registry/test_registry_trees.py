@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from assay.contracts.base import Reference
@@ -18,11 +18,6 @@ from registry import BlobStore
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters="/\\\0"), min_size=1, max_size=20).filter(
     lambda name: name not in (".", "..")
 )
-
-
-@pytest.fixture(scope="module")
-def blobs(tmp_path_factory: pytest.TempPathFactory) -> BlobStore:
-    return BlobStore.open(tmp_path_factory.mktemp("blobs").as_uri())
 
 
 @pytest.fixture
@@ -44,7 +39,11 @@ def listed(blobs: BlobStore, *names: str) -> Reference:
     return blobs.put(json.dumps({"files": [{"path": n, "sha256": file, "size": 7} for n in names]}).encode())
 
 
-@settings(deadline=None)  # files are written
+@settings(
+    deadline=None,  # files are written
+    max_examples=40,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],  # one store for all: that is the point
+)
 @given(files=st.dictionaries(NAMES, st.binary(max_size=64), min_size=1, max_size=4))
 def test_a_tree_comes_back_as_it_was(
     blobs: BlobStore, tmp_path_factory: pytest.TempPathFactory, files: dict[str, bytes]
@@ -94,7 +93,11 @@ def test_a_path_that_leads_outside_is_refused(blobs: BlobStore, tmp_path: Path, 
     assert list(tmp_path.iterdir()) == []
 
 
-@settings(deadline=None)  # files are written
+@settings(
+    deadline=None,  # files are written
+    max_examples=40,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],  # one store for all: that is the point
+)
 @given(parts=st.lists(st.sampled_from(["..", ".", "", "a", "b"]), min_size=1, max_size=6))
 def test_no_path_writes_outside(blobs: BlobStore, tmp_path_factory: pytest.TempPathFactory, parts: list[str]) -> None:
     place = tmp_path_factory.mktemp("place")
