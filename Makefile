@@ -31,7 +31,8 @@ status: setup ## show the local stack
 check: setup ## ruff, mypy --strict, opa fmt/check/coverage, import direction and size
 	@scripts/check $(CODE)
 
-test: setup ## every test, on real Temporal, OPA, SGLang and databases (ARGS="tests/unit -k routes" for some)
+test: ## every test, on real Temporal, OPA, SGLang, databases and stores (ARGS="tests/unit -k routes" for some)
+	@scripts/setup tests
 	@scripts/test $(ARGS)
 
 bench: setup ## measure speed side by side and write docs/performance.md (ONLY=gateway for one)

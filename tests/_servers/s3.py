@@ -21,7 +21,7 @@ from pathlib import Path
 
 LOCAL = Path(__file__).parents[2] / ".tools" / "bin" / "versitygw"
 MISSING = (
-    "versitygw, the S3 server of the tests, is not here. Run `make setup`, which builds it with Go, "
+    "versitygw, the S3 server of the tests, is not here. Run `scripts/setup tests`, which builds it with Go, "
     "or name a binary in ASSAY_TEST_VERSITYGW."
 )
 REGION, KEY, SECRET = "us-east-1", "assay-tests", "not-a-secret-of-anybody"

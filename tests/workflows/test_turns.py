@@ -107,6 +107,7 @@ async def test_other_models_do_not_wait(client: AssayClient) -> None:
         await client.start_lifecycle(request)
     for request in (first, other, elsewhere):
         await awaiting(client, request, "awaiting approval")
+        assert (await status(client, request)).waits_for is None
 
 
 async def test_a_held_lifecycle_does_not_take_a_place(client: AssayClient, house: Any) -> None:
