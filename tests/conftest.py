@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from activities.policy.opa import find_opa
-from ._servers import postgresql as postgresql_server
-from ._servers import s3 as s3_server
+from tests._servers import postgresql as postgresql_server
+from tests._servers import s3 as s3_server
 
 RAN_ON: set[str] = set()
 """Databases and stores that this session's tests asked for."""

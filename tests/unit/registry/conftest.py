@@ -22,8 +22,8 @@ from assay.settings import Settings
 from registry import BlobStore, LedgerEntry, Registry
 from registry.schema import migrate
 from registry.tables import Base
-from ..._servers.postgresql import Server
-from ..._servers.s3 import Server as S3
+from tests._servers.postgresql import Server
+from tests._servers.s3 import Server as S3
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import pytest
 
 from assay.contracts.errors import Unavailable
 from registry import BlobStore, blobs
-from ..._servers.s3 import Server
+from tests._servers.s3 import Server
 
 Place = Any  # the class stands in conftest.py, which tests do not import
 UNKNOWN = "sha256:" + "0" * 64
