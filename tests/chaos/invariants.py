@@ -26,7 +26,7 @@ from .house import House
 from .life import Life
 from .traffic import Traffic
 
-_AUDIT: Final = re.compile(r"verified (sha256:[0-9a-f]{64}) by (signature|digest) to load as (\S+)")
+_AUDIT: Final = re.compile(r"verified (sha256:[0-9a-f]{64}) by (signature|digest) to load as ([\w.-]+)")
 
 
 @dataclass(frozen=True)
