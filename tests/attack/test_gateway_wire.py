@@ -195,6 +195,46 @@ async def test_a_head_that_does_not_end_is_cut_off(tmp_path: Path) -> None:
         assert await gate.works()
 
 
+REFUSED = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n"
+HEALTH = b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("asked", "then"),
+    [(REFUSED, b""), (REFUSED, b"{"), (HEALTH, b"\r\n"), (HEALTH, b"\r")],
+    ids=["no body", "a body that goes on", "an empty line", "half an empty line"],
+)
+async def test_nobody_keeps_a_connection_after_an_answer_by_saying_a_little_more(
+    tmp_path: Path, asked: bytes, then: bytes
+) -> None:
+    async with running(tmp_path, head_seconds=0.5, late_seconds=0.5) as gate:
+        reader, writer = await gate.connect()
+        writer.write(asked)
+        assert b"HTTP/1.1 " in await reader.read(2000)
+        writer.write(then)
+        with suppress(ConnectionError):
+            async with asyncio.timeout(20):
+                await reader.read()
+        writer.close()
+        assert await gate.works()
+
+
+async def test_a_body_that_drips_in_after_its_refusal_is_cut_off(tmp_path: Path) -> None:
+    async with running(tmp_path, late_seconds=0.5) as gate:
+        _, writer = await gate.connect()
+        writer.write(REFUSED)
+        sent = 0
+        with suppress(ConnectionError):
+            while sent < 100:
+                writer.write(b" ")
+                await writer.drain()
+                sent += 1
+                await asyncio.sleep(0.05)
+        assert sent < 100
+        writer.close()
+        assert await gate.works()
+
+
 @pytest.mark.parametrize(
     "head",
     [
@@ -266,16 +306,31 @@ async def test_thousands_of_idle_connections_leave_room_for_an_honest_one(tmp_pa
                 await asyncio.sleep(0.05)
 
 
-async def test_clients_that_hang_up_in_the_middle_leave_nothing_behind(gate: Gate) -> None:
-    async def slow(asked: dict[str, Any], writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n")
-        chunk = {"choices": [{"index": 0, "delta": {"content": "x"}, "finish_reason": None}]}
-        while True:
-            writer.write(b"data: " + json.dumps(chunk).encode() + b"\n\n")
-            await writer.drain()
-            await asyncio.sleep(0.01)
+async def without_end(asked: dict[str, Any], writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n")
+    chunk = {"choices": [{"index": 0, "delta": {"content": "x"}, "finish_reason": None}]}
+    while True:
+        writer.write(b"data: " + json.dumps(chunk).encode() + b"\n\n")
+        await writer.drain()
+        await asyncio.sleep(0.01)
 
-    gate.engine.script = slow
+
+async def test_a_client_that_hangs_up_with_requests_in_line_leaves_nothing_behind(gate: Gate) -> None:
+    """The answer that is being given ends, not only the request that came last."""
+    gate.engine.script = without_end
+    before = gate.engine.hung_up
+    reader, writer = await gate.connect()
+    asked = body_of(stream=True)
+    writer.write((CHAT + f"content-length: {len(asked)}\r\n\r\n".encode() + asked) * 2)
+    await reader.readexactly(1000)
+    writer.transport.abort()
+    await eventually(lambda: gate.engine.hung_up == before + 1)
+    await eventually(lambda: gate.app.engine.pool.upstreams[0].in_flight == 0)
+    assert await gate.works()
+
+
+async def test_clients_that_hang_up_in_the_middle_leave_nothing_behind(gate: Gate) -> None:
+    gate.engine.script = without_end
     before = gate.engine.hung_up
 
     async def hang_up(after: int) -> None:
@@ -308,3 +363,19 @@ async def test_pipelined_requests_are_answered_in_order_and_each_by_its_own_key(
     order = [answered.index(word) for word in (b"helpdesk", b"sales", b"invalid_api_key")]
     assert order == sorted(order)
     assert answered.count(b"HTTP/1.1 200") == 2
+
+
+async def test_requests_in_line_without_measure_are_cut_off(gate: Gate) -> None:
+    """Each waits in memory for the one before it; no key is needed for that."""
+    started: list[object] = []
+    handled = gate.app._handlers["/healthz"]["GET"]
+
+    async def counted(request: Any) -> None:
+        started.append(request)
+        await handled(request)
+
+    gate.app._handlers = {**gate.app._handlers, "/healthz": {"GET": counted}}
+    answered = await gate.raw(HEALTH * 5000)
+    assert answered.count(b"HTTP/1.1 ") <= 20
+    assert len(started) <= 20
+    assert await gate.works()
