@@ -49,17 +49,19 @@ class Loader:
         """
         path, seen = await asyncio.to_thread(self._checked, digest, files, verify)
         await self._check_base(engine)
-        if name in await engine.loaded():
-            return False
-        audit.info("verified %s by %s to load as %s", digest, "signature" if verify else "digest", name)
-        await engine.load(name, path)
+        fresh = name not in await engine.loaded()
+        if fresh:
+            audit.info("verified %s by %s to load as %s", digest, "signature" if verify else "digest", name)
+            await engine.load(name, path)
         try:
-            await asyncio.to_thread(self.store.refuse_changed, path, seen)
-            await self._probe(engine, name)
-        except Exception:
-            await engine.unload(name)
+            if fresh:
+                await asyncio.to_thread(self.store.refuse_changed, path, seen)
+            await self._probe(engine, name)  # also of a name that is there: who loaded it may have been killed before
+        except BaseException as error:  # being cancelled too: nobody else will take it back
+            if fresh or isinstance(error, EngineRefused):
+                await engine.unload(name)
             raise
-        return True
+        return fresh
 
     def _checked(self, digest: str, files: Reference, verify: Verify | None) -> tuple[Path, Seen]:
         """The directory, and what it looked like before it was hashed for the last time."""

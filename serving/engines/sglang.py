@@ -206,9 +206,13 @@ def _unreachable() -> Unavailable:
 
 
 def _refusal(status: int, text: str) -> AssayError:
-    """The typed error for a response that is not 200; what the engine said goes to our log only."""
-    _LOG.info("engine answered %s: %.500s", status, text)
-    said = _message(text)
+    """The typed error for a response that is not 200. What the engine said repeats prompts: it goes nowhere."""
+    refused = _in_our_words(status, _message(text))
+    _LOG.info("engine answered %s, taken for %s; what it said is in its own log", status, refused.code)
+    return refused
+
+
+def _in_our_words(status: int, said: str) -> AssayError:
     if status in (401, 403):
         return EngineRefused("ENGINE_KEY_REFUSED", "The engine does not accept our key.", "Restart it with our keys.")
     if status >= 500:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from safetensors.numpy import save_file
 
 from activities.signing.weights import sign_directory, verify_directory
 from assay.contracts.base import BasePin, Reference
-from assay.contracts.errors import EngineRefused, IntegrityRefused
+from assay.contracts.errors import EngineRefused, IntegrityRefused, Unavailable
 from registry.blobs import BlobStore
 from registry.root_digest import root_digest
 from serving.adapters import AdapterStore
@@ -158,6 +159,38 @@ async def test_an_engine_of_another_base_gets_nothing(house: House) -> None:
     with pytest.raises(IntegrityRefused, match="BASE_MISMATCH"):
         await house.loader.ensure(engine, NAME, house.digest, house.files, house.verify)
     assert not engine.names
+
+
+async def test_a_load_that_nobody_saw_to_its_end_is_probed_by_who_asks_next(house: House) -> None:
+    """The worker that loaded it was killed before its probe."""
+    engine = RecordingEngine(answer="")
+    engine.names[NAME] = house.store.path(house.digest)
+    with pytest.raises(EngineRefused, match="PROBE_EMPTY"):
+        await house.loader.ensure(engine, NAME, house.digest, house.files, house.verify)
+    assert not engine.names
+
+
+async def test_a_cancelled_load_is_taken_back(house: House) -> None:
+    class Slow(RecordingEngine):
+        async def chat(self, body: ChatBody, adapter: str | None) -> dict[str, Any]:
+            raise asyncio.CancelledError  # what an activity gets when its worker is told to stop
+
+    engine = Slow()
+    with pytest.raises(asyncio.CancelledError):
+        await house.loader.ensure(engine, NAME, house.digest, house.files, house.verify)
+    assert not engine.names
+
+
+async def test_an_engine_that_is_busy_keeps_what_it_serves(house: House) -> None:
+    class Busy(RecordingEngine):
+        async def chat(self, body: ChatBody, adapter: str | None) -> dict[str, Any]:
+            raise Unavailable("ENGINE_FAILED", "The engine broke while answering.", "Try again.")
+
+    engine = Busy()
+    engine.names[NAME] = house.store.path(house.digest)
+    with pytest.raises(Unavailable):
+        await house.loader.ensure(engine, NAME, house.digest, house.files, house.verify)
+    assert engine.names
 
 
 async def test_an_adapter_that_answers_nothing_is_taken_out_again(house: House) -> None:

@@ -93,6 +93,16 @@ async def test_errors_are_typed_and_say_nothing_of_others(
         await anext(engine.stream(ASK, None))
 
 
+async def test_what_the_engine_repeats_of_a_prompt_is_not_logged(
+    start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine = await start(answering(400, {"object": "error", "message": f"cannot read {SECRET}", "code": 400}))
+    with caplog.at_level("DEBUG"), pytest.raises(InputRefused):
+        await engine.chat(ASK, None)
+    assert "engine answered 400" in caplog.text
+    assert SECRET not in caplog.text
+
+
 async def test_nobody_there_is_unavailable(unused_tcp_port_url: str) -> None:
     async with SGLangEngine(unused_tcp_port_url, "data", "admin") as engine:
         assert not await engine.health()
