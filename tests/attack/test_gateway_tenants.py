@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from assay.contracts.rollout import Arm, RouteTable
+from serving.gateway.cohort import bucket
 from serving.gateway.errors import Refusal
 
 from .gate import ACME, ADMIN_KEY, BASE, ENGINE_KEY, FOREIGN, FOREIGN_DIGEST, GLOBEX, OWN, Gate, running
@@ -147,6 +149,23 @@ async def test_no_header_chooses_tenant_model_or_arm(gate: Gate, header: bytes) 
     assert gate.engine.bodies[-1]["model"] == f"base:{OWN}"
     assert reply.headers["x-assay-arm"] == "stable"
     assert b"globex" not in reply.body
+
+
+async def test_a_session_moves_between_own_arms_and_no_other_header_between_any(tmp_path: Path) -> None:
+    """The canary stands there to be reached: one session in a hundred is in it, and asking for it does not help."""
+    sessions = [str(number) for number in range(300)]
+    within = next(each for each in sessions if bucket("acme", "helpdesk", each) < 100)
+    async with running(tmp_path) as gate:
+        canary = Arm(name="canary", version=None, adapter=None, percent=1)
+        own, other = gate.source.table.routes
+        own = own.model_copy(update={"arms": (canary, own.arms[0].model_copy(update={"percent": 99}))})
+        gate.source.table = RouteTable(revision=2, routes=(own, other))
+        assert (await gate.send("POST", "/admin/refresh", key=ADMIN_KEY)).status == 200
+        for header in HEADERS.values():
+            assert (await gate.chat(headers=header + b"\r\n")).headers["x-assay-arm"] == "stable"
+        met = await gate.chat(headers=f"x-assay-session: {within}\r\n".encode())
+        assert met.headers["x-assay-arm"] == "canary"
+        assert {body["model"] for body in gate.engine.bodies} == {f"base:{OWN}", "base"}
 
 
 PATHS = [
