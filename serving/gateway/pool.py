@@ -44,15 +44,15 @@ class Pool:
         self._session, self._headers, self._looks = session, headers, 0
 
     def candidates(self, target: Target) -> list[Upstream]:
-        """Engines to try, best first; never one that is known to serve another base revision.
+        """Engines to try, best first: those that said they serve this base revision, which no stream says again.
 
-        For an adapter only those that said they hold it; one that has not answered yet may serve the base alone.
+        For an adapter only those that said they hold it.
         Raises Refusal `adapter_not_ready` when engines of the base answer, and none of them holds it.
         """
-        fitting = [up for up in self.upstreams if up.revision in (None, target.base_revision)]
+        fitting = [up for up in self.upstreams if up.revision == target.base_revision]
         if target.adapter:
             holding = [up for up in fitting if target.adapter in up.adapters]
-            if not holding and any(up.reachable and up.revision for up in fitting):
+            if not holding and any(up.reachable for up in fitting):
                 raise adapter_not_ready()
             fitting = holding
         return sorted(fitting, key=lambda up: (not up.reachable, up.in_flight))

@@ -238,7 +238,7 @@ async def test_an_adapter_that_no_engine_holds_is_not_asked_for(
         assert engine.bodies == []
 
 
-async def test_an_engine_that_never_said_what_it_holds_is_not_asked_for_an_adapter(
+async def test_an_engine_that_never_said_what_it_serves_is_asked_for_nothing(
     serve: Any, source: Any, engine: Any, make_route: Any, tmp_path: Path
 ) -> None:
     engine.looks_away = True
@@ -247,6 +247,12 @@ async def test_an_engine_that_never_said_what_it_holds_is_not_asked_for_an_adapt
         assert (answer.status, answer.code) == (503, "engine_unavailable")
         running.source.publish(make_route(stable=None))
         await running.refresh()
+        for stream in (True, False):  # what a stream comes from is said nowhere in it
+            answer = await running.chat(stream=stream)
+            assert (answer.status, answer.code) == (503, "engine_unavailable")
+        assert engine.bodies == []
+        engine.looks_away = False
+        await running.app.engine.pool.look()
         assert (await running.chat()).text == "hello from base"
 
 
