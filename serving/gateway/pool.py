@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import aiohttp
+import orjson
 
 from serving.gateway.errors import adapter_not_ready
 from serving.gateway.snapshot import Target
@@ -21,6 +22,9 @@ logger = logging.getLogger("assay.gateway")
 POLL_SECONDS: Final = 2.0
 _POLL_TIMEOUT: Final = aiohttp.ClientTimeout(total=4)
 """An engine on two busy cores is slow to say what it holds, and until it is known to, its adapter is refused."""
+
+_MOST_BYTES: Final = 16 << 20
+"""Of what an engine says it holds."""
 
 
 @dataclass(slots=True)
@@ -76,20 +80,24 @@ class Pool:
     async def _look(self, up: Upstream, number: int) -> None:
         try:
             info, models = await asyncio.gather(self._get(f"{up.url}/model_info"), self._get(f"{up.url}/v1/models"))
-            revision, cards = info["weight_version"], models["data"]
-        except (aiohttp.ClientError, TimeoutError, LookupError, TypeError, ValueError) as error:
+            revision = info["weight_version"]
+            adapters = frozenset(card["id"] for card in models["data"] if card.get("parent"))
+        except (aiohttp.ClientError, TimeoutError, LookupError, TypeError, ValueError, AttributeError) as error:
             if up.reachable:
                 logger.warning("engine %s does not answer: %s", up.url, type(error).__name__)
             up.reachable = False
             return
         if number < up.look:
             return  # two looks crossed: the later one has seen what was loaded in between
-        up.look, up.revision = number, revision
-        up.adapters = frozenset(card["id"] for card in cards if card.get("parent"))
-        up.reachable = True
+        up.look, up.revision, up.adapters, up.reachable = number, revision, adapters, True
 
     async def _get(self, url: str) -> dict[str, Any]:
         async with self._session.get(
-            url, timeout=_POLL_TIMEOUT, headers=self._headers, raise_for_status=True
+            url, timeout=_POLL_TIMEOUT, headers=self._headers, raise_for_status=True, allow_redirects=False
         ) as response:
-            return dict(await response.json())
+            said = bytearray()
+            async for part in response.content.iter_any():
+                said += part
+                if len(said) > _MOST_BYTES:
+                    raise ValueError("an answer without end")
+            return dict(orjson.loads(said))

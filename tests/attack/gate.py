@@ -63,6 +63,9 @@ class Engine:
 
     bodies: list[dict[str, Any]] = field(default_factory=list)
     script: Script | None = None
+    """Answers chats."""
+    look: Script | None = None
+    """Answers the gateway's looks."""
     url: str = ""
     hung_up: int = 0
     open: set[asyncio.StreamWriter] = field(default_factory=set)
@@ -82,7 +85,9 @@ class Engine:
             writer.close()
 
     async def _answer(self, path: str, body: bytes, writer: asyncio.StreamWriter) -> None:
-        if path == "/model_info":
+        if self.look and path in ("/model_info", "/v1/models"):
+            await self.look({"path": path}, writer)
+        elif path == "/model_info":
             await reply(writer, {"weight_version": BASE.revision})
         elif path == "/v1/models":
             await reply(writer, {"data": [{"id": name, "parent": "base"} for name in (OWN, FOREIGN)]})

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from .gate import FOREIGN, GLOBEX, OWN_DIGEST, Gate, Kept, Script, reply, reply_bytes, running
+from .gate import BASE, FOREIGN, GLOBEX, OWN_DIGEST, Gate, Kept, Script, reply, reply_bytes, running
 
 SECRETS = (FOREIGN, "globex", "/srv/engine", "Traceback", "my-prompt@example.com", "engine-secret")
 LEAK = f"adapters {FOREIGN} at /srv/engine/a; key engine-secret; prompt my-prompt@example.com; Traceback (most recent"
@@ -72,6 +72,8 @@ BROKEN: dict[str, Script] = {
     "no HTTP": sends(b"hello\r\n\r\n"),
     "status that is none": sends(b"HTTP/1.1 abc OK\r\n\r\n"),
     "head without end": sends(b"HTTP/1.1 200 OK\r\nx-a: " + b"a" * 100_000),
+    "head beyond all measure": sends(b"HTTP/1.1 200 OK\r\nx-a: " + b"a" * (2 << 20), close=False),
+    "interim answers without end": sends(b"HTTP/1.1 103 X\r\n\r\n" * 100_000, close=False),
     "two lengths": sends(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 5\r\n\r\n{}"),
     "shorter than it says": sends(b"HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n{"),
     "broken chunks": sends(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n"),
@@ -114,13 +116,7 @@ async def test_a_broken_engine_is_a_clean_refusal(gate: Gate, kept: Kept, script
     gate.engine.script = script
     answered = await gate.chat(stream=stream, messages=[{"role": "user", "content": "my-prompt@example.com"}])
     assert answered.status in (400, 502, 503)
-    assert answered.code in (
-        "engine_failed",
-        "engine_unavailable",
-        "base_mismatch",
-        "request_refused",
-        "adapter_not_ready",
-    )
+    assert answered.code in REFUSALS
     assert answered.headers["x-assay-adapter"] == OWN_DIGEST
     said = answered.body.decode() + "".join(f"{name}: {value}" for name, value in answered.headers.items())
     assert [secret for secret in SECRETS if secret in said] == []
@@ -204,6 +200,44 @@ async def test_headers_of_its_own_are_not_passed_on(gate: Gate) -> None:
     assert answered.status == 200
     assert answered.headers["x-assay-adapter"] == OWN_DIGEST
     assert not {"set-cookie", "server", "x-adapter"} & answered.headers.keys()
+
+
+def cards(data: Any) -> Script:
+    async def script(asked: dict[str, Any], writer: asyncio.StreamWriter) -> None:
+        await reply(writer, {"weight_version": BASE.revision} if asked["path"] == "/model_info" else {"data": data})
+
+    return script
+
+
+LOOKS: dict[str, Script] = {
+    "cards are text": cards("xy"),
+    "cards are numbers": cards([1]),
+    "card is called a list": cards([{"id": [], "parent": "base"}]),
+    "cards are a number": cards(7),
+    "no cards": cards(None),
+    "deep": says(b'{"data":' * 100_000),
+    "list": says(b"[]"),
+    "no JSON": says(b"hello"),
+    "no HTTP": sends(b"hello\r\n\r\n"),
+    "redirect": sends(b"HTTP/1.1 302 X\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 2\r\n\r\n{}", close=False),
+    "without end": without_end,
+}
+
+
+@pytest.mark.parametrize("look", LOOKS.values(), ids=LOOKS.keys())
+async def test_an_engine_that_cannot_say_what_it_holds_is_looked_at_again(gate: Gate, kept: Kept, look: Script) -> None:
+    """Whatever it says, the look ends and the next one comes: it is how the gateway learns that all is well again."""
+    pool = gate.app.engine.pool
+    gate.engine.look = look
+    try:
+        await pool.look()
+    finally:
+        gate.engine.look = None
+    assert not pool.upstreams[0].reachable
+    await pool.look()
+    assert pool.upstreams[0].reachable
+    assert not any(task.done() for task in gate.app._tasks)
+    assert await gate.works()
 
 
 async def test_one_tenants_broken_answers_are_not_counted_against_another(tmp_path: Path) -> None:
