@@ -60,7 +60,7 @@ class ServingActivities:
     async def cool_version(self, job: WarmJob) -> None:
         """See `assay.contracts.rollout.cool_version`."""
         name = adapter_name(job.tenant, job.model, job.version)
-        if name in adapters_needed(self._registry.routes.current()):
+        if name in adapters_needed(await asyncio.to_thread(self._registry.routes.current)):
             return
         for engine in self._engines:
             if name in await engine.loaded():
@@ -76,9 +76,9 @@ class ServingActivities:
         """See `assay.contracts.rollout.publish_routes`."""
         begun = time.perf_counter()
         published = await asyncio.to_thread(publish, self._registry, self._policy, change)
-        decision_id = self._registry.routes.decision_id(published.revision)
         gateways = await self._gateways.refresh(published.revision)
         flip = (time.perf_counter() - begun) * 1000
+        decision_id = await asyncio.to_thread(self._registry.routes.decision_id, published.revision)
         return RoutesPublished(
             revision=published.revision, gateways=gateways, decision_id=decision_id, flip_milliseconds=flip
         )
@@ -101,8 +101,8 @@ class ServingActivities:
 
     async def _load_by_name(self, engine: Engine, name: str) -> bool:
         """Find the version behind an engine-side name in the route table, then load it."""
-        for route in self._registry.routes.current().routes:
-            for version in self._versions(route.tenant, route.model):
+        for route in (await asyncio.to_thread(self._registry.routes.current)).routes:
+            for version in await asyncio.to_thread(self._versions, route.tenant, route.model):
                 if adapter_name(route.tenant, route.model, version) == name:
                     return await self._load_version(engine, route.tenant, route.model, version)
         raise NotFound("VERSION_UNKNOWN", f"no registered version is called {name}", "see `assay models`")
@@ -111,14 +111,15 @@ class ServingActivities:
         return [v.digest for v in self._registry.versions.list(tenant=tenant, model=model)]
 
     async def _load_version(self, engine: Engine, tenant: str, model: str, digest: str) -> bool:
-        version = self._registry.versions.get(digest, tenant=tenant, model=model)
+        version = await asyncio.to_thread(self._registry.versions.get, digest, tenant=tenant, model=model)
         key = self._settings.home / "keys" / "signing.pub.pem"
 
         def verify(path: Path, expected: str) -> None:
             verify_version(self._registry, expected, key, tenant=tenant, model=model, directory=path)
 
         name = adapter_name(tenant, model, digest)
-        return await self._loader(version).ensure(engine, name, digest, version.files, verify)
+        loader = await asyncio.to_thread(self._loader, version)
+        return await loader.ensure(engine, name, digest, version.files, verify)
 
     def _loader(self, version: VersionRecord) -> Loader:
         base = self._registry.bases.by_digest(version.base.digest)

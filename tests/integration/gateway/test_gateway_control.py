@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.serving.activity import ServingActivities
 from assay.contracts.errors import Unavailable
-from assay.contracts.rollout import AnalysisJob, AnalysisRules
+from assay.contracts.rollout import AnalysisJob, AnalysisRules, RouteChange, RouteTable
 from assay.settings import Settings
+from registry import Registry
 from serving.gateways import Gateways
 
 
@@ -54,6 +56,44 @@ def fleet(gateway: Any, second: Any) -> Gateways:
 async def test_a_flip_is_done_when_every_gateway_confirmed_it(fleet: Gateways, gateway: Any, make_route: Any) -> None:
     gateway.source.publish(make_route(stable="e"))
     assert await fleet.refresh(2) == 2
+
+
+async def test_gateways_flip_before_anything_else_is_read_and_nothing_is_read_in_the_workers_loop(
+    gateway: Any, make_route: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A database that hangs must not hold up the heartbeats of other activities, nor a flip that is committed."""
+    settings = Settings.model_validate(
+        {"home": tmp_path, "admin_key": "admin-secret", "gateway_urls": [gateway.url], "engine": {"urls": ["http://x"]}}
+    )
+    activities, registry = ServingActivities(settings), Registry.open(settings)
+    table = RouteTable(revision=1, routes=(make_route(canary=50),))
+    registry.routes.publish(table, key="first", actor="ann", reason="test", decision_id="d1")
+    gateway.source.publish(make_route())
+    monkeypatch.setitem(vars(activities), "_registry", registry)
+    read: list[tuple[bool, int]] = []
+    decision_id = registry.routes.decision_id
+
+    def watched(revision: int) -> str:
+        read.append((threading.current_thread() is threading.main_thread(), gateway.app.routes.snapshot.revision))
+        return decision_id(revision)
+
+    monkeypatch.setattr(registry.routes, "decision_id", watched)
+    stable, canary = (next(arm.version for arm in table.routes[0].arms if arm.name == n) for n in ("stable", "canary"))
+    back = RouteChange(
+        tenant="acme",
+        model="helpdesk",
+        base=table.routes[0].base,
+        target=canary or "",
+        stable=stable,
+        actor="ann",
+        reason="test",
+        key="back",
+        withdraw=True,
+    )
+    published = await ActivityEnvironment().run(activities.publish_routes, back)
+    assert (published.revision, published.decision_id) == (2, "d1")
+    assert read == [(False, 2)]
+    registry.close()
 
 
 async def test_a_gateway_that_is_away_leaves_the_flip_undone(gateway: Any, free_port: Any, make_route: Any) -> None:
