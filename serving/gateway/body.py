@@ -157,11 +157,17 @@ class ChatRequest:
         return bool(self.fields.get("stream_options", {}).get("include_usage", False))
 
     def encode(self, target: Target) -> bytes:
-        """The body for the engine. The salt keeps prefix caches of tenants apart, also on the shared base."""
+        """The body for the engine. The salt keeps prefix caches of tenants apart, also on the shared base.
+
+        Raises Refusal `invalid_json`: orjson reads deeper nesting (1,024 levels) than it writes (254).
+        """
         ours: Json = {"model": target.upstream_model, "cache_salt": target.tenant}
         if self.stream:
             ours["stream_options"] = {"include_usage": True}  # tokens are metered, asked for or not
-        return orjson.dumps(self.fields | ours)
+        try:
+            return orjson.dumps(self.fields | ours)
+        except orjson.JSONEncodeError as error:
+            raise Refusal(400, "invalid_json", "The body is nested too deeply.", "Send a flatter one.") from error
 
 
 def parse(raw: bytes) -> ChatRequest:

@@ -72,6 +72,9 @@ class Chat:
             if watch.fired():
                 raise ClientGone from None
             raise
+        except Exception:
+            status = 500  # ours, and answered by who called: never counted as an answer
+            raise
         finally:
             watch.stop()
             self._account(request, target, body, relay, status, refusal, span)

@@ -29,6 +29,10 @@ def body_of(messages: Any = None, **fields: Any) -> bytes:
     return json.dumps(asked).encode()
 
 
+def nested(levels: int) -> Any:
+    return {"a": nested(levels - 1)} if levels else 1
+
+
 BODIES: dict[str, bytes] = {
     "nothing": b"",
     "text": b"hello",
@@ -44,6 +48,13 @@ BODIES: dict[str, bytes] = {
     "half a surrogate pair": GOOD.replace(b"hi", b"\\ud800"),
     "deep lists": b"[" * 30000,
     "deep inside": GOOD[:-1] + b', "metadata": ' + b"[" * 2000 + b"]" * 2000 + b"}",
+    "deep tool": body_of(tools=[{"type": "function", "function": {"name": "x", "parameters": nested(300)}}]),
+    "deep schema": body_of(
+        response_format={"type": "json_schema", "json_schema": {"name": "x", "schema": nested(300)}}
+    ),
+    "deep call": body_of(
+        [{"role": "assistant", "tool_calls": [{"id": nested(300), "function": {"name": "x", "arguments": {}}}]}]
+    ),
     "NaN": GOOD[:-1] + b', "temperature": NaN}',
     "Infinity": GOOD[:-1] + b', "temperature": Infinity}',
     "1e999": GOOD[:-1] + b', "temperature": 1e999}',

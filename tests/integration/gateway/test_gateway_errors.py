@@ -229,3 +229,16 @@ async def test_the_metrics_name_base_and_adapter_and_meter_tokens(gateway: Any, 
     assert f'assay_gateway_tokens_total{{{labels},kind="prompt",model="helpdesk",tenant="acme"}} 14.0' in text
     assert f'assay_gateway_answers_total{{{labels},model="helpdesk",status="200",tenant="acme"}} 2.0' in text
     assert "assay_gateway_route_revision 1.0" in text
+
+
+async def test_a_failure_of_the_gateway_itself_is_never_counted_as_an_answer(
+    gateway: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: Any) -> None:
+        raise RuntimeError("a mistake of ours")
+
+    monkeypatch.setattr("serving.gateway.relay.Relay.carry", broken)
+    answer = await gateway.chat()
+    assert (answer.status, answer.code) == (500, "internal_error")
+    reasons = (await gateway.observed())["stable"]["bad_by_reason"]
+    assert reasons == [{"code": "ERROR", "count": 1}]
