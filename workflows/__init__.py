@@ -13,4 +13,15 @@ FROM_OUTSIDE = (Lifecycle, Intake, Training, Evaluation, Promotion, Rollout)
 """Those that people and services start; `examples/` has an input for each. The others are started by these alone."""
 ALL = (*FROM_OUTSIDE, Place, Turn)
 
-__all__ = ["ALL", "FROM_OUTSIDE", "Evaluation", "Intake", "Lifecycle", "Place", "Promotion", "Rollout", "Training", "Turn"]
+__all__ = [
+    "ALL",
+    "FROM_OUTSIDE",
+    "Evaluation",
+    "Intake",
+    "Lifecycle",
+    "Place",
+    "Promotion",
+    "Rollout",
+    "Training",
+    "Turn",
+]
