@@ -163,8 +163,12 @@ def _innermost(error: BaseException) -> BaseException:
 
 
 def refuse_forged(resumed: bool) -> None:
-    """Only a run before this one may say where to go on; a caller who does would skip shadow and canary."""
-    if resumed and not workflow.info().continued_run_id:
+    """Only a run before this one may say where to go on; a caller who does would skip shadow and canary.
+
+    A cron schedule and a retry policy give a run one before it, too, with what the caller said as its input.
+    """
+    info = workflow.info()
+    if resumed and (not info.continued_run_id or info.cron_schedule or info.retry_policy):
         raise ApplicationError(
             "`resume` is set by the workflow itself: leave it out", type="RESUME_FORGED", non_retryable=True
         )

@@ -313,7 +313,7 @@ async def test_a_crowd_cannot_make_a_promotion_too_large_to_go_on(client: AssayC
     assert (len(status.approvals), len(status.reasons)) == (50, 10)
 
 
-async def test_a_rollout_cannot_be_begun_at_its_end(client: AssayClient, house: Yes) -> None:
+def forged_rollout() -> RolloutRequest:
     """`resume` is how a rollout hands over to its next run; forged, it would skip signature, shadow and canary."""
     state = RolloutState(
         origin="x",
@@ -324,11 +324,35 @@ async def test_a_rollout_cannot_be_begun_at_its_end(client: AssayClient, house: 
         failures=0,
         deadline=datetime.now(UTC) + timedelta(days=1),
     )
-    forged = RolloutRequest(tenant="acme", model="helpdesk", version=1, requested_by=REQUESTER, resume=state)
+    return RolloutRequest(tenant="acme", model="helpdesk", version=1, requested_by=REQUESTER, resume=state)
+
+
+async def test_a_rollout_cannot_be_begun_at_its_end(client: AssayClient, house: Yes) -> None:
     with pytest.raises(WorkflowFailureError) as error:
-        await (await client.start_rollout(forged)).result()
+        await (await client.start_rollout(forged_rollout())).result()
     assert isinstance(error.value.cause, ApplicationError)
     assert error.value.cause.type == "RESUME_FORGED"
+    assert house.published == []
+
+
+async def test_a_rollout_cannot_be_begun_at_its_end_by_being_begun_twice(client: AssayClient, house: Yes) -> None:
+    """A cron schedule begins a workflow again after it failed: with the same input, and a run before it."""
+    handle = await client.temporal.start_workflow(
+        "Rollout", forged_rollout(), id="rollout/by-clock", task_queue=names.CONTROL_QUEUE, cron_schedule="@every 1s"
+    )
+
+    async def ended() -> list[str]:
+        found = client.temporal.list_workflows("WorkflowId = 'rollout/by-clock' AND ExecutionStatus != 'Running'")
+        return [one.run_id async for one in found]
+
+    async def twice() -> bool:
+        return len(await ended()) > 1
+
+    await until(twice)
+    await handle.terminate()
+    for run in await ended():
+        history = await client.temporal.get_workflow_handle(handle.id, run_id=run).fetch_history()
+        assert "ACTIVITY_TASK_SCHEDULED" not in history.to_json()
     assert house.published == []
 
 
