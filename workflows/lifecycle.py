@@ -226,16 +226,24 @@ class Lifecycle:
         between the draft and the rollout. The place is given up when this workflow closes.
         """
         await workflow.wait_condition(lambda: not self._status.held)
+        while not self._has_turn():
+            await self._wait_in_line()
+
+    async def _wait_in_line(self) -> None:
+        """Until it is its turn, or somebody ended the place that it had."""
         r, me = self._request, workflow.info()
-        await workflow.start_child_workflow(
+        place = await workflow.start_child_workflow(
             "Place",
-            PlaceRequest(tenant=r.tenant, model=r.model, lifecycle=me.workflow_id),
+            PlaceRequest(tenant=r.tenant, model=r.model, lifecycle=me.workflow_id, run=me.run_id),
             id=names.place_id(r.tenant, r.model, r.version, me.run_id),
             static_summary=f"place of version {r.version} in the queue of {r.tenant}/{r.model}",
             cancellation_type=ChildWorkflowCancellationType.ABANDON,
             parent_close_policy=ParentClosePolicy.REQUEST_CANCEL,
         )
-        await workflow.wait_condition(lambda: self._turn is not None and self._turn.waits_for is None)
+        await workflow.wait_condition(lambda: self._has_turn() or place.done())
+
+    def _has_turn(self) -> bool:
+        return self._turn is not None and self._turn.waits_for is None
 
     async def _step(self, stage: str, kind: str, child: str, wanted: Message, answers: type[Status]) -> Status:
         await workflow.wait_condition(lambda: not self._status.held)

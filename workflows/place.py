@@ -40,7 +40,7 @@ class Place:
             await self._turn(wanted).signal("leave", workflow.info().workflow_id)
 
     async def _enter(self, wanted: PlaceRequest) -> None:
-        ticket = Ticket(place=workflow.info().workflow_id, lifecycle=wanted.lifecycle)
+        ticket = Ticket(place=workflow.info().workflow_id, lifecycle=wanted.lifecycle, run=wanted.run)
         queue = TurnQueue(tenant=wanted.tenant, model=wanted.model, queue=(ticket,))
         while True:
             try:

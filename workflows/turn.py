@@ -8,7 +8,7 @@ from temporalio.exceptions import FailureError
 
 with workflow.unsafe.imports_passed_through():
     from assay.contracts.turn import Ticket, TurnNotice, TurnQueue
-    from workflows.common import given
+    from workflows.common import committed, given
 
 
 @workflow.defn(name="Turn", versioning_behavior=VersioningBehavior.AUTO_UPGRADE)
@@ -22,7 +22,10 @@ class Turn:
 
     @workflow.run
     async def run(self, request: TurnQueue | None = None) -> None:  # noqa: ARG002  # __init__ keeps it
-        wanted = given(self._asked)
+        # A cancelled queue would leave everybody in it waiting for ever.
+        await committed(self._pass_on(given(self._asked)))
+
+    async def _pass_on(self, wanted: TurnQueue) -> None:
         while self._queue:
             while (news := self._news()) is not None:
                 await self._tell(*news)
@@ -59,7 +62,9 @@ class Turn:
     async def _tell(self, place: int, after: str | None) -> None:
         # Entered as told before the await: the queue may change meanwhile, and then there is news again.
         ticket = self._queue[place] = self._queue[place].model_copy(update={"told": True, "after": after})
+        # To this run alone: one that was started anew would take it for its own turn before it has a place.
+        lifecycle = workflow.get_external_workflow_handle(ticket.lifecycle, run_id=ticket.run)
         try:
-            await workflow.get_external_workflow_handle(ticket.lifecycle).signal("turn", TurnNotice(waits_for=after))
+            await lifecycle.signal("turn", TurnNotice(waits_for=after))
         except FailureError:
             self.leave(ticket.place)  # it has ended

@@ -16,6 +16,8 @@ from assay.contracts.turn import Ticket, TurnQueue
 
 from .asking import approve, awaiting, until, wanted
 
+NO_RUN = "0198a9c2-0000-7000-8000-000000000000"
+
 
 def lifecycle(request: LifecycleRequest) -> str:
     return names.lifecycle_id(request.tenant, request.model, request.version)
@@ -160,8 +162,68 @@ async def test_a_queue_that_many_pass_through_goes_on_in_new_runs(client: AssayC
 
     run = (await turn.describe()).run_id
     for number in range(20):
-        await turn.signal("enter", Ticket(place=f"place/{number}", lifecycle="lifecycle/acme/helpdesk/never"))
+        await turn.signal(
+            "enter", Ticket(place=f"place/{number}", lifecycle="lifecycle/acme/helpdesk/never", run=NO_RUN)
+        )
         await until(two_stand_in_it)
     assert (await turn.describe()).run_id != run
     await approve(client, first)
     await awaiting(client, second, "awaiting approval")
+
+
+async def test_a_place_that_a_former_run_left_behind_is_passed_over(client: AssayClient, house: Any) -> None:
+    """A lifecycle that was ended and started anew is not told what is meant for the run before: it has no place yet."""
+    first, second = wanted(model="former"), wanted(model="former")
+    await client.start_lifecycle(first)
+    await awaiting(client, first, "awaiting approval")
+    handle = await client.start_lifecycle(second)
+    await until_it_waits(client, second, lifecycle(first))
+    run = (await handle.describe()).run_id
+    place = names.place_id(second.tenant, second.model, second.version, run)
+    await client.temporal.get_workflow_handle(place).terminate("it says no more that it leaves")
+    await handle.terminate()
+    house.gates["evaluate_arm"] = asyncio.Event()
+    await client.start_lifecycle(second)
+    await until(lambda: evaluating(client, second))
+    await approve(client, first)
+    await queue_ends(client, "former")
+    assert (await status(client, second)).waits_for is None
+    house.gates["evaluate_arm"].set()
+    await awaiting(client, second, "awaiting approval")
+
+
+@pytest.mark.parametrize("queue_is_lost", [False, True])
+async def test_a_lifecycle_whose_place_was_ended_takes_another(client: AssayClient, queue_is_lost: bool) -> None:
+    model = f"ended-{queue_is_lost}".lower()
+    first, second = wanted(model=model), wanted(model=model)
+    held = await client.start_lifecycle(first)
+    await awaiting(client, first, "awaiting approval")
+    handle = await client.start_lifecycle(second)
+    await until_it_waits(client, second, lifecycle(first))
+    place = names.place_id(second.tenant, second.model, second.version, (await handle.describe()).run_id)
+    if queue_is_lost:
+        await client.temporal.get_workflow_handle(names.turn_id("acme", model)).terminate()
+        await approve(client, first)
+        await held.result()
+    await client.temporal.get_workflow_handle(place).cancel()
+    if not queue_is_lost:
+        await approve(client, first)
+    await awaiting(client, second, "awaiting approval")
+
+
+async def test_a_queue_cannot_be_cancelled_or_stopped_by_rubbish(client: AssayClient) -> None:
+    first, second = wanted(model="rubbish"), wanted(model="rubbish")
+    await client.start_lifecycle(first)
+    await awaiting(client, first, "awaiting approval")
+    await client.start_lifecycle(second)
+    await until_it_waits(client, second, lifecycle(first))
+    turn = client.temporal.get_workflow_handle(names.turn_id("acme", "rubbish"))
+    for number, changed in enumerate(
+        ({"lifecycle": ""}, {"lifecycle": "x" * 2000}, {"run": "x"}, {"place": "x" * 2000})
+    ):
+        ticket = {"place": f"place/{number}", "lifecycle": lifecycle(second), "run": NO_RUN}
+        await turn.signal("enter", {**ticket, **changed})
+    await turn.cancel()
+    for request in (first, second):
+        await approve(client, request)
+    await queue_ends(client, "rubbish")
