@@ -11,11 +11,14 @@ from typing import Any
 
 import pytest
 from temporalio import activity
+from temporalio.api.failure.v1 import Failure
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 from temporalio.worker import ActivityInboundInterceptor, ActivityOutboundInterceptor, ExecuteActivityInput
 
 import workers.beats
+from assay.contracts.errors import NotFound
+from assay.converter import data_converter
 from workers.beats import Beats
 from workers.errors import UNEXPECTED_ATTEMPTS, TypedErrors
 
@@ -153,8 +156,34 @@ async def test_a_full_disk_is_waited_for_however_often_it_was_tried(number: int)
 
 
 async def test_another_fault_of_the_system_is_tried_a_few_times_only() -> None:
-    error = OSError(errno.EACCES, "no")
-    assert await failure_of(error, attempt=1) is error
-    failure = await failure_of(error)
-    assert isinstance(failure, ApplicationError)
-    assert (failure.type, failure.non_retryable) == ("UNEXPECTED", True)
+    for attempt in (1, UNEXPECTED_ATTEMPTS - 1, UNEXPECTED_ATTEMPTS):
+        failure = await failure_of(OSError(errno.EACCES, "no"), attempt)
+        assert isinstance(failure, ApplicationError)
+        assert (failure.type, failure.non_retryable) == ("UNEXPECTED", attempt == UNEXPECTED_ATTEMPTS)
+
+
+def caused(error: Exception, by: Exception) -> Exception:
+    error.__cause__ = by
+    return error
+
+
+@pytest.mark.parametrize("attempt", [1, UNEXPECTED_ATTEMPTS])
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError("no number: +49 30 901820"),
+        caused(NotFound("SOURCE_UNREADABLE", "it is not there", "look"), ValueError("+49 30 901820")),
+        caused(OSError(errno.ENOSPC, "full"), ValueError("+49 30 901820")),
+    ],
+)
+async def test_only_words_that_are_meant_for_others_reach_temporal(
+    error: Exception, attempt: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What a library says of a fault may repeat the row, the prompt or the key that it stumbled over."""
+    told = Failure()
+    data_converter.failure_converter.to_failure(
+        await failure_of(error, attempt), data_converter.payload_converter, told
+    )
+    assert told.message
+    assert "901820" not in str(told)
+    assert "901820" in caplog.text  # where it is looked for
