@@ -21,6 +21,8 @@ from registry.tables import Base, now
 
 _BUSY_SECONDS = 30
 _CONNECT_SECONDS = 10
+_COMPARED = ("tenant", "repository", "subject")
+"""Of these columns' values each has an order in time of its own: no tenant follows the clock of another."""
 
 
 def make_engine(url: str) -> Engine:
@@ -66,16 +68,17 @@ class Database:
         table = cast(Table, type(row).__table__)
         insert = postgresql_insert if self._engine.dialect.name == "postgresql" else sqlite_insert
         values = {c.key: getattr(row, c.key) for c in table.columns if getattr(row, c.key) is not None}
-        if "created_at" in table.columns and "tenant" in table.columns:
-            values["created_at"] = self.moment(session, table, tenant=values["tenant"])
+        among = next((name for name in _COMPARED if name in table.columns), None)
+        if among is not None and "created_at" in table.columns:
+            values["created_at"] = self.moment(session, table, **{among: values.get(among)})
         # What was inserted is asked for, since drivers do not agree on counting it.
         once = insert(table).values(**values).on_conflict_do_nothing().returning(*table.primary_key)
         return session.execute(once).first() is not None
 
-    def moment(self, session: Session, table: Table, **of: str) -> datetime:
+    def moment(self, session: Session, table: Table, **of: str | None) -> datetime:
         """When a new row is entered: now, but after every row that is there, also when the clock was set back.
 
-        What is newest is read off these times: a run, a report, a seal of a dataset.
+        What is newest is read off these times: a base, a run, a report, a seal of a dataset.
         """
         last = session.scalar(
             select(func.max(table.c.created_at)).where(*(table.c[name] == value for name, value in of.items()))

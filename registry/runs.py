@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Literal
+from typing import Literal, cast
 
-from sqlalchemy import delete, select
+from sqlalchemy import Table, delete, select
 from sqlalchemy.orm import Session
 
 from assay.contracts.base import Message
@@ -17,6 +17,8 @@ from registry.database import Database
 from registry.lineage import Edge, record
 from registry.run_search import expression
 from registry.tables import EvaluationRow, RunRow, RunSummaryRow
+
+_SUMMARIES = cast(Table, RunSummaryRow.__table__)
 
 
 class RunSummary(Message):
@@ -109,11 +111,11 @@ class Runs:
             rows = session.scalars(query).all()
         return tuple(RunSummary(**{name: getattr(row, name) for name in RunSummary.model_fields}) for row in rows)
 
-    @staticmethod
-    def _summarise(session: Session, run: str, request: PinnedTraining, went: Mapping[str, object]) -> None:
+    def _summarise(self, session: Session, run: str, request: PinnedTraining, went: Mapping[str, object]) -> None:
         """One row a run: a failed one that was asked for again and finished has finished."""
         session.execute(delete(RunSummaryRow).where(RunSummaryRow.run == run))
-        session.add(RunSummaryRow(run=run, **_asked(request), **went))
+        created = self._database.moment(session, _SUMMARIES, tenant=request.tenant)
+        session.add(RunSummaryRow(run=run, created_at=created, **_asked(request), **went))
 
     def get(self, run_id: str) -> RunRecord:
         """Raises NotFound (`RUN_UNKNOWN`)."""

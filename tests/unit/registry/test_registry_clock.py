@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 import pytest
 
-import registry.database
+import registry.tables
+from assay.contracts.base import BasePin
+from assay.contracts.policy import Decision
 from assay.contracts.promotion import PointerMove
-from registry import Registry
+from registry import BaseRecord, Registry
 from registry.tables import now
 
 A, B = ("sha256:" + letter * 64 for letter in "ab")
@@ -22,10 +24,13 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Set:
     """Set the clock of the registry that far from the right time."""
 
     def by(amount: timedelta) -> None:
-        def shifted() -> datetime:
-            return now() + amount
+        class Shifted:
+            @staticmethod
+            def now(zone: tzinfo) -> datetime:
+                return datetime.now(zone) + amount
 
-        monkeypatch.setattr(registry.database, "now", shifted)
+        # Beneath `now`, which SQLAlchemy keeps as the default of columns.
+        monkeypatch.setattr(registry.tables, "datetime", Shifted)
 
     return by
 
@@ -51,6 +56,31 @@ def test_the_newest_run_is_the_one_entered_last(registry: Registry, examples: An
     clock(-timedelta(days=1))
     registry.runs.add(*examples.run("second"))
     assert registry.runs.newest("acme", "helpdesk", 1).result.run_id == "acme.helpdesk.1.second"
+
+
+def test_the_newest_base_is_the_one_registered_last(registry: Registry, examples: Any, clock: Set) -> None:
+    for number in range(2):
+        clock(-timedelta(days=number))
+        pin = BasePin(repository="acme/base", revision=f"r{number}", digest=examples.sha(f"base {number}"))
+        registry.bases.add(BaseRecord(pin=pin, licence="Apache-2.0", path="base", template=A, max_context=2048))
+    assert registry.bases.get("acme/base").pin.revision == "r1"
+
+
+def test_decisions_are_listed_as_they_were_made(registry: Registry, examples: Any, clock: Set) -> None:
+    for number in range(3):
+        clock(-timedelta(days=number))
+        decision = Decision(
+            gate="review", allow=True, decision_id=str(number), policy_revision="r", input=examples.ref("input")
+        )
+        registry.decisions.add(decision, A)
+    assert [one.decision_id for one in registry.decisions.list(A)] == ["0", "1", "2"]
+
+
+def test_runs_are_found_newest_first(registry: Registry, examples: Any, clock: Set) -> None:
+    registry.runs.add(*examples.run("first"))
+    clock(-timedelta(days=1))
+    registry.runs.add(*examples.run("second"))
+    assert [one.run for one in registry.runs.search()] == ["acme.helpdesk.1.second", "acme.helpdesk.1.first"]
 
 
 def test_the_newest_seal_of_a_dataset_is_the_one_entered_last(registry: Registry, examples: Any, clock: Set) -> None:
