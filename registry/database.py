@@ -21,6 +21,8 @@ from registry.tables import Base, now
 
 _BUSY_SECONDS = 30
 _CONNECT_SECONDS = 10
+_VANISHED = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 4, "tcp_user_timeout": 30_000}
+"""libpq's: a server behind a cut cable, or failed over, is missed after 30 s. The system's own would take two hours."""
 _COMPARED = ("tenant", "repository", "subject")
 """Of these columns' values each has an order in time of its own: no tenant follows the clock of another."""
 
@@ -38,7 +40,7 @@ def make_engine(url: str) -> Engine:
         event.listen(engine, "connect", _configure_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     else:
-        connect_args = {"connect_timeout": _CONNECT_SECONDS}
+        connect_args = {"connect_timeout": _CONNECT_SECONDS, **_VANISHED}
         engine = create_engine(parsed, pool_pre_ping=True, connect_args=connect_args)
         event.listen(engine, "begin", _begin_postgresql)
     return engine

@@ -16,6 +16,7 @@ from assay.contracts.errors import Unavailable
 from assay.contracts.promotion import PointerMove
 from assay.settings import Settings
 from registry import Registry
+from tests._servers.postgresql import Server
 
 A, B = ("sha256:" + letter * 64 for letter in "ab")
 SOCKET = ".s.PGSQL.5432"
@@ -129,3 +130,14 @@ def test_a_database_that_was_away_is_used_again_and_a_move_is_made_once(
     assert opened.pointers.move(move(B, A, "meanwhile")).revision == 2
     assert [event.target for event in opened.pointers.events("acme", "helpdesk")] == [A, B]
     opened.close()
+
+
+def test_a_server_that_vanished_without_a_word_is_given_up_within_half_a_minute(postgresql: Server) -> None:
+    """A cut cable cannot be had on one machine: this only sees that the system is told to look for it."""
+    engine = registry.database.make_engine(postgresql.url("postgres"))
+    with engine.connect() as connection:
+        told = connection.connection.dbapi_connection.info.get_parameters()  # type: ignore[union-attr]
+    engine.dispose()
+    looks = int(told["keepalives_idle"]) + int(told["keepalives_interval"]) * int(told["keepalives_count"])
+    assert looks <= 30
+    assert int(told["tcp_user_timeout"]) <= 30_000
