@@ -39,18 +39,22 @@ async def flips(client: Client, key: tuple[str, str, int]) -> list[tuple[float, 
 
 async def failed_tasks(client: Client, request: LifecycleRequest) -> list[str]:
     """Workflow tasks that failed in workflow code: an exception, or a replay that went another way."""
+    run = (await client.get_workflow_handle(names.lifecycle_id(*_key(request))).describe()).run_id
     return [
         f"{id_}: a workflow task failed: {event.workflow_task_failed_event_attributes.failure.message[:300]}"
-        for id_ in _ids(request)
+        for id_ in ids(request, run)
         for event in await _events(client, id_)
         if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
         and event.workflow_task_failed_event_attributes.cause != _EXPECTED
     ]
 
 
-def _ids(request: LifecycleRequest) -> Iterator[str]:
-    key = request.tenant, request.model, request.version
+def ids(request: LifecycleRequest, run: str) -> Iterator[str]:
+    """Every workflow that one run of a lifecycle began."""
+    key = _key(request)
     yield names.intake_id(request.tenant, request.dataset, request.version)
+    yield names.place_id(*key, run)
+    yield names.turn_id(request.tenant, request.model)
     for id_ in (
         names.lifecycle_id,
         names.training_id,
@@ -59,6 +63,10 @@ def _ids(request: LifecycleRequest) -> Iterator[str]:
         names.rollout_id,
     ):
         yield id_(*key)
+
+
+def _key(request: LifecycleRequest) -> tuple[str, str, int]:
+    return request.tenant, request.model, request.version
 
 
 async def _events(client: Client, id_: str) -> list[HistoryEvent]:

@@ -19,8 +19,10 @@ from assay.contracts.promotion import PointerMove
 from assay.contracts.rollout import Arm, Route, RouteTable
 from registry.database import Database
 from stack.leftovers import MARK
+from workflows import ALL
 
 from .engine import LOADS
+from .histories import ids
 from .house import House
 from .invariants import Checker
 from .life import Life, request
@@ -95,6 +97,10 @@ def test_a_blob_with_other_bytes_is_found_and_a_writers_leftover_is_not(house: H
     assert list(checker.files()) == []
     path.write_bytes(b"ro")
     assert list(checker.files()) == [f"blob {stored.sha256.removeprefix('sha256:')} holds other bytes"]
+
+
+def test_the_histories_of_every_workflow_are_looked_at(life: Life) -> None:
+    assert {id_.split("/")[0] for id_ in ids(life.request, "run")} == {each.__name__.lower() for each in ALL}
 
 
 @pytest.mark.parametrize(
