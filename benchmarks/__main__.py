@@ -17,7 +17,7 @@ from typing import Final
 import click
 
 from benchmarks import page
-from benchmarks.processes import ROOT
+from benchmarks.processes import ROOT, end
 
 LONGEST_SECONDS: Final = 1200
 """Of one benchmark; each is made to end within a few minutes on two cores."""
@@ -37,10 +37,13 @@ def run(name: str, script: Path, out: Path) -> bool:
     target = out / f"{name}.json"
     target.unlink(missing_ok=True)
     command = [sys.executable, str(script), "--out", str(target)]
+    process = subprocess.Popen(command, cwd=ROOT)
     try:
-        ended = subprocess.run(command, cwd=ROOT, timeout=LONGEST_SECONDS, check=False).returncode
+        ended = process.wait(LONGEST_SECONDS)
     except subprocess.TimeoutExpired:
         ended = -1
+    finally:
+        end(process)
     click.echo(f"{name}: {'done' if ended == 0 else 'FAILED'} in {time.monotonic() - began:.0f} s\n")
     return ended == 0 and target.exists()
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 from urllib.error import URLError
@@ -43,12 +44,26 @@ def running(command: Sequence[str], log: Path, variables: Mapping[str, str] | No
     try:
         yield process
     finally:
-        started.terminate()
-        try:
-            started.wait(30)
-        except subprocess.TimeoutExpired:
-            started.kill()
-            started.wait()
+        end(started)
+
+
+def end(started: subprocess.Popen[bytes], patience: float = 30) -> None:
+    """Ask it to end, wait, then ask what is left of its children; kill who does not listen."""
+    try:
+        family = psutil.Process(started.pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        family = []
+    started.terminate()
+    try:
+        started.wait(patience)
+    except subprocess.TimeoutExpired:
+        started.kill()
+        started.wait()
+    for signalled in (signal.SIGTERM, signal.SIGKILL):
+        for process in family:
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(signalled)  # psutil checks that the pid is still the same process
+        _, family = psutil.wait_procs(family, 5)
 
 
 def answers(url: str, log: Path, seconds: float = 90) -> None:
