@@ -129,7 +129,8 @@ async def test_a_failed_canary_goes_back_and_waits_for_its_root_cause(client: As
     await approve(client, request)
 
     async def rolled_back() -> bool:
-        return (await client.rollout_status("acme", "helpdesk", request.version)).stage == "awaiting root cause"
+        status = await client.rollout_status("acme", "helpdesk", request.version)
+        return status.stage == "awaiting root cause" and house.diary[-1] == "cool"  # unloaded while people look for it
 
     await until(rolled_back)
     assert house.pointers.get("production") is None
