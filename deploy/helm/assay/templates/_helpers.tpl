@@ -92,3 +92,30 @@ envFrom:
 {{- end -}}
 {{- $urls | toJson -}}
 {{- end -}}
+
+{{/* What the values say as environment variables, each a string; the values' own `settings` come before them. */}}
+{{- define "assay.settings" -}}
+ASSAY_HOME: /var/lib/assay
+ASSAY_TEMPORAL_ADDRESS: {{ .Values.temporal.address | quote }}
+ASSAY_TEMPORAL_NAMESPACE: {{ .Values.temporal.namespace | quote }}
+{{- if .Values.temporal.configSecret }}
+TEMPORAL_CONFIG_FILE: /etc/temporal/temporal.toml
+{{- end }}
+ASSAY_OPA_URL: http://{{ include "assay.name" . }}-opa:8181
+ASSAY_ENGINE__URLS: {{ include "assay.engines" . | quote }}
+# Workers admit by what the engines can hold, and prompts by what they can read: these are the engines' own options.
+ASSAY_ENGINE__CONTEXT_LENGTH: {{ .Values.engine.contextLength | int64 | quote }}
+ASSAY_ENGINE__MAX_LORAS: {{ .Values.engine.maxLoras | int64 | quote }}
+ASSAY_ENGINE__MAX_LOADED_LORAS: {{ .Values.engine.maxLoadedLoras | int64 | quote }}
+ASSAY_ENGINE__MAX_LORA_RANK: {{ .Values.engine.maxLoraRank | int64 | quote }}
+ASSAY_ENGINE__MAX_TOTAL_TOKENS: {{ .Values.engine.maxTotalTokens | int64 | quote }}
+# A flip is confirmed, and a canary counted, by every gateway: each by its pod's own stable address.
+ASSAY_GATEWAY_URLS: {{ include "assay.gateways" . | quote }}
+ASSAY_GATEWAY_HOST: 0.0.0.0
+ASSAY_METRICS_HOST: 0.0.0.0
+ASSAY_LOG_FORMAT: json
+{{- with .Values.telemetry.otlpEndpoint }}
+ASSAY_OTLP_ENDPOINT: {{ . | quote }}
+ASSAY_TRACE_SAMPLE_RATIO: {{ $.Values.telemetry.traceSampleRatio | quote }}
+{{- end }}
+{{- end -}}
