@@ -12,6 +12,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 _LOOK_SECONDS = 0.5
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
+"""Tells machines apart; the containers of one share it."""
 
 logger = logging.getLogger("assay.worker")
 
@@ -30,13 +32,18 @@ async def alone_on(home: Path, device: str | None, stop: asyncio.Event) -> Async
     if device is None:
         yield True
         return
-    folder = home / "devices"
+    folder = home / "devices" / _machine()
     folder.mkdir(parents=True, exist_ok=True)
     handle = os.open(folder / f"{re.sub(r'[^A-Za-z0-9,-]', '_', device)}.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         yield await _locked(handle, device, stop)
     finally:
         os.close(handle)
+
+
+def _machine() -> str:
+    """Part of the lock's path: machines may share `home`, and file systems pass locks on between them."""
+    return _BOOT.read_text("utf-8").strip()
 
 
 async def _locked(handle: int, device: str, stop: asyncio.Event) -> bool:
