@@ -1,6 +1,6 @@
 """What training under Assay costs, and what a checkpoint stalls.
 
-    python benchmarks/training.py [--base DIR] [--steps 30] [--repeats 3] [--out FILE]
+    python benchmarks/training.py [--base DIR] [--steps 30] [--repeats 3]
 
 *Wall time*: the `train` activity (subprocess, heartbeats, registry, durable checkpoints, health) against the same TRL
 trainer alone in a plain process: same rows, loss, seed, evaluations and cadence of checkpoints, which the library then
@@ -26,7 +26,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from statistics import median
 from typing import Any, Final, NamedTuple
 
 import click
@@ -42,6 +41,7 @@ from assay.contracts.base import BasePin
 from assay.contracts.data import Dataset, IntakeRequest, RowCounts, Source
 from assay.contracts.training import DatasetShare, LoraSpec, MixShare, PinnedTraining, Recipe, RunSpec, TrainJob
 from assay.settings import Settings
+from benchmarks.report import Report, median, options
 from registry import BaseRecord, Registry
 from serving.material import pin_of, prepare_base_model
 from serving.template import template_digest
@@ -289,61 +289,45 @@ def measure_stalls(folder: RunFolder) -> None:
     (folder.workdir / "stalls.json").write_text(json.dumps(times))
 
 
-def summary(assay: list[Run], plain: list[Run], times: dict[str, list[float]], steps: int) -> list[dict[str, Any]]:
+def summarise(report: Report, assay: list[Run], plain: list[Run], times: dict[str, list[float]], steps: int) -> None:
     """Rows of the table. The first save of each way makes its memory and is left out."""
-    ours, theirs = min(assay, key=lambda run: run.loop), min(plain, key=lambda run: run.loop)
+    ours, theirs = min(run.loop for run in assay), min(run.loop for run in plain)
     outside = [min(run.wall - run.loop for run in runs) for runs in (assay, plain)]
-    stall = {way: median(times[way][1:]) for way in ("beside", "on the thread", "library")}
     used = [min(run.processor for run in runs) for runs in (assay, plain)]
+    hour = (3600 * ours / theirs + outside[0]) / (3600 + outside[1])
+    report.add("loop under Assay / alone", ours / theirs, "ratio", at_most=1.01)
+    report.add("a run of one hour under Assay / alone (from the other rows)", hour, "ratio", at_most=1.01)
+    report.add(f"loop under Assay, {steps} steps", ours, "s")
+    report.add(f"loop alone, {steps} steps", theirs, "s")
+    report.add(f"processor time of {steps} steps and all around them, under Assay / alone", used[0] / used[1], "ratio")
+    report.add("before and after the loop under Assay", outside[0], "s")
+    report.add("before and after the loop alone", outside[1], "s")
+    _stalls(report, times)
+
+
+def _stalls(report: Report, times: dict[str, list[float]]) -> None:
+    stall = {way: median(times[way][1:]) for way in ("beside", "on the thread", "library")}
     quiet = median(times["quiet"])
-    share = stall["beside"] / stall["on the thread"]
     added = (sum(times["watched"]) / len(times["quiet"] + times["written"]) + stall["beside"] / EVERY) / quiet
-    hour = (3600 * ours.loop / theirs.loop + outside[0]) / (3600 + outside[1])
-    return [
-        _row("loop under Assay / alone", ours.loop / theirs.loop, "ratio", 1.01, met=ours.loop / theirs.loop <= 1.01),
-        _row(
-            "a run of one hour under Assay / alone (from the rows above and below)",
-            hour,
-            "ratio",
-            1.01,
-            met=hour <= 1.01,
-        ),
-        _row(f"loop under Assay, {steps} steps", ours.loop, "s"),
-        _row(f"loop alone, {steps} steps", theirs.loop, "s"),
-        _row(f"processor time of {steps} steps and all around them, under Assay / alone", used[0] / used[1], "ratio"),
-        _row("before and after the loop under Assay", outside[0], "s"),
-        _row("before and after the loop alone", outside[1], "s"),
-        _row("stall beside / on the training thread", share, "ratio", 0.05, met=share <= 0.05),
-        _row("stall beside the training", stall["beside"] * 1000, "ms"),
-        _row("stall on the training thread (written, flushed, sealed)", stall["on the thread"] * 1000, "ms"),
-        _row("stall of the library's own save (not flushed, not sealed)", stall["library"] * 1000, "ms"),
-        _row(
-            "added to the training thread by watch and checkpoints / a step, measured inside",
-            added,
-            "ratio",
-            0.01,
-            met=added <= 0.01,
-        ),
-        _row("step while a checkpoint is written", median(times["written"]), "s"),
-        _row("other steps", quiet, "s"),
-    ]
+    report.add("stall beside / on the training thread", stall["beside"] / stall["on the thread"], "ratio", at_most=0.05)
+    report.add("stall beside the training", 1000 * stall["beside"], "ms")
+    report.add("stall on the training thread (written, flushed, sealed)", 1000 * stall["on the thread"], "ms")
+    report.add("stall of the library's own save (not flushed, not sealed)", 1000 * stall["library"], "ms")
+    report.add("added by watch and checkpoints / a step, measured inside", added, "ratio", at_most=0.01)
+    report.add("step while a checkpoint is written", median(times["written"]), "s")
+    report.add("other steps", quiet, "s")
 
 
-def _row(what: str, value: float, unit: str, aim: float | None = None, *, met: bool | None = None) -> dict[str, Any]:
-    return {"what": what, "value": round(value, 4), "unit": unit, "aim": aim, "met": met}
-
-
-@click.command(context_settings={"help_option_names": ["-h", "--help"]}, help=__doc__)
+@options
 @click.option("--base", type=click.Path(path_type=Path), help="Directory of a prepared base; made when absent.")
 @click.option("--steps", default=30, show_default=True, help="Steps of each run.")
 @click.option("--repeats", default=3, show_default=True, help="Runs of each arm.")
-@click.option("--out", type=click.Path(path_type=Path), help="Write the table as JSON.")
 @click.option("--child", hidden=True, type=click.Choice(["alone", "stalls"]))
 @click.option("--workdir", hidden=True, type=click.Path(path_type=Path))
 def main(
-    base: Path | None, steps: int, repeats: int, out: Path | None, child: str | None, workdir: Path | None
+    out: Path | None, base: Path | None, steps: int, repeats: int, child: str | None, workdir: Path | None
 ) -> None:
-    """Measure and print."""
+    """Measure training and its checkpoints."""
     if child:
         assert workdir is not None
         (train_alone if child == "alone" else measure_stalls)(RunFolder(workdir))
@@ -357,12 +341,9 @@ def main(
         assay.append(under_assay(base, pin, recipe))
         plain.append(alone(base, pin, recipe))
     often = recipe.model_copy(update={"max_steps": 24, "checkpoint_every": 2})
-    found = summary(assay, plain, stalls(base, pin, often), steps)
-    for row in found:
-        aim = f"aim {row['aim']:g}: {'met' if row['met'] else 'missed'}" if row["aim"] is not None else ""
-        click.echo(f"{row['what']:<75}{row['value']:>10g} {row['unit']:<6}{aim}")
-    if out:
-        out.write_text(json.dumps({"name": "training", "rows": found}, indent=1) + "\n", "utf-8")
+    report = Report("training", f"Training {steps} steps, and its checkpoints")
+    summarise(report, assay, plain, stalls(base, pin, often), steps)
+    report.write(out)
 
 
 if __name__ == "__main__":

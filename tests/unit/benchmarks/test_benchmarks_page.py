@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import page
+from benchmarks import page, training
+from benchmarks.__main__ import scripts as benchmarks
 from benchmarks.labelled import samples
 from benchmarks.report import Report, machine, quantile, shown
 
@@ -30,6 +31,24 @@ def test_a_note_stands_under_its_table_and_a_missed_aim_is_plain_to_see(tmp_path
     assert "| doors | opened, p50 | at most 1 | 2 ms | **no** |" in text
     assert "| doors | opened a second | at least 10 | 20.0 1/s | yes |" in text
     assert text.rstrip().endswith("They stick.")
+
+
+def test_the_page_has_the_figures_of_a_training(tmp_path: Path) -> None:
+    runs = [training.Run(wall=70.0, loop=50.0, processor=90.0), training.Run(wall=60.0, loop=40.0, processor=80.0)]
+    times = {way: [9.0, seconds] for way, seconds in (("beside", 0.01), ("on the thread", 0.4), ("library", 0.2))}
+    times |= {"quiet": [2.0], "written": [3.0], "watched": [0.001]}
+    report = Report("training", "Training")
+    training.summarise(report, runs[1:], runs[:1], times, steps=10)
+    report.write(tmp_path / "training.json")
+    page.write(results=tmp_path, notes=tmp_path, page=tmp_path / "page.md")
+    text = (tmp_path / "page.md").read_text("utf-8")
+    assert "| training | loop under Assay / alone | at most 1.01 | 0.8 ratio | yes |" in text
+    assert "| training | stall beside / on the training thread | at most 0.05 | 0.025 ratio | yes |" in text
+
+
+def test_every_benchmark_writes_what_the_page_is_made_of() -> None:
+    for name, script in benchmarks().items():
+        assert f'Report("{name}", ' in script.read_text("utf-8"), name
 
 
 def test_the_machine_is_described_without_its_name() -> None:
