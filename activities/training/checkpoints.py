@@ -13,7 +13,7 @@ import json
 import os
 import shutil
 import stat
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,13 +101,12 @@ def sealed(path: Path) -> Checkpoint:
     return Checkpoint(int(manifest["step"]), path, canonical_digest(manifest), dict(manifest["facts"]))
 
 
-def best(folder: Path) -> int | None:
-    """The step with the lowest held-out loss, by the manifests."""
+def best(folder: Path, among: Iterable[int]) -> int | None:
+    """Which of these steps has the lowest held-out loss, by the manifests."""
     losses: list[tuple[float, int]] = []
-    for path in folder.glob("step-*"):
+    for step in among:
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            found = sealed(path)
-            losses.append((float(found.facts["heldout_loss"]), found.step))
+            losses.append((float(sealed(_path(folder, step)).facts["heldout_loss"]), step))
     return min(losses)[1] if losses else None
 
 

@@ -60,6 +60,11 @@ def not_finite(step: int, loss: float, grad_norm: float) -> Finding | None:
     return None
 
 
+def broken_by(step: int, what: str) -> Finding:
+    """`LOSS_NAN`, seen in the weights after this step's own update."""
+    return Finding("LOSS_NAN", step, step - 1, what)
+
+
 def judge(steps: Sequence[StepMetrics], rules: HealthRules) -> Finding | None:
     """The trouble that shows at the last of these steps (oldest first, all finite), if any that is watched for."""
     checks: tuple[tuple[Cause, Callable[[Sequence[StepMetrics], HealthRules], Finding | None]], ...] = (

@@ -39,11 +39,17 @@ def worth_keeping(steps: Iterable[int], recipe: Recipe, best: int | None = None)
     """Of these checkpoints those that a run keeps, oldest first: the best, the newest, the last ones of its schedule.
 
     A stop saves between two of the schedule. It is gone on from, then dropped, so that a run that was stopped has the
-    candidates of one that was not.
+    candidates of one that was not. Trouble is seen `patience` steps after it began, so there must be one from before.
     """
     found = sorted(steps)
-    scheduled = [step for step in found if step % recipe.checkpoint_every == 0]
-    return sorted({*scheduled[-max(2, recipe.candidates) :], *found[-1:], *(step for step in found if step == best)})
+    since_trouble = -(-recipe.health.patience // recipe.checkpoint_every)
+    last = scheduled(found, recipe)[-max(since_trouble + 1, recipe.candidates) :]
+    return sorted({*last, *found[-1:], *(step for step in found if step == best)})
+
+
+def scheduled(steps: Iterable[int], recipe: Recipe) -> list[int]:
+    """Of these checkpoints those that a run has which was never stopped, oldest first; its end may be another."""
+    return [step for step in sorted(steps) if step % recipe.checkpoint_every == 0]
 
 
 def candidates_of(steps: Iterable[int], recipe: Recipe, kept: int | None = None) -> list[int]:

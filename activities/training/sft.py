@@ -25,7 +25,17 @@ from typing import TYPE_CHECKING, Final
 from activities.training import checkpoints, health, metrics
 from activities.training.checkpoints import Checkpoint
 from activities.training.health import Finding
-from activities.training.job import FAILED, NO_ROOM, STOPPED, Failure, Loaded, RunFile, RunFolder
+from activities.training.job import (
+    FAILED,
+    NO_ROOM,
+    STOPPED,
+    Failure,
+    Loaded,
+    RunFile,
+    RunFolder,
+    scheduled,
+    worth_keeping,
+)
 from activities.training.process import LOG_IDS
 from assay.contracts.errors import AssayError, IntegrityRefused
 from assay.contracts.training import Intervention
@@ -140,8 +150,11 @@ def interventions_of(found: Checkpoint | None) -> tuple[Intervention, ...]:
 
 def intervene(finding: Finding, run: RunFile, taken: Sequence[Intervention], folder: RunFolder) -> Intervention:
     """Do what the rule says; a rollback deletes the checkpoints after the one gone back to. Raises TrainingFailed."""
-    whole = checkpoints.valid(folder.checkpoints)
-    done = health.respond(finding, run.recipe, taken, whole)
+    # Those that a run which was never stopped or killed would have, so that this one does the same.
+    whole = {one.step: one for one in checkpoints.valid(folder.checkpoints)}
+    planned = scheduled(whole, run.recipe)
+    kept = worth_keeping(planned, run.recipe, checkpoints.best(folder.checkpoints, planned))
+    done = health.respond(finding, run.recipe, taken, [whole[step] for step in kept])
     if done.action == "roll-back":
         for step in checkpoints.steps(folder.checkpoints):
             if step > done.back_to:

@@ -35,6 +35,10 @@ class Snapshot:
     random: dict[str, Any]
     state: TrainerState
 
+    def finite(self) -> bool:
+        """Whether every weight is a number. A step's loss and gradients are those of the weights before it."""
+        return bool(torch.stack(torch._foreach_norm(list(self.weights.values()), float("inf"))).isfinite().all())
+
     def write(self, folder: Path) -> None:
         """Write `checkpoints.RESUMED_FILES`. Raises OSError."""
         try:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from activities.training import checkpoints
 from activities.training.checkpoints import Checkpoint
-from activities.training.job import RunFolder, worth_keeping
+from activities.training.job import RunFolder, scheduled, worth_keeping
 from assay.contracts.base import Digest, Reference
 from assay.contracts.errors import InputRefused, IntegrityRefused, NotFound
 from assay.contracts.training import PassedOver, StoredCheckpoint, TrainingProgress
@@ -53,12 +53,20 @@ class Stored:
 
     def add_new(self) -> None:
         """Store the checkpoints that were sealed since. Raises Unavailable."""
-        for step in checkpoints.steps(self._folder.checkpoints):
-            known = self._kept.get(step)
-            # After a rollback the same step is sealed again, with other bytes.
-            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-                if known is None or known.sealed != checkpoints.sealed(self._folder.checkpoint(step)).digest:
-                    self._store(step)
+        here = checkpoints.steps(self._folder.checkpoints)
+        if self._folder.read_interventions():
+            # A rollback deleted those after it here: another worker must not go on from them either.
+            self._kept = {step: kept for step, kept in self._kept.items() if step <= max(here, default=0)}
+        for step in here:
+            if self._is_new(step):
+                self._store(step)
+
+    def _is_new(self, step: int) -> bool:
+        """Whether other bytes are stored, or none: after a rollback the same step is sealed again."""
+        known = self._kept.get(step)
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            return known is None or known.sealed != checkpoints.sealed(self._folder.checkpoint(step)).digest
+        return False
 
     def named_in(self, progress: TrainingProgress) -> TrainingProgress:
         """The same progress with the stored checkpoints, and those that were passed over."""
@@ -77,8 +85,9 @@ class Stored:
         return progress.model_copy(update=named)
 
     def _worth(self, steps: set[int] | dict[int, _Kept]) -> list[int]:
-        losses = [(one.heldout_loss, step) for step, one in self._kept.items() if one.heldout_loss is not None]
-        return worth_keeping(steps, self._recipe, min(losses)[1] if losses else None)
+        losses = {step: one.heldout_loss for step, one in self._kept.items() if one.heldout_loss is not None}
+        best = min(scheduled(losses, self._recipe), key=lambda step: losses[step], default=None)
+        return worth_keeping(steps, self._recipe, best)
 
     def _is_here(self, step: int) -> bool:
         """Whether it lies here whole and, where it was stored, as it was stored. What does not is deleted."""

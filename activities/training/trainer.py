@@ -17,9 +17,9 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
-from activities.training import checkpoints, metrics
+from activities.training import checkpoints, health, metrics
 from activities.training.background import Writer
-from activities.training.job import worth_keeping
+from activities.training.job import scheduled, worth_keeping
 from activities.training.objective import Line, cross_entropy, kl_to_base
 from activities.training.rows import Batches, Example
 from activities.training.snapshot import Camera, Snapshot
@@ -137,11 +137,13 @@ class MixTrainer(SFTTrainer):
     def _save_checkpoint(self, model: nn.Module, trial: object) -> None:
         """Copy the state here; write it, seal it and sweep the older ones beside the training.
 
-        Raises what went wrong with the checkpoint before.
+        Raises what went wrong with the checkpoint before; Unwell when the last step broke the weights.
         """
         self.store_flos()
         self._writer.wait()  # its snapshot's memory is taken again
         snapshot = self._camera.take(self, self.accelerator.unwrap_model(self.model))
+        if self.state.global_step >= self.state.max_steps and not snapshot.finite():  # else the next loss shows it
+            raise health.Unwell(health.broken_by(self.state.global_step, "weights are not finite"))
         steps, facts = list(self._watch.steps), self._facts()
         self._writer.start(lambda: self._write(snapshot, steps, facts))
 
@@ -151,8 +153,9 @@ class MixTrainer(SFTTrainer):
                 snapshot.write(scratch)
                 metrics.write(scratch / checkpoints.METRICS, steps)
                 checkpoints.seal(scratch, self._folder, snapshot.state.global_step, facts)
-            best = checkpoints.best(self._folder)
-            checkpoints.keep_only(self._folder, worth_keeping(checkpoints.steps(self._folder), self._recipe, best))
+            there = checkpoints.steps(self._folder)
+            best = checkpoints.best(self._folder, scheduled(there, self._recipe))
+            checkpoints.keep_only(self._folder, worth_keeping(there, self._recipe, best))
         except OSError as error:
             raise Unavailable(
                 "CHECKPOINT_UNWRITABLE",

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import time
 from collections import deque
@@ -64,6 +65,8 @@ class Watch(TrainerCallback):
         """Write the line of a step, and again with the held-out loss when there is one."""
         logs: dict[str, Any] = kwargs["logs"]
         if "eval_loss" in logs and self.steps:
+            if not math.isfinite(logs["eval_loss"]):
+                raise health.Unwell(health.broken_by(state.global_step, f"the held-out loss is {logs['eval_loss']}"))
             self._write(self.steps.pop().model_copy(update={"heldout_loss": logs["eval_loss"]}))
         if "loss" not in logs or "grad_norm" not in logs:
             return

@@ -18,6 +18,7 @@ from activities.training.export import WEIGHTS
 from activities.training.job import RunFolder
 from activities.training.process import check_ended_well
 from assay.contracts.errors import Unavailable
+from assay.contracts.training import HEALTHY_MIX, MixShare
 
 MakeRun = Callable[..., RunFolder]
 Train = Callable[..., int]
@@ -25,11 +26,14 @@ Train = Callable[..., int]
 EXACT = set(checkpoints.RESUMED_FILES) - {"trainer_state.json"}  # which holds the seconds that evaluations took
 
 
+DIES, STOPS = -1, -2
+
+
 def train(workdir: str, at_step: int, at_flush: int, rate: float | None) -> None:
     """As the command line would; dies by SIGKILL after a step, or at the n-th flush of the first checkpoint after it.
 
     The 0th is before anything is flushed, with the weights half written. `rate` is that after a rollback: the death is
-    not before it.
+    not before it. STOPS instead of a flush: it is asked to stop after that step.
     """
     from activities.training.snapshot import Snapshot
     from activities.training.watch import Watch
@@ -43,7 +47,7 @@ def train(workdir: str, at_step: int, at_flush: int, rate: float | None) -> None
         nonlocal reached
         reached = state.global_step
         if reached == at_step and at_flush < 0 and self._rate == rate:
-            die()
+            os.kill(os.getpid(), signal.SIGKILL if at_flush == DIES else signal.SIGTERM)
         step_end(self, args, state, control, **kept)
 
     def half_write(self: Snapshot, folder: Path) -> None:
@@ -70,7 +74,7 @@ def train(workdir: str, at_step: int, at_flush: int, rate: float | None) -> None
 def run(trainers: ForkServerContext) -> Train:
     """Train to the end, or to the death that is given; the exit status, negative for a signal."""
 
-    def run(folder: RunFolder, at_step: int = 0, at_flush: int = -1, rate: float | None = None) -> int:
+    def run(folder: RunFolder, at_step: int = 0, at_flush: int = DIES, rate: float | None = None) -> int:
         process = trainers.Process(target=train, args=(str(folder.workdir), at_step, at_flush, rate))
         process.start()
         process.join(120)
@@ -83,7 +87,7 @@ def run(trainers: ForkServerContext) -> Train:
 def deaths(seed: int, steps: int) -> list[tuple[int, int]]:
     """Where one run is killed, each time further on: twice after a step, twice while a checkpoint is written."""
     chosen = random.Random(seed)
-    flushes = [-1, -1, 0, chosen.randint(1, 10)]
+    flushes = [DIES, DIES, 0, chosen.randint(1, 10)]
     chosen.shuffle(flushes)
     return list(zip(sorted(chosen.sample(range(1, steps - 5), 4)), flushes, strict=True))
 
@@ -153,6 +157,38 @@ def test_a_run_killed_around_its_rollbacks_does_the_same_about_the_same(make_run
     assert killed.read_interventions() == taken
     assert killed.read_failure() == failure
     assert bits(killed) == bits(whole)
+
+
+def test_a_run_stopped_just_before_its_trouble_goes_back_as_far(make_run: MakeRun, run: Train) -> None:
+    """Not only to what the stop has saved, which the run that was not stopped does not have."""
+    recipe = RECIPE | {"max_steps": 40, "health": JUMPY | {"max_rollbacks": 1}}
+    whole, stopped = make_run("whole", **recipe), make_run("stopped", **recipe)
+    assert run(whole) == job.FAILED
+    (done,) = whole.read_interventions()
+    assert done.back_to < done.step - 2  # where a checkpoint may stand that is not suspected
+    assert run(stopped, done.step - 2, STOPS) == job.STOPPED
+    assert checkpoints.steps(stopped.checkpoints)[-1] == done.step - 2
+    assert run(stopped) == job.FAILED
+    assert stopped.read_interventions() == (done,)
+    assert stopped.read_failure() == whole.read_failure()
+    assert bits(stopped) == bits(whole)
+
+
+REPLAY = MixShare(kind="replay", rows_per_batch=2, objective="kl-to-base")
+
+
+@pytest.mark.parametrize(("mix", "said"), [(HEALTHY_MIX, "held-out loss"), ((REPLAY,), "weights")])
+def test_weights_that_the_last_step_broke_are_no_candidate(
+    make_run: MakeRun, run: Train, mix: tuple[MixShare, ...], said: str
+) -> None:
+    """Its loss was that of the weights before it; only kinds that are answered have rows held out."""
+    folder = make_run("broken", max_steps=1, warmup_steps=0, learning_rate=1e39, mix=mix)
+    assert run(folder) == job.FAILED
+    failure = folder.read_failure()
+    assert failure is not None
+    assert failure.code == "LOSS_NAN"
+    assert said in failure.message
+    assert checkpoints.steps(folder.checkpoints) == []
 
 
 def train_and_save_twice(workdir: str) -> None:

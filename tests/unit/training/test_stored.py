@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
 from pathlib import Path
@@ -12,9 +13,9 @@ from activities.training import checkpoints
 from activities.training.job import RowSource, RunFile, RunFolder
 from activities.training.stored import Stored
 from activities.training.supervision import Attempt, supervise
-from assay.contracts.base import BasePin
+from assay.contracts.base import BasePin, Reference
 from assay.contracts.errors import TrainingFailed, Unavailable
-from assay.contracts.training import Recipe, TrainingProgress
+from assay.contracts.training import Intervention, Recipe, TrainingProgress
 from registry import BlobStore
 
 START = TrainingProgress(step=0, max_steps=40)
@@ -145,6 +146,48 @@ def test_a_step_that_is_sealed_again_after_a_rollback_is_stored_again(
     tree = stored.named_in(START).checkpoint
     assert tree not in (None, known.checkpoint)
     assert blobs.has(str(tree))
+
+
+def test_what_a_rollback_undid_is_not_gone_on_from_elsewhere(
+    tmp_path: Path, blobs: BlobStore, known: TrainingProgress
+) -> None:
+    here = make_folder(tmp_path / "first")
+    stored = Stored(here, blobs, known)
+    stored.bring_here()
+    for step in (20, 30):
+        checkpoints.discard(here.checkpoints, step)
+    here.write_interventions(
+        [Intervention(step=33, cause="LOSS_SPIKE", action="roll-back", back_to=10, learning_rate=1e-4)]
+    )
+    stored.add_new()
+    told = stored.named_in(START)
+    assert (told.checkpoint_step, told.earlier) == (10, ())
+    assert Stored(make_folder(tmp_path / "other"), blobs, told).bring_here() == 10
+
+
+def test_after_a_rollback_to_the_beginning_nothing_is_named(
+    tmp_path: Path, blobs: BlobStore, known: TrainingProgress
+) -> None:
+    here = make_folder(tmp_path / "first")
+    stored = Stored(here, blobs, known)
+    stored.bring_here()
+    checkpoints.keep_only(here.checkpoints, ())
+    here.write_interventions(
+        [Intervention(step=33, cause="LOSS_SPIKE", action="roll-back", back_to=0, learning_rate=1e-4)]
+    )
+    stored.add_new()
+    assert stored.named_in(START).checkpoint is None
+
+
+def test_a_store_without_room_is_no_secret(tmp_path: Path, blobs: BlobStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: BlobStore, path: Path) -> Reference:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    folder = make_folder(tmp_path / "run")
+    seal(folder, 10)
+    monkeypatch.setattr(BlobStore, "put_tree", full)
+    with pytest.raises(OSError, match="No space"):
+        Stored(folder, blobs, None).add_new()
 
 
 @pytest.mark.parametrize(("got_on", "expected"), [(True, Unavailable), (False, TrainingFailed)])

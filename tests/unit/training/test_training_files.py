@@ -14,7 +14,7 @@ from activities.training.export import CONFIG, WEIGHTS, export_adapter
 from activities.training.job import FAILED, STOPPED, Failure, RunFolder, candidates_of, worth_keeping
 from assay.contracts.base import BasePin
 from assay.contracts.errors import TrainingFailed, Unavailable
-from assay.contracts.training import Recipe
+from assay.contracts.training import HealthRules, Recipe
 
 PIN = BasePin(repository="maker/base", revision="abc", digest="sha256:" + "0" * 64)
 
@@ -67,6 +67,17 @@ def test_a_run_keeps_the_last_of_its_schedule_and_the_newest(
     recipe = Recipe(max_steps=58, checkpoint_every=10, candidates=2)
     assert worth_keeping(there, recipe) == kept
     assert candidates_of(there, recipe) == candidates
+
+
+@pytest.mark.parametrize(
+    ("every", "patience", "kept"),
+    [(10, 3, [20, 30]), (3, 3, [27, 30]), (2, 3, [26, 28, 30]), (1, 3, [27, 28, 29, 30]), (2, 5, [24, 26, 28, 30])],
+)
+def test_a_run_keeps_one_from_before_a_trouble_that_is_seen_late(every: int, patience: int, kept: list[int]) -> None:
+    """Seen before the checkpoint of step 31 is written, it began with the update of step 30 - patience."""
+    recipe = Recipe(max_steps=90, checkpoint_every=every, candidates=1, health=HealthRules(patience=patience))
+    assert worth_keeping(range(every, 31, every), recipe) == kept
+    assert kept[0] <= 31 - patience - 1
 
 
 def test_the_newest_line_is_found_at_the_end_of_a_long_file(tmp_path: Path) -> None:
