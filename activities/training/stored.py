@@ -103,8 +103,10 @@ class Stored:
 
     def _fetch(self, step: int) -> bool:
         """Bring one from the store. A blob that is missing or has other bytes takes the whole checkpoint with it."""
+        tree = self._kept[step].tree
         try:
-            fetched = self._blobs.fetch_tree(self._kept[step].tree, self._folder.workdir / f"fetched-{step}")
+            # Named by what it holds: a step may be stored again, and a killed worker have left its older bytes here.
+            fetched = self._blobs.fetch_tree(tree, self._folder.workdir / f"fetched-{tree.removeprefix('sha256:')}")
             checkpoints.adopt(fetched, self._folder.checkpoints)
         except (IntegrityRefused, NotFound) as error:
             del self._kept[step]

@@ -74,6 +74,29 @@ def test_another_worker_has_them_all(tmp_path: Path, blobs: BlobStore, known: Tr
     assert stored.passed_over == ()
 
 
+def test_what_a_killed_worker_left_half_way_is_not_in_the_way(
+    tmp_path: Path, blobs: BlobStore, known: TrainingProgress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It died between fetching a checkpoint and putting it in its place, and the step was stored again since."""
+    other = make_folder(tmp_path / "other")
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoints, "adopt", killed)
+        with pytest.raises(KeyboardInterrupt):
+            Stored(other, blobs, known).bring_here()
+    first = make_folder(tmp_path / "again")
+    stored = Stored(first, blobs, None)
+    for step in (10, 20, 30):
+        seal(first, step, "weights of another attempt", held_out=1 + step)
+        stored.add_new()
+    stored = Stored(other, blobs, stored.named_in(START))
+    assert stored.bring_here() == 30
+    assert stored.passed_over == ()
+
+
+def killed(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
 @pytest.mark.parametrize(
     ("harm", "why"), [("remove", "BLOB_UNKNOWN"), ("truncate", "BLOB_TAMPERED"), ("flip", "BLOB_TAMPERED")]
 )
