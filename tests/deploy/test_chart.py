@@ -83,3 +83,13 @@ def test_prometheus_gets_through_to_every_pod(who: str) -> None:
     found = rendered(engine=ENGINE, gateway={"allowFrom": [caller]}, networkPolicy={"metricsFrom": [scraper]})
     rules = found["NetworkPolicy", f"r-assay-{who}"]["spec"]["ingress"]
     assert scraper in [source for rule in rules for source in rule["from"]]
+
+
+def test_without_scrapers_nobody_else_gets_through() -> None:
+    """An empty list of sources would mean all of them."""
+    found = rendered(engine=ENGINE, gateway={"allowFrom": [{"podSelector": {}}]}, networkPolicy={"metricsFrom": []})
+    rules = [
+        rule for (kind, _), one in found.items() if kind == "NetworkPolicy" for rule in one["spec"].get("ingress", ())
+    ]
+    assert len(rules) == 3
+    assert all(rule["from"] for rule in rules)
