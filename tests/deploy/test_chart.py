@@ -30,7 +30,8 @@ def rendered(**values: Any) -> dict[tuple[str, str], Any]:
     """Objects by kind and name."""
     if not HELM.exists():
         subprocess.run([ROOT / "scripts" / "check-deploy"], check=True, capture_output=True)
-    command = [HELM, "template", "r", ROOT / "deploy" / "helm" / "assay", "--kube-version", "1.34.0", "--values", "-"]
+    chart = str(ROOT / "deploy" / "helm" / "assay")
+    command = [str(HELM), "template", "r", chart, "--kube-version", "1.34.0", "--values", "-"]
     done = subprocess.run(command, input=yaml.safe_dump(values), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     for node in yaml.compose_all(done.stdout, yaml.SafeLoader):
