@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError
 from referencing.jsonschema import DRAFT202012, EMPTY_REGISTRY
 
 from assay.contracts.base import Message
-from assay.contracts.errors import InputRefused
+from assay.contracts.errors import InputRefused, where
 from assay.contracts.evaluation import Split
 
 Task = Literal["call", "irrelevance", "chat"]
@@ -60,7 +60,7 @@ def read_suite(data: bytes) -> tuple[SuiteRow, ...]:
             orjson.loads(line)  # pydantic's reader lets NaN and a number of 400 digits pass
             row = SuiteRow.model_validate_json(line)
         except ValidationError as error:
-            fields = ", ".join(".".join(map(str, one["loc"])) or one["msg"] for one in error.errors())
+            fields = ", ".join(where(one["loc"]) or one["msg"] for one in error.errors())
             raise _malformed(f"line {number}: {fields}") from None
         except orjson.JSONDecodeError as error:
             raise _malformed(f"line {number}: {error.msg}") from None

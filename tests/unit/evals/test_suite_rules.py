@@ -128,3 +128,8 @@ def test_the_same_words_with_other_tools_are_another_question() -> None:
 def test_an_id_stands_once() -> None:
     again = row("chat", "select", messages=[{"role": "user", "content": "Another?"}])
     assert refused([*whole(), again]).endswith("line 7: the id of line 3")
+
+
+@pytest.mark.parametrize(("name", "said"), [("wieght", "wieght"), ("+49 170 1234567", "(unnamed)")])
+def test_an_unknown_field_is_named_where_its_name_is_a_word(name: str, said: str) -> None:
+    assert refused(whole(**{name: 1})).endswith(f"line 1: {said}")
