@@ -1,9 +1,14 @@
-"""An OpenTelemetry collector that keeps what it gets: OTLP over HTTP, on a loopback port, in a thread."""
+"""An OpenTelemetry collector that keeps what it gets: OTLP over HTTP, on a loopback port, in a thread.
+
+Every process sends its spans by batches of its own, so a span is often here seconds before its parent is: `seen` and
+`led_from` wait for what they are asked for.
+"""
 
 from __future__ import annotations
 
 import gzip
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -45,6 +50,16 @@ class Collector:
     def find(self, trace: str, service: str, name: str) -> list[Span]:
         return [span for span in self.of(trace) if (span.service, span.name) == (service, name)]
 
+    def seen(self, trace: str, service: str, name: str) -> list[Span]:
+        """What `find` gives, once that is something."""
+        self._until(lambda: bool(self.find(trace, service, name)))
+        return self.find(trace, service, name)
+
+    def led_from(self, span: Span, depth: int) -> list[str]:
+        """What `ancestors` gives, once that is `depth` long."""
+        self._until(lambda: len(self.ancestors(span)) >= depth)
+        return self.ancestors(span)
+
     def ancestors(self, span: Span) -> list[str]:
         """`service name` of the parents, nearest first."""
         known = {one.id: one for one in self.of(span.trace)}
@@ -53,6 +68,13 @@ class Collector:
             line.append(f"{parent.service} {parent.name}")
             span = parent
         return line
+
+    @staticmethod
+    def _until(true: Callable[[], bool], patience: float = 30) -> None:
+        """Waits; what is still not so after `patience` seconds is for the caller's assertion to show."""
+        deadline = time.monotonic() + patience
+        while not true() and time.monotonic() < deadline:
+            time.sleep(0.2)
 
 
 def _parsed(body: bytes) -> Iterator[Span]:

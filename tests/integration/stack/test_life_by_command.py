@@ -25,6 +25,7 @@ from .house import BIN, Stack, ended, example, healthy, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
+WARMING = "assay-worker-serving RunActivity:warm_version"
 TRACE = "11" * 16
 """Of the whole life: whoever starts it may bring one."""
 LIFE, PROMOTION = "lifecycle/acme/concierge/1", "promotion/acme/concierge/1"
@@ -198,23 +199,22 @@ def test_one_trace_leads_from_the_start_of_a_life_to_trainer_gateway_and_engine(
         return {span.attributes["assay.gate"] for span in collector.of(TRACE) if span.name == "decide"}
 
     until(lambda: gates() == {"intake", "training", "review", "release", "routes"})
-    until(lambda: bool(collector.find(TRACE, "assay-gateway", "refresh")))
-    assert {span.parent for span in collector.find(TRACE, "assay-worker-control", "RunWorkflow:Lifecycle")} == {
+    assert {span.parent for span in collector.seen(TRACE, "assay-worker-control", "RunWorkflow:Lifecycle")} == {
         "5" * 16
     }
-    [trainer] = collector.find(TRACE, "assay-trainer", "train")
-    assert collector.ancestors(trainer) == [
+    [trainer] = collector.seen(TRACE, "assay-trainer", "train")
+    assert collector.led_from(trainer, depth=3) == [
         "assay-worker-training RunActivity:train",
         "assay-worker-control StartActivity:train",
         "assay-worker-control StartChildWorkflow:Training",
     ]
 
-    flip = collector.find(TRACE, "assay-gateway", "refresh")[-1]
-    assert collector.ancestors(flip) == [
+    flip = collector.seen(TRACE, "assay-gateway", "refresh")[-1]
+    assert collector.led_from(flip, depth=4) == [
         "assay-worker-serving refresh",
         "assay-worker-serving RunActivity:publish_routes",
         "assay-worker-control StartActivity:publish_routes",
         "assay-worker-control StartChildWorkflow:Rollout",
     ]
-    loads = collector.find(TRACE, "assay-worker-serving", "load_lora_adapter")
-    assert any("assay-worker-serving RunActivity:warm_version" in collector.ancestors(load) for load in loads)
+    loads = (TRACE, "assay-worker-serving", "load_lora_adapter")
+    until(lambda: any(WARMING in collector.ancestors(load) for load in collector.find(*loads)))

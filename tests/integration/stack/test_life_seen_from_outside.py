@@ -55,9 +55,8 @@ def trace(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def test_one_trace_leads_from_the_typed_client_to_the_gate(stack: Stack, trace: str, collector: Collector) -> None:
-    until(lambda: bool(collector.find(trace, "assay-worker-data", "RunActivity:seal_dataset")))
-    gate = collector.find(trace, "assay-worker-data", "decide")[0]
-    assert collector.ancestors(gate) == [
+    gate = collector.seen(trace, "assay-worker-data", "decide")[0]
+    assert collector.led_from(gate, depth=4) == [
         "assay-worker-data RunActivity:screen_source",
         "assay-worker-control StartActivity:screen_source",
         "crm StartWorkflow:Intake",
@@ -99,10 +98,10 @@ def test_one_trace_leads_from_a_chat_through_the_gateway_into_the_engine(
         extra_headers={"traceparent": f"00-{trace}-{'6' * 16}-01", "x-request-id": "seen-1"},
     )
     until(lambda: {span.service for span in collector.of(trace)} >= {"assay-gateway", "assay-engine"})
-    [chat] = collector.find(trace, "assay-gateway", "chat")
+    [chat] = collector.seen(trace, "assay-gateway", "chat")
     assert chat.parent == "6" * 16
     assert chat.attributes["assay.tenant"] == "observer"
-    [asked] = collector.find(trace, "assay-gateway", "engine")
+    [asked] = collector.seen(trace, "assay-gateway", "engine")
     assert asked.parent == chat.id
     until(lambda: any(span.parent == asked.id for span in collector.of(trace)))
     inside = [span for span in collector.of(trace) if span.parent == asked.id]
@@ -119,7 +118,7 @@ def test_a_command_is_a_span_under_the_trace_of_whoever_started_it(stack: Stack,
     line = [str(BIN / "assay"), "routes", "--json"]
     done = ended(stack.settings, "env", *(f"{name}={value}" for name, value in environment.items()), *line)
     assert done.returncode == 0, done.stderr
-    [span] = collector.find("33" * 16, "assay-cli", "assay routes")
+    [span] = collector.seen("33" * 16, "assay-cli", "assay routes")
     assert span.parent == "7" * 16
 
 
