@@ -41,25 +41,28 @@ class AssayClient:
 
     @classmethod
     async def connect(cls, address: str | None = None, namespace: str | None = None) -> AssayClient:
-        """Connect by Temporal's own configuration (TOML profile, `TEMPORAL_*`), or to `address`.
+        """Connect to `address` or, first found wins, `ASSAY_TEMPORAL_ADDRESS`, Temporal's own, the local stack.
 
-        Payloads are encrypted when `ASSAY_PAYLOAD_KEYS` is set.
+        Temporal's own are `TEMPORAL_*` and the TOML profile, which also give TLS and API key; the namespace is found in
+        the same order. Payloads are encrypted when `ASSAY_PAYLOAD_KEYS` is set.
 
         Raises Unavailable (`TEMPORAL_UNREACHABLE`), InputRefused (`PAYLOAD_KEY_MALFORMED`, `PAYLOAD_KEY_MISSING`).
         """
         part_at_exit()
-        converter = converter_of(Settings())
+        settings = Settings()
+        converter = converter_of(settings)
         config = ClientConfig.load_client_connect_config()
-        if address:
-            config["target_host"] = address
-        if namespace:
-            config["namespace"] = namespace
+        config["target_host"] = address or settings.temporal_address or config.get("target_host") or settings.temporal
+        if namespace is None and "temporal_namespace" in settings.model_fields_set:
+            namespace = settings.temporal_namespace
+        config["namespace"] = namespace or config.get("namespace") or settings.temporal_namespace
         try:
             return cls(await Client.connect(**config, data_converter=converter, interceptors=client_interceptors()))
         except RuntimeError as error:
-            where = config.get("target_host", "the configured address")
             raise Unavailable(
-                "TEMPORAL_UNREACHABLE", f"no Temporal frontend answers at {where}", "start it, or correct the address"
+                "TEMPORAL_UNREACHABLE",
+                f"no Temporal frontend answers at {config['target_host']}",
+                "start it, or correct the address",
             ) from error
 
     async def start_lifecycle(self, request: LifecycleRequest) -> WorkflowHandle[object, LifecycleStatus]:
