@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from assay.cli.main import as_json, json_option, settings_in_force
+from assay.cli.naming import decided_about, name_of, states_about, version_named
 from assay.contracts.errors import Conflict, NotFound
 from assay.contracts.policy import Decision
 from registry import Registry, VersionRecord
@@ -16,11 +17,11 @@ from stack.bundles import kept
 
 
 @click.command()
-@click.argument("digest")
+@click.argument("version", metavar="DIGEST|TENANT/MODEL/VERSION")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="A new folder.")
 @json_option
-def evidence(digest: str, out: Path, *, as_json_: bool) -> None:
-    """Export version DIGEST with its signature, statements, release decision, policy bundle and public keys.
+def evidence(version: str, out: Path, *, as_json_: bool) -> None:
+    """Export a version with its signature, statements, release decision, policy bundle and public keys.
 
     The folder then holds adapter/, model.sig, statements/, decision.json, input.json, bundle.tar.gz (that of the
     decision), signing.pub.pem and policy.pub.pem: all that `model_signing` and `opa` need.
@@ -29,13 +30,13 @@ def evidence(digest: str, out: Path, *, as_json_: bool) -> None:
     registry = Registry.open(settings)
     if out.exists():
         raise Conflict("FOLDER_EXISTS", f"{out} exists already", "name a folder that does not")
-    version = registry.versions.get(digest)
-    decision = _release(registry, digest)
+    found = version_named(registry, version)
+    name, decision = _release(registry, found)
     bundle = kept(settings.home, decision.policy_revision)
-    statements = _statements(registry, version)
+    statements = _statements(registry, found, name)
     out.mkdir(parents=True)
-    registry.blobs.fetch_tree(version.files, out / "adapter")
-    registry.blobs.fetch_file(version.signature, out / "model.sig")
+    registry.blobs.fetch_tree(found.files, out / "adapter")
+    registry.blobs.fetch_file(found.signature, out / "model.sig")
     for number, statement in enumerate(statements, start=1):
         registry.blobs.fetch_file(statement, out / "statements" / f"{number}.dsse.json")
     (out / "decision.json").write_text(decision.model_dump_json(indent=2), "utf-8")
@@ -46,18 +47,26 @@ def evidence(digest: str, out: Path, *, as_json_: bool) -> None:
     if as_json_:
         as_json({"folder": str(out), "decision": json.loads(decision.model_dump_json())})
     else:
-        click.echo(f"{out}: adapter, signature, {len(statements)} statements, decision {decision.decision_id}")
+        click.echo(f"{out}: {name}: adapter, signature, {len(statements)} statements, decision {decision.decision_id}")
 
 
-def _release(registry: Registry, digest: str) -> Decision:
-    """The newest that allowed: a later attempt that was refused released nothing."""
-    released = [d for d in registry.decisions.list(digest) if d.gate == "release" and d.allow]
-    if not released:
-        raise NotFound("DECISION_UNKNOWN", f"no decision released {digest}", "only released versions have one")
-    return released[-1]
+def _release(registry: Registry, version: VersionRecord) -> tuple[str, Decision]:
+    """What was released and by which decision: the newest that allowed this version.
+
+    The same weights promoted again under another number keep their first entry: then it is the newest of the model.
+    """
+    released = [d for d in registry.decisions.list(version.digest) if d.gate == "release" and d.allow]
+    named = [(decided_about(registry, d), d) for d in released]
+    own = [one for one in named if one[0] == name_of(version)]
+    own = own or [one for one in named if one[0].startswith(f"{version.tenant}/{version.model}/")]
+    if not own:
+        said = f"no decision released {name_of(version)}"
+        raise NotFound("DECISION_UNKNOWN", said, "only released versions have one")
+    return own[-1]
 
 
-def _statements(registry: Registry, version: VersionRecord) -> tuple[str, ...]:
-    """Digests of what is stated about it: what its signature came with, then what the gates decided."""
-    decided = [node.name for node in registry.lineage.descendants(version.digest) if node.kind == "statement"]
+def _statements(registry: Registry, version: VersionRecord, name: str) -> tuple[str, ...]:
+    """Digests of what is stated about it: what its signature came with, then what the gates decided about `name`."""
+    nodes = [node.name for node in registry.lineage.descendants(version.digest) if node.kind == "statement"]
+    decided = [node for node in nodes if states_about(registry, node, name)]
     return tuple(dict.fromkeys([*(one.sha256 for one in version.statements), *decided]))

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from assay.cli.main import as_json, json_option, settings_in_force
+from assay.cli.naming import decided_about
 from assay.contracts.errors import NotFound
 from assay.contracts.promotion import PointerQuery, Stage
 from assay.contracts.rollout import RootCause
@@ -109,9 +110,12 @@ def decisions(digest: str, *, as_json_: bool) -> None:
     """Decisions of the gates about DIGEST, oldest first."""
     registry = Registry.open(settings_in_force())
     _require_known(registry, digest)
-    columns = ("decision_id", "gate", "allow", "policy_revision", "input", "violations")
+    columns = ("decision_id", "gate", "about", "allow", "policy_revision", "input", "violations")
     rows = [
-        (d.decision_id, d.gate, d.allow, d.policy_revision, d.input.sha256, ", ".join(v.code for v in d.violations))
+        (
+            *(d.decision_id, d.gate, decided_about(registry, d), d.allow),
+            *(d.policy_revision, d.input.sha256, ", ".join(v.code for v in d.violations)),
+        )
         for d in registry.decisions.list(digest)
     ]
     _print(columns, rows, as_json_=as_json_)

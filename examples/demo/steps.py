@@ -277,7 +277,7 @@ class Demo:
                 for path in (evidence, *evidence.rglob("*")):
                     path.chmod(0o755 if path.is_dir() else 0o644)
                 shutil.rmtree(evidence)
-            assay("evidence", self.report.promotion["digest"], "--out", str(evidence))
+            assay("evidence", "/".join(map(str, _key(self.good))), "--out", str(evidence))
             workflow_id = names.lifecycle_id(*_key(self.good))
             self.report.verify = outside.check(self.story, evidence, workflow_id, self.endpoints["temporal"])
 

@@ -17,7 +17,8 @@ from activities.signing.activity import SigningActivities
 from activities.signing.envelope import open_envelope
 from activities.signing.statements import SUMMARY
 from assay.cli.evidence import evidence
-from assay.contracts.errors import NotFound
+from assay.cli.records import decisions
+from assay.contracts.errors import InputRefused, NotFound
 from assay.contracts.promotion import PromotionCase
 from assay.settings import Settings
 from examples.demo.outside import _tampered, _verify
@@ -120,3 +121,44 @@ def test_what_was_only_refused_has_no_evidence(house: House, settings: Settings,
     assert not PolicyActivities(settings, served=lambda: TEMPLATE).decide_release(unapproved).allow
     with pytest.raises(NotFound, match="DECISION_UNKNOWN"):
         export(unapproved.version.digest, tmp_path / "evidence")
+
+
+def test_two_models_with_the_same_weights_keep_their_evidence_apart(
+    house: House, case: PromotionCase, settings: Settings, tmp_path: Path
+) -> None:
+    keep_with_key_of(house)
+    twin = case.model_copy(update={"request": case.request.model_copy(update={"model": "concierge"})})
+    house.registry.versions.add(twin)
+    gates = PolicyActivities(settings, served=lambda: TEMPLATE)
+    release = gates.decide_release(twin)
+    SigningActivities(settings).attest_decision(twin, release)
+    with pytest.raises(InputRefused, match=r"VERSION_AMBIGUOUS.*acme/concierge/1, acme/helpdesk/1"):
+        export(case.version.digest, tmp_path / "evidence")
+
+    export("acme/helpdesk/1", tmp_path / "evidence")
+    asked = json.loads((tmp_path / "evidence" / "input.json").read_text())
+    assert (asked["tenant"], asked["model"], asked["version"]) == ("acme", "helpdesk", 1)
+    opened = [
+        open_envelope(path.read_bytes(), house.public_key) for path in (tmp_path / "evidence" / "statements").iterdir()
+    ]
+    about = [statement.predicate["resourceUri"] for statement in opened if statement.predicate_type == SUMMARY]
+    assert about == ["urn:assay:version:acme/helpdesk/1"]
+    listed = json.loads(CliRunner().invoke(decisions, [case.version.digest, "--json"]).output)
+    assert {one["about"] for one in listed} == {"acme/helpdesk/1", "acme/concierge/1"}
+
+
+def test_weights_released_under_a_later_number_have_evidence_too(
+    house: House, settings: Settings, tmp_path: Path
+) -> None:
+    keep_with_key_of(house)
+    first = house.case(HEALTHY)
+    again = house.approved(first.model_copy(update={"request": first.request.model_copy(update={"version": 2})}))
+    assert PolicyActivities(settings, served=lambda: TEMPLATE).decide_release(again).allow
+    export(first.version.digest, tmp_path / "evidence")
+    assert json.loads((tmp_path / "evidence" / "input.json").read_text())["version"] == 2
+
+
+def test_a_name_that_nobody_registered_is_unknown(house: House, case: PromotionCase, tmp_path: Path) -> None:
+    for name in ("acme/helpdesk/9", "sha256:" + "0" * 64, "helpdesk"):
+        with pytest.raises(NotFound, match="VERSION_UNKNOWN"):
+            export(name, tmp_path / "evidence")

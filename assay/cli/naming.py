@@ -1,0 +1,54 @@
+"""Versions as people name them, `TENANT/MODEL/VERSION`, and what a decision or a statement says it is about."""
+
+from __future__ import annotations
+
+import json
+from typing import Final
+
+from activities.signing.envelope import payload_of
+from activities.signing.statements import SUMMARY, Statement
+from assay.contracts.base import Digest
+from assay.contracts.errors import InputRefused, NotFound
+from assay.contracts.policy import Decision
+from registry import Registry, VersionRecord
+
+_PARTS: Final = 3
+
+
+def name_of(version: VersionRecord) -> str:
+    """`acme/helpdesk/1`"""
+    return f"{version.tenant}/{version.model}/{version.version}"
+
+
+def version_named(registry: Registry, name: str) -> VersionRecord:
+    """The version that a digest or `TENANT/MODEL/VERSION` names.
+
+    Raises NotFound (`VERSION_UNKNOWN`), InputRefused (`VERSION_AMBIGUOUS`): several models hold the same weights.
+    """
+    parts = name.split("/")
+    if len(parts) == _PARTS and parts[2].isdecimal():
+        return registry.versions.numbered(parts[0], parts[1], int(parts[2]))
+    found = [version for version in registry.versions.list() if version.digest == name]
+    if not found:
+        raise NotFound("VERSION_UNKNOWN", f"no registered version {name}", "see `assay models`")
+    if len(found) > 1:
+        names = ", ".join(sorted(name_of(version) for version in found))
+        raise InputRefused("VERSION_AMBIGUOUS", f"{name} is the weights of {names}", "name one of them, not the digest")
+    return found[0]
+
+
+def decided_about(registry: Registry, decision: Decision) -> str:
+    """`acme/helpdesk/1`, as far as the stored input says so: the training gate is asked before there is a version."""
+    try:
+        facts = json.loads(registry.blobs.get(decision.input.sha256))
+    except NotFound:
+        return ""
+    parts = [facts.get(part) for part in ("tenant", "model", "version")] if isinstance(facts, dict) else []
+    return "/".join(str(part) for part in parts if part is not None)
+
+
+def states_about(registry: Registry, digest: Digest, name: str) -> bool:
+    """Whether a stored statement is about the version of this name: a gate's names the one that it decided about."""
+    statement = Statement.parse(payload_of(registry.blobs.get(digest)))
+    said = statement.predicate.get("resourceUri")
+    return statement.predicate_type != SUMMARY or said == f"urn:assay:version:{name}"
