@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Mapping
 from types import MappingProxyType
 from typing import Final
@@ -18,6 +19,7 @@ from assay.contracts.names import CONTROL_QUEUE, DATA_QUEUE, SERVING_QUEUE, TRAI
 from assay.parting import part_at_exit
 from assay.settings import Settings
 from serving.engines.sglang import SGLangEngine
+from stack.ports import WORKERS
 
 QUEUES: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -32,12 +34,16 @@ WAITS_FOR: Final[Mapping[str, str]] = MappingProxyType(
         "temporal": "an answer of its frontend",
         "opa": "the signed bundle in force",
         "engine": "the base model loaded",
-        **{worker: f"a poller on {queue}" for worker, queue in QUEUES.items()},
+        **{worker: f"a poller on {queue}, or an activity under way" for worker, queue in QUEUES.items()},
         "gateway": "a route table in memory",
         "codec": "an answer of its own",
     }
 )
 """Every process, in the order they are shown, and what makes it healthy."""
+_AT_WORK: Final = re.compile(
+    r'^temporal_worker_task_slots_used\{[^}]*worker_type="ActivityWorker"[^}]*\} [1-9]', re.MULTILINE
+)
+"""The SDK's own gauge: slots of the worker in which an activity runs."""
 
 
 def wanted(settings: Settings) -> tuple[str, ...]:
@@ -51,7 +57,7 @@ async def healthy(settings: Settings, running: Mapping[str, int]) -> dict[str, b
     asked: dict[str, Awaitable[bool]] = {}
     for name, pid in running.items():
         if name in QUEUES:
-            asked[name] = _polls(client, QUEUES[name], pid)
+            asked[name] = _works(settings, client, name, pid)
         elif name == "temporal":
             asked[name] = _is(client is not None)
         elif name == "engine":
@@ -73,12 +79,17 @@ async def _is(answer: bool) -> bool:
 
 
 async def _http(url: str) -> bool:
+    return await _page(url) is not None
+
+
+async def _page(url: str) -> str | None:
+    """What is there; None when nothing answers, or not with 200."""
     timeout = aiohttp.ClientTimeout(total=3)
     try:
         async with aiohttp.ClientSession(timeout=timeout) as session, session.get(url) as response:
-            return response.status == 200
+            return await response.text() if response.status == 200 else None
     except (aiohttp.ClientError, TimeoutError):
-        return False
+        return None
 
 
 async def _client(settings: Settings) -> Client | None:
@@ -96,10 +107,18 @@ async def _engine(settings: Settings) -> bool:
         return await engine.health()
 
 
-async def _polls(client: Client | None, queue: str, pid: int) -> bool:
-    """Whether the server has seen this very process poll: it remembers pollers for minutes after they died."""
+async def _works(settings: Settings, client: Client | None, name: str, pid: int) -> bool:
+    """Whether a worker polls, or is busy: one whose every slot is taken does not poll, and the server forgets it."""
     if client is None:
         return False
+    if await _polls(client, QUEUES[name], pid):
+        return True
+    port = settings.ports.worker_metrics + WORKERS.index(name.removeprefix("worker-"))
+    return _AT_WORK.search(await _page(f"http://127.0.0.1:{port}/metrics") or "") is not None
+
+
+async def _polls(client: Client, queue: str, pid: int) -> bool:
+    """Whether the server has seen this very process poll: it remembers pollers for minutes after they died."""
     request = DescribeTaskQueueRequest(
         namespace=client.namespace,
         task_queue=TaskQueue(name=queue),
