@@ -6,9 +6,8 @@ import os
 
 import click
 from pydantic import SecretStr
-from rich.console import Console
-from rich.table import Table
 
+from assay.cli import tables
 from assay.cli.main import as_json, json_option, settings_in_force
 from stack.environment import variables
 
@@ -22,10 +21,10 @@ def settings(*, as_json_: bool) -> None:
     if as_json_:
         as_json([{"name": name, "value": value, "source": source} for name, value, source in rows])
         return
-    table = Table("setting", "value", "source")
+    table = tables.table("setting", "value", "source")
     for row in rows:
         table.add_row(*(str(cell) for cell in row))
-    Console().print(table)
+    tables.show(table)
 
 
 def _shown(value: object) -> object:

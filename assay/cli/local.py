@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from assay.cli import tables
 from assay.cli.main import as_json, json_option, settings_in_force
 from assay.contracts.errors import NotFound
 from assay.settings import Settings
@@ -77,7 +78,7 @@ def status(*, as_json_: bool) -> None:
         as_json({"processes": processes, "endpoints": endpoints(settings), "metrics": scraped(settings)})
     else:
         console = Console()
-        console.print(_table(lines))
+        tables.show(_table(lines), console)
         _print_endpoints(console, settings)
     if any(line.health != "healthy" for line in lines.values()):
         raise SystemExit(1)
@@ -115,17 +116,17 @@ def doctor(*, as_json_: bool) -> None:
     if as_json_:
         as_json([asdict(finding) for finding in findings])
     else:
-        table = Table("", "what", "finding", "remedy")
+        table = tables.table("", "what", "finding", "remedy")
         for one in findings:
             mark = {"ok": "[green]ok[/]", "warning": "[yellow]warning[/]", "error": "[red]error[/]"}[one.level]
             table.add_row(mark, one.what, one.finding, one.remedy)
-        Console().print(table)
+        tables.show(table)
     if any(one.level == "error" for one in findings):
         raise SystemExit(1)
 
 
 def _table(lines: Mapping[str, Line]) -> Table:
-    table = Table("process", "health", "pid", "up for", "waits for")
+    table = tables.table("process", "health", "pid", "up for", "waits for")
     for line in lines.values():
         health = f"[{_COLOURS[line.health]}]{line.health}[/]"
         table.add_row(line.name, health, str(line.pid or ""), f"{line.uptime_seconds} s", line.waits_for)

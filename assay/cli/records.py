@@ -6,9 +6,8 @@ import json
 from typing import Any, get_args
 
 import click
-from rich.console import Console
-from rich.table import Table
 
+from assay.cli import tables
 from assay.cli.main import as_json, json_option, settings_in_force
 from assay.cli.naming import decided_about
 from assay.contracts.errors import NotFound
@@ -24,10 +23,10 @@ def _print(columns: tuple[str, ...], rows: list[tuple[Any, ...]], *, as_json_: b
     if as_json_:
         as_json([dict(zip(columns, row, strict=True)) for row in rows])
         return
-    table = Table(*columns)
+    table = tables.table(*columns)
     for row in rows:
         table.add_row(*("" if cell is None else str(cell) for cell in row))
-    Console().print(table)
+    tables.show(table)
 
 
 @click.command()

@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.panel import Panel
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 STEPS = (
     "Intake",
@@ -68,7 +68,8 @@ class Story:
 
     def table(self, title: str, columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
         """A small table."""
-        table = Table(*columns, title=title, title_justify="left")
+        folding = (Column(header=name, overflow="fold") for name in columns)
+        table = Table(*folding, title=title, title_justify="left")
         for row in rows:
             table.add_row(*(str(cell) for cell in row))
         self.console.print(table)
