@@ -12,18 +12,21 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pydantic
 from temporalio.api.common.v1 import Payload
+from temporalio.api.failure.v1 import Failure
 from temporalio.common import RawValue
 from temporalio.contrib.pydantic import PydanticJSONPlainPayloadConverter
 from temporalio.converter import (
     BinaryNullPayloadConverter,
     CompositePayloadConverter,
     DataConverter,
+    DefaultFailureConverter,
     DefaultFailureConverterWithEncodedAttributes,
     DefaultPayloadConverter,
     EncodingPayloadConverter,
     JSONPlainPayloadConverter,
     create_payload_validation_error,
 )
+from temporalio.converter import PayloadConverter as AnyPayloadConverter
 from temporalio.exceptions import ApplicationError
 
 from assay.contracts.errors import where
@@ -90,6 +93,20 @@ class PayloadConverter(CompositePayloadConverter):
         return super().from_payloads(payloads, type_hints)
 
 
+class FailureConverter(DefaultFailureConverter):
+    """Failures without a stack where the input was at fault: whoever sent it has no use for ours."""
+
+    def to_failure(self, exception: BaseException, payload_converter: AnyPayloadConverter, failure: Failure) -> None:
+        """Fill `failure` from an exception."""
+        if isinstance(exception, ApplicationError) and exception.type == create_payload_validation_error(None).type:
+            exception.__traceback__ = None
+        super().to_failure(exception, payload_converter, failure)
+
+
+class EncryptedFailureConverter(FailureConverter, DefaultFailureConverterWithEncodedAttributes):
+    """The same, with message and stack where the codec reaches them."""
+
+
 def _strict(stock: EncodingPayloadConverter) -> EncodingPayloadConverter:
     if isinstance(stock, BinaryNullPayloadConverter):
         return StrictNullConverter()
@@ -107,8 +124,10 @@ def converter_of(settings: Settings) -> DataConverter:
     return DataConverter(
         payload_converter_class=PayloadConverter,
         payload_codec=codec,
-        failure_converter_class=DefaultFailureConverterWithEncodedAttributes,
+        failure_converter_class=EncryptedFailureConverter,
     )
 
 
-data_converter: Final = DataConverter(payload_converter_class=PayloadConverter)
+data_converter: Final = DataConverter(
+    payload_converter_class=PayloadConverter, failure_converter_class=FailureConverter
+)

@@ -201,6 +201,8 @@ async def test_a_misspelt_field_fails_the_start_and_is_named(client: AssayClient
         await client.temporal.execute_workflow("Lifecycle", bad, id="misspelt", task_queue=names.CONTROL_QUEUE)
     assert isinstance(failure.value.cause, ApplicationError)
     assert "modell" in str(failure.value.cause.details)
+    assert failure.value.cause.failure is not None
+    assert failure.value.cause.failure.stack_trace == ""
 
 
 async def test_an_absent_base_fails_with_its_code(client: AssayClient) -> None:
