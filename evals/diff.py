@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+SCHEMA: Final = "assay/model-card-diff/v1"
 
 
 def diff(old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> dict[str, Any]:
     """Every leaf that was added, removed or changed, by its path; against nothing every leaf is added."""
     before, after = dict(_leaves(old or {})), dict(_leaves(new))
     return {
-        "schema": "assay/model-card-diff/v1",
+        "schema": SCHEMA,
         "against": None if old is None else old["model_details"]["adapter"],
         "adapter": new["model_details"]["adapter"],
         "added": {path: after[path] for path in sorted(after.keys() - before.keys())},
@@ -27,10 +29,22 @@ def markdown(difference: Mapping[str, Any]) -> str:
     """The difference for people."""
     against = difference["against"] or "nothing in production"
     lines = [f"# Card diff of {difference['adapter']} against {against}", ""]
-    lines += [f"* `{path}`: {c['from']} → {c['to']}" for path, c in difference["changed"].items()]
-    lines += [f"* `{path}`: added {value}" for path, value in difference["added"].items()]
-    lines += [f"* `{path}`: removed {value}" for path, value in difference["removed"].items()]
+    changed, added, removed = (difference[what] for what in ("changed", "added", "removed"))
+    lines += [f"{len(changed)} changed, {len(added)} added, {len(removed)} removed", ""]
+    lines += [f"* `{p}`: {_said(changed[p]['from'])} → {_said(changed[p]['to'])}" for p in _in_order(changed)]
+    lines += [f"* `{path}`: added {_said(added[path])}" for path in _in_order(added)]
+    lines += [f"* `{path}`: removed {_said(removed[path])}" for path in _in_order(removed)]
     return "\n".join([*lines, ""])
+
+
+def _in_order(paths: Iterable[str]) -> list[str]:
+    """What the adapter did before what the base did, which is there to compare with."""
+    return sorted(paths, key=lambda path: ".arms.base" in path)
+
+
+def _said(value: object) -> str:
+    """Four digits are enough to read it by; the document has all of them."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _leaves(value: object, path: str = "") -> Iterator[tuple[str, Any]]:
@@ -40,5 +54,5 @@ def _leaves(value: object, path: str = "") -> Iterator[tuple[str, Any]]:
     elif isinstance(value, list) and value:
         for index, one in enumerate(value):
             yield from _leaves(one, f"{path}[{index}]")
-    else:
+    elif path:  # nothing at all has no leaf
         yield path, value

@@ -13,6 +13,8 @@ from assay.cli.naming import decided_about
 from assay.contracts.errors import NotFound
 from assay.contracts.promotion import PointerQuery, Stage
 from assay.contracts.rollout import RootCause
+from evals.diff import SCHEMA as DIFF_SCHEMA
+from evals.diff import markdown
 from registry import Registry
 
 tenant_option = click.option("--tenant", help="Only this tenant's.")
@@ -138,14 +140,27 @@ def lineage(digest: str, *, as_json_: bool) -> None:
 
 @click.command()
 @click.argument("digest")
+@click.option("--raw", is_flag=True, help="The very bytes that the digest is of.")
 @json_option
-def show(digest: str, *, as_json_: bool) -> None:
+def show(digest: str, *, raw: bool, as_json_: bool) -> None:
     """Print the stored document DIGEST: a model card, its diff, a report, a decision's input."""
-    text = Registry.open(settings_in_force()).blobs.get(digest).decode("utf-8", "replace")
-    if as_json_:
-        as_json({"digest": digest, "document": _parsed(text)})
+    stored = Registry.open(settings_in_force()).blobs.get(digest)
+    document = _parsed(stored.decode("utf-8", "replace"))
+    if raw:
+        click.echo(stored, nl=False)
+    elif as_json_:
+        as_json({"digest": digest, "document": document})
     else:
-        click.echo(text)
+        click.echo(_readable(document))
+
+
+def _readable(document: Any) -> str:  # noqa: ANN401  # anything JSON can say
+    """A card diff as its reviewer reads it, other JSON indented, text as it is."""
+    if isinstance(document, str):
+        return document
+    if isinstance(document, dict) and document.get("schema") == DIFF_SCHEMA:
+        return markdown(document)
+    return json.dumps(document, indent=2, ensure_ascii=False)
 
 
 def _parsed(text: str) -> Any:  # noqa: ANN401  # anything JSON can say

@@ -290,16 +290,10 @@ class Demo:
         return status
 
     def _show_diff(self, digest: str) -> None:
-        document = json.loads(run("assay", "show", digest).output)
-        lines = [f"against {document['against'] or 'nothing in production'}"]
-        lines += [f"{path}: {c['from']} -> {c['to']}" for path, c in list(document["changed"].items())[:12]]
-        lines += [
-            f"{path}: {value}" for path, value in document["added"].items() if "evaluation" in path and "low" in path
-        ][:8]
-        lines.append(
-            f"{len(document['added'])} added, {len(document['changed'])} changed, {len(document['removed'])} removed"
-        )
-        self.story.panel("\n".join(lines), "Model card diff, which the reviewer reads")
+        lines = run("assay", "show", digest).output.strip().splitlines()
+        measured = [line for line in lines if "evaluation.arms." in line and ".low" in line]
+        shown = [lines[0], lines[2], *[line for line in lines[4:16] if line not in measured], *measured[:8]]
+        self.story.panel("\n".join(shown), "Model card diff, which the reviewer reads")
 
     def _show_update(self, request: LifecycleRequest, name: str, message: str) -> None:
         id_ = names.promotion_id(*_key(request))

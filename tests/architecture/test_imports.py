@@ -13,7 +13,9 @@ import pytest
 MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "assay.contracts": frozenset(),
     "assay": frozenset({"assay.contracts"}),
-    "assay.cli": frozenset({"assay.contracts", "assay", "stack", "registry", "serving", "workers", "activities"}),
+    "assay.cli": frozenset(
+        {"assay.contracts", "assay", "stack", "registry", "evals", "serving", "workers", "activities"}
+    ),
     "workflows": frozenset({"assay.contracts"}),
     "registry": frozenset({"assay.contracts", "assay"}),
     "evals": frozenset({"assay.contracts"}),

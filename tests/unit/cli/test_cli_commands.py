@@ -17,6 +17,7 @@ from assay.contracts.errors import TrainingFailed
 from assay.contracts.rollout import Incident
 from assay.contracts.training import DatasetShare, PinnedTraining, RunSpec, TrainingProgress, TrainJob
 from assay.settings import Settings
+from evals.diff import diff
 from registry import BlobStore, Registry, hash_key
 
 Run = Callable[..., Any]
@@ -97,11 +98,29 @@ def test_logs_speak_json(assay: Run, home: Path) -> None:
     assert assay("logs", "gateway", "--json", "--follow").code == 2
 
 
-@pytest.mark.parametrize(("stored", "document"), [(b'{"a": [1]}', {"a": [1]}), (b"{}\n{}\n", "{}\n{}\n")])
-def test_stored_documents_speak_json(stored: bytes, document: Any, assay: Run, home: Path) -> None:
+@pytest.mark.parametrize(
+    ("stored", "document", "read"),
+    [(b'{"a": [1]}', {"a": [1]}, '{\n  "a": [\n    1\n  ]\n}'), (b"{}\n{}\n", "{}\n{}\n", "{}\n{}\n")],
+)
+def test_stored_documents_are_read_by_people_and_by_programs(
+    stored: bytes, document: Any, read: str, assay: Run, home: Path
+) -> None:
     digest = BlobStore.open((home / "blobs").as_uri()).put(stored).sha256
     assert assay("show", digest, "--json").json == {"digest": digest, "document": document}
-    assert assay("show", digest).out == stored.decode() + "\n"
+    assert assay("show", digest).out == read + "\n"
+    assert assay("show", digest, "--raw").out == stored.decode()
+
+
+def test_a_card_diff_is_shown_as_a_reviewer_reads_it(assay: Run, home: Path) -> None:
+    arms = {"base": {"call_valid": {"low": 0.0}}, "step-48": {"call_valid": {"low": 0.87654321}}}
+    difference = diff(None, {"model_details": {"adapter": DIGEST}, "evaluation": {"arms": arms}})
+    digest = BlobStore.open((home / "blobs").as_uri()).put(json.dumps(difference).encode()).sha256
+    lines = assay("show", digest).out.splitlines()
+    assert lines[0] == f"# Card diff of {DIGEST} against nothing in production"
+    assert lines[2] == "0 changed, 3 added, 0 removed"
+    assert lines.index("* `evaluation.arms.step-48.call_valid.low`: added 0.8765") < lines.index(
+        "* `evaluation.arms.base.call_valid.low`: added 0"
+    )
 
 
 @pytest.mark.parametrize("command", ["lineage", "decisions"])

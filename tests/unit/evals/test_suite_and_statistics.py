@@ -129,4 +129,5 @@ def test_a_first_card_is_a_diff_against_nothing() -> None:
     found = diff(None, NEW)
     assert found["against"] is None
     assert not found["changed"]
+    assert not found["removed"]
     assert set(found["added"]) >= {"evaluation.rate", "uses.purpose"}
