@@ -46,5 +46,6 @@ chaos: setup ## kill everything N times in the middle of lifecycles (N=200 SEED=
 lock: setup ## pin the newest versions that fit pyproject.toml
 	@scripts/lock
 
-clean: down ## remove the local stack's state (keeps the environment)
+clean: setup ## remove the local stack's state (keeps the environment)
+	@if [ -d var ]; then ASSAY_HOME=var assay down; fi
 	rm -rf var

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -25,12 +26,12 @@ from supervisor.xmlrpc import SupervisorTransport
 
 from assay.contracts.errors import Conflict, Unavailable
 from assay.settings import Settings
-from stack.environment import environment_of, settings_digest
+from stack.environment import environment_of, settings_digests
 from stack.leftovers import MARK, end, leftovers
 from stack.processes import ROOT, Process
 
 RUNNING: Final = "RUNNING"
-_STAMP: Final = "; settings "
+_STAMP: Final = "; settings by digest "
 _SHUTDOWN_SECONDS: Final = 20.0
 """For the daemon alone, whose processes have stopped by then; after that it is killed."""
 _SOCKET_PATH_LIMIT: Final = 100
@@ -56,7 +57,7 @@ class Supervisor:
         self._folder = self._home / "supervisor"
         self._config = self._folder / "supervisord.conf"
         self._environment = environment_of(settings)
-        self._stamp = _STAMP + settings_digest(settings)
+        self._stamp = settings_digests(settings)
 
     @property
     def socket(self) -> Path:
@@ -86,11 +87,13 @@ class Supervisor:
         """Raises Conflict (`SETTINGS_DIFFER`) when the daemon runs with settings other than these."""
         if not self.running():
             return
-        begun_with = self._config.read_text("utf-8").splitlines()[0]
-        if begun_with.startswith(_STAMP) and begun_with != self._stamp:
+        first = self._config.read_text("utf-8").splitlines()[0]
+        begun_with = json.loads(first.removeprefix(_STAMP)) if first.startswith(_STAMP) else self._stamp
+        names = begun_with.keys() | self._stamp.keys()
+        if differ := sorted(name for name in names if begun_with.get(name) != self._stamp.get(name)):
             raise Conflict(
                 "SETTINGS_DIFFER",
-                "the stack runs with other settings than those in force here",
+                f"the stack runs with other settings than those in force here: {', '.join(differ)}",
                 "`assay down`, then `assay up`; or take the change back (`assay settings` shows what is set where)",
             )
 
@@ -176,7 +179,7 @@ class Supervisor:
         self.socket.unlink(missing_ok=True)
         self._config.unlink(missing_ok=True)
         with os.fdopen(os.open(self._config, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write("\n".join([self._stamp, self._daemon_section(), *(self._program_section(p) for p in table)]))
+            file.write("\n".join([_STAMP + json.dumps(self._stamp), self._daemon_section(), *(self._program_section(p) for p in table)]))
         return self._config
 
     def _inherited(self) -> dict[str, str]:

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from assay.cli.main import as_json, json_option, settings_in_force
 from assay.contracts.base import Slug
+from assay.settings import Settings
 from registry import Registry
 
 
@@ -27,11 +28,13 @@ def create(tenant: str, *, as_json_: bool) -> None:
         TypeAdapter(Slug).validate_python(tenant)
     except ValidationError as error:
         raise click.BadParameter("a tenant is lower-case letters, digits and dashes", param_hint="TENANT") from error
-    key = Registry.open(settings_in_force()).keys.create(tenant)
+    settings = settings_in_force()
+    key = Registry.open(settings).keys.create(tenant)
     if as_json_:
         as_json({"tenant": tenant, "key": key})
     else:
         click.echo(key)
+        click.echo(f"for {tenant}, in {_where(settings)}", err=True)
 
 
 @keys.command()
@@ -49,5 +52,11 @@ def payload(*, as_json_: bool) -> None:
 @click.argument("key")
 def revoke(key: str) -> None:
     """Take KEY out of force."""
-    Registry.open(settings_in_force()).keys.revoke(key)
-    click.echo("revoked")
+    settings = settings_in_force()
+    Registry.open(settings).keys.revoke(key)
+    click.echo(f"revoked in {_where(settings)}")
+
+
+def _where(settings: Settings) -> str:
+    """The record that holds the keys, without what its URL may hold."""
+    return "the database of ASSAY_DATABASE_URL" if settings.database_url else str(settings.home.resolve())

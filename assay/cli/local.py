@@ -60,11 +60,45 @@ def prepare(*, keys_only: bool) -> None:
 @click.command()
 def down() -> None:
     """Stop the local stack; its state stays."""
-    supervisor = Supervisor(settings_in_force())
+    settings = settings_in_force()
+    supervisor = Supervisor(settings)
     was_running = supervisor.running()
     with supervisor.alone():
         supervisor.stop()
-    click.echo("stopped" if was_running else "nothing was running")
+    click.echo(f"{'stopped' if was_running else 'nothing was running'} in {settings.home.resolve()}")
+
+
+@click.command()
+@click.argument("name")
+def stop(name: str) -> None:
+    """Stop the process NAME (see `assay status`) and leave it stopped until `assay start NAME` or `assay up`."""
+    supervisor = Supervisor(settings_in_force())
+    with supervisor.alone():
+        if _state(supervisor, name) not in ("STOPPED", "EXITED", "FATAL"):
+            supervisor.stop_process(name)
+    click.echo(f"{name}: stopped")
+
+
+@click.command()
+@click.argument("name")
+def start(name: str) -> None:
+    """Start the process NAME again; `assay status` says when it is healthy."""
+    supervisor = Supervisor(settings_in_force())
+    with supervisor.alone():
+        _state(supervisor, name)
+        supervisor.start_process(name)
+    click.echo(f"{name}: started")
+
+
+def _state(supervisor: Supervisor, name: str) -> str:
+    states = supervisor.states()
+    if name not in states:
+        raise NotFound(
+            "PROCESS_UNKNOWN",
+            f"no process {name} in this stack" if states else f"the stack is not running, so neither is {name}",
+            "`assay status` lists the names; `assay up` starts the stack",
+        )
+    return states[name].state
 
 
 @click.command()
@@ -75,7 +109,10 @@ def status(*, as_json_: bool) -> None:
     lines = asyncio.run(look(settings))
     if as_json_:
         processes = [asdict(line) for line in lines.values()]
-        as_json({"processes": processes, "endpoints": endpoints(settings), "metrics": scraped(settings)})
+        home = str(settings.home.resolve())
+        as_json(
+            {"home": home, "processes": processes, "endpoints": endpoints(settings), "metrics": scraped(settings)}
+        )
     else:
         console = Console()
         tables.show(_table(lines), console)
@@ -155,7 +192,8 @@ def _plain(console: Console) -> tuple[Show, Callable[[], None]]:
 
 
 def _print_endpoints(console: Console, settings: Settings) -> None:
-    """Addresses, and where each process shows its metrics."""
+    """Home, addresses, and where each process shows its metrics."""
+    console.print(f"{'home':12} {settings.home.resolve()}", highlight=False, soft_wrap=True)
     for name, address in endpoints(settings).items():
         console.print(f"{name:12} {address}", highlight=False)
     console.print("metrics", highlight=False)

@@ -21,6 +21,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "up": ("assay.cli.local", "Start the local stack; what runs already is left alone."),
     "prepare": ("assay.cli.local", "Make keys, base model, record and policy bundle, and start nothing."),
     "down": ("assay.cli.local", "Stop the local stack."),
+    "stop": ("assay.cli.local", "Stop one process and leave it stopped."),
+    "start": ("assay.cli.local", "Start one process that was stopped."),
     "status": ("assay.cli.local", "Show every process and where to find it."),
     "logs": ("assay.cli.local", "Show the log of one process."),
     "doctor": ("assay.cli.local", "Look at this machine; each finding has its remedy."),
@@ -37,6 +39,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "evidence": ("assay.cli.evidence", "Export what anybody needs to check a version without Assay."),
     "demo": ("assay.cli.demonstration", "The life of a model, once around, on real parts."),
 }
+
+
+WITHOUT_HOME: Final = frozenset({"up", "prepare", "demo", "doctor", "settings", "sources"})
+"""What makes an installation, or has no use for one. The others would take any folder for an empty one."""
 
 
 class LazyGroup(click.Group):
@@ -96,7 +102,8 @@ def _log(error: AssayError) -> None:
 def settings_in_force() -> Settings:
     """Settings from environment, `.env` and defaults.
 
-    Raises InputRefused (`SETTING_INVALID`) that names each wrong variable, never its value: it may be a secret.
+    Raises InputRefused (`SETTING_INVALID`) that names each wrong variable, never its value: it may be a secret; NotFound
+    (`HOME_UNKNOWN`) where the command needs an installation and there is none.
     """
     from pydantic import ValidationError
     from pydantic_settings import SettingsError
@@ -110,9 +117,23 @@ def settings_in_force() -> Settings:
     except SettingsError as error:
         wrong = [str(error)]
     else:
+        _refuse_no_home(settings)
         _traced(settings)
         return settings
     raise InputRefused("SETTING_INVALID", "; ".join(wrong), "correct it in the environment or in .env")
+
+
+def _refuse_no_home(settings: Settings) -> None:
+    context = click.get_current_context(silent=True)
+    command = context.find_root().invoked_subcommand if context else None
+    # A record elsewhere needs no folder here.
+    if command is None or command in WITHOUT_HOME or settings.database_url or settings.home.is_dir():
+        return
+    raise NotFound(
+        "HOME_UNKNOWN",
+        f"there is no installation in {settings.home.resolve()}, which ASSAY_HOME names (default: var, where you are)",
+        "go to the folder where `assay up` was typed, or set ASSAY_HOME; `assay up` makes a new one here",
+    )
 
 
 def _traced(settings: Settings) -> None:

@@ -15,8 +15,10 @@ from pathlib import Path
 
 import psutil
 import pytest
+from click.testing import CliRunner
 
-from assay.contracts.errors import Conflict, Unavailable
+from assay.cli.main import cli
+from assay.contracts.errors import Conflict, NotFound, Unavailable
 from assay.settings import Settings
 from stack.leftovers import leftovers
 from stack.processes import Process
@@ -118,7 +120,28 @@ def test_other_settings_are_refused_while_it_runs(supervisor: Supervisor, settin
     supervisor.refuse_other_settings()
     with pytest.raises(Conflict, match="SETTINGS_DIFFER") as refused:
         other.refuse_other_settings()
+    assert refused.value.message.endswith("in force here: ASSAY_LOG_LEVEL")
     assert "assay down" in refused.value.remedy
+
+
+def test_one_process_is_stopped_and_started_by_command(
+    supervisor: Supervisor, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def said(*line: str) -> str:
+        return CliRunner().invoke(cli, line, catch_exceptions=False).output
+
+    monkeypatch.setenv("ASSAY_HOME", str(settings.home))
+    settings.home.mkdir(exist_ok=True)
+    with pytest.raises(NotFound, match="PROCESS_UNKNOWN.*not running"):
+        said("stop", "one")
+    pid = begun(supervisor)
+    assert said("stop", "one") == said("stop", "one") == "one: stopped\n"
+    assert supervisor.states()["one"].state == "STOPPED"
+    assert not psutil.pid_exists(pid)
+    assert said("start", "one") == said("start", "one") == "one: started\n"
+    until(lambda: supervisor.states()["one"].state == RUNNING)
+    with pytest.raises(NotFound, match="PROCESS_UNKNOWN"):
+        said("start", "another")
 
 
 def test_only_its_owner_reads_the_configuration_and_speaks_to_the_socket(supervisor: Supervisor) -> None:

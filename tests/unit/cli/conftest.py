@@ -31,6 +31,7 @@ class Ended:
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home of one's own: nothing of this checkout's stack is seen, and no `.env`."""
     monkeypatch.setenv("ASSAY_HOME", str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
     monkeypatch.chdir(tmp_path)
     return tmp_path / "home"
 

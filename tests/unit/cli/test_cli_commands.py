@@ -71,9 +71,37 @@ def test_status_of_a_stopped_stack_ends_with_1_and_says_stopped(assay: Run) -> N
     assert ended.json["endpoints"]["gateway"].startswith("http://127.0.0.1:")
 
 
-def test_stopping_what_does_not_run_is_done(assay: Run) -> None:
+def test_stopping_what_does_not_run_is_done(assay: Run, home: Path) -> None:
     ended = assay("down")
-    assert (ended.code, ended.out) == (0, "nothing was running\n")
+    assert (ended.code, ended.out) == (0, f"nothing was running in {home}\n")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [["status"], ["down"], ["models"], ["keys", "create", "acme"], ["logs", "engine"], ["show", DIGEST], ["stop", "opa"]],
+)
+def test_another_folder_is_no_empty_installation(line: list[str], assay: Run, home: Path) -> None:
+    home.rmdir()
+    ended = assay(*line)
+    assert ended.code == 1
+    assert "HOME_UNKNOWN" in ended.err
+    assert str(home) in ended.err
+    assert not home.exists()
+
+
+def test_a_record_elsewhere_needs_no_home(assay: Run, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Registry.open(Settings()).close()
+    home.rename(home.with_name("elsewhere"))
+    monkeypatch.setenv("ASSAY_DATABASE_URL", f"sqlite:///{home.with_name('elsewhere')}/registry.sqlite")
+    assert assay("models", "--json").json == []
+
+
+def test_commands_name_the_home_they_speak_of(assay: Run, home: Path) -> None:
+    assert f"home         {home}" in assay("status").out
+    assert assay("status", "--json").json["home"] == str(home)
+    created = assay("keys", "create", "acme")
+    assert f"for acme, in {home}" in created.err
+    assert assay("keys", "revoke", created.out.strip()).out == f"revoked in {home}\n"
 
 
 @pytest.mark.parametrize("name", ["nobody", "../keys/admin", "engine"])
