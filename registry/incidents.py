@@ -51,6 +51,15 @@ class Incidents:
             raise NotFound("INCIDENT_UNKNOWN", f"no incident {id_}", "see `assay incidents`")
         return Incident.model_validate(row.incident)
 
+    def all_for(self, tenant: str, model: str) -> tuple[tuple[Incident, RootCause | None], ...]:
+        """Incidents of one model, oldest first, each with its root cause once it is recorded."""
+        query = select(IncidentRow).where(IncidentRow.tenant == tenant, IncidentRow.model == model)
+        with self._database.reading() as session:
+            return tuple(
+                (Incident.model_validate(row.incident), row.root_cause and RootCause.model_validate(row.root_cause))
+                for row in session.scalars(query.order_by(IncidentRow.opened_at))
+            )
+
     def open_for(self, tenant: str, model: str) -> tuple[Incident, ...]:
         """Incidents of one model that wait for their root cause, oldest first."""
         query = (

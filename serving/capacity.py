@@ -59,8 +59,9 @@ class ModelShape(Message):
         except (KeyError, TypeError, ValueError) as error:
             raise InputRefused(
                 "MODEL_CONFIG_UNREADABLE",
-                f"The model's config.json does not describe a Llama-like decoder: {error}.",
-                "Use a base model with hidden, intermediate, head and layer counts in its config.json.",
+                f"The model's config.json does not describe a Llama-like decoder: {_what(error)}.",
+                "Use a base model whose config.json has hidden, intermediate, head and layer counts, and a `dtype` of "
+                f"{', '.join(_WIDTH)}.",
             ) from error
 
     @property
@@ -83,6 +84,13 @@ class Capacity(Message):
     kv_bytes_per_token: int
     kv_tokens: int = Field(description="tokens of all running requests together; 0 when it does not fit")
     feasible: bool
+
+
+def _what(error: Exception) -> str:
+    """`torch_dtype` is what older configs call it."""
+    if isinstance(error, KeyError):
+        return f"it has no `{'dtype' if error.args[0] == 'torch_dtype' else error.args[0]}`"
+    return str(error)
 
 
 def slot_bytes(shape: ModelShape, max_rank: int) -> int:

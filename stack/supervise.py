@@ -179,7 +179,15 @@ class Supervisor:
         self.socket.unlink(missing_ok=True)
         self._config.unlink(missing_ok=True)
         with os.fdopen(os.open(self._config, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write("\n".join([_STAMP + json.dumps(self._stamp), self._daemon_section(), *(self._program_section(p) for p in table)]))
+            file.write(
+                "\n".join(
+                    [
+                        _STAMP + json.dumps(self._stamp),
+                        self._daemon_section(),
+                        *(self._program_section(p) for p in table),
+                    ]
+                )
+            )
         return self._config
 
     def _inherited(self) -> dict[str, str]:

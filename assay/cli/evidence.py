@@ -44,10 +44,17 @@ def evidence(version: str, out: Path, *, as_json_: bool) -> None:
     shutil.copyfile(bundle, out / "bundle.tar.gz")
     for key in ("signing.pub.pem", "policy.pub.pem"):
         shutil.copyfile(settings.home / "keys" / key, out / key)
+    _writable(out)
     if as_json_:
         as_json({"folder": str(out), "decision": json.loads(decision.model_dump_json())})
     else:
         click.echo(f"{out}: {name}: adapter, signature, {len(statements)} statements, decision {decision.decision_id}")
+
+
+def _writable(out: Path) -> None:
+    """It is the reader's copy: theirs to move and to remove, unlike the stored trees, which are read-only."""
+    for path in (out, *out.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
 
 
 def _release(registry: Registry, version: VersionRecord) -> tuple[str, Decision]:

@@ -110,9 +110,7 @@ def status(*, as_json_: bool) -> None:
     if as_json_:
         processes = [asdict(line) for line in lines.values()]
         home = str(settings.home.resolve())
-        as_json(
-            {"home": home, "processes": processes, "endpoints": endpoints(settings), "metrics": scraped(settings)}
-        )
+        as_json({"home": home, "processes": processes, "endpoints": endpoints(settings), "metrics": scraped(settings)})
     else:
         console = Console()
         tables.show(_table(lines), console)

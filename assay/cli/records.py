@@ -15,7 +15,7 @@ from assay.contracts.promotion import PointerQuery, Stage
 from assay.contracts.rollout import RootCause
 from evals.diff import SCHEMA as DIFF_SCHEMA
 from evals.diff import markdown
-from registry import Registry
+from registry import Registry, VersionRecord
 
 tenant_option = click.option("--tenant", help="Only this tenant's.")
 model_option = click.option("--model", help="Only this model's.")
@@ -46,8 +46,20 @@ def models(tenant: str | None, model: str | None, *, as_json_: bool) -> None:
             if registry.pointers.read(PointerQuery(tenant=version.tenant, model=version.model, stage=stage)).target
             == version.digest
         ]
-        rows.append((version.tenant, version.model, version.version, version.digest, ",".join(stages)))
-    _print(("tenant", "model", "version", "digest", "stages"), rows, as_json_=as_json_)
+        note = _rolled_back(registry, version)
+        rows.append((version.tenant, version.model, version.version, version.digest, ",".join(stages), note))
+    if not rows and (tenant or model):
+        click.echo(f"nothing is registered for {' '.join(filter(None, (tenant, model)))}: is it misspelt?", err=True)
+    _print(("tenant", "model", "version", "digest", "stages", "note"), rows, as_json_=as_json_)
+
+
+def _rolled_back(registry: Registry, version: VersionRecord) -> str:
+    """A version that was rolled back keeps its `staging` pointer: it may be rolled out again once the cause is known."""
+    found = registry.incidents.all_for(version.tenant, version.model)
+    causes = [cause for incident, cause in found if incident.version == version.digest]
+    if not causes:
+        return ""
+    return "rolled back" if all(causes) else "rolled back, root cause open"
 
 
 @click.command()
@@ -85,11 +97,17 @@ def routes(*, as_json_: bool) -> None:
 @click.command()
 @click.argument("tenant")
 @click.argument("model")
+@click.option("--all", "all_", is_flag=True, help="Closed ones too, with their root causes.")
 @json_option
-def incidents(tenant: str, model: str, *, as_json_: bool) -> None:
+def incidents(tenant: str, model: str, *, all_: bool, as_json_: bool) -> None:
     """Rollbacks of TENANT's MODEL that wait for their root cause."""
-    open_ones = Registry.open(settings_in_force()).incidents.open_for(tenant, model)
-    _print(("id", "version", "reason"), [(i.id, i.version, i.reason) for i in open_ones], as_json_=as_json_)
+    found = Registry.open(settings_in_force()).incidents.all_for(tenant, model)
+    if not all_:
+        rows: list[tuple[Any, ...]] = [(i.id, i.version, i.reason) for i, cause in found if cause is None]
+        _print(("id", "version", "reason"), rows, as_json_=as_json_)
+        return
+    rows = [(i.id, i.version, i.reason, c and c.actor, c and c.cause, c and c.action) for i, c in found]
+    _print(("id", "version", "reason", "closed by", "cause", "action"), rows, as_json_=as_json_)
 
 
 @click.command()

@@ -40,6 +40,10 @@ def reported(result: EvaluationResult) -> tuple[ArmScores, ArmScores]:
     return arms["base"], arms[f"step-{result.chosen.step}"]
 
 
+def _probability(p_value: float) -> str:
+    return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}"
+
+
 def show_arms(story: Story, result: EvaluationResult) -> None:
     """Every arm with its intervals, the paired tests, and which checkpoint was chosen."""
     rows = [
@@ -51,6 +55,6 @@ def show_arms(story: Story, result: EvaluationResult) -> None:
     for test in result.paired:
         story.say(
             f"  paired {test.rate}: {test.arm} against {test.against} "
-            f"{test.wins} to {test.losses}, p = {test.p_value:.3f}"
+            f"{test.wins} to {test.losses}, {_probability(test.p_value)}"
         )
     story.say(f"  chosen: step {result.chosen.step}")

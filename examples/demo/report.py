@@ -6,6 +6,7 @@ import base64
 import io
 import json
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
@@ -48,7 +49,9 @@ def write(report: Report, story: Story, seen: list[Seen], folder: Path) -> Path:
     document = report.document(story)
     (folder / "report.json").write_text(json.dumps(document, indent=2) + "\n", "utf-8")
     loader = FileSystemLoader(Path(__file__).parent)
-    page = Environment(loader=loader, autoescape=True, undefined=StrictUndefined).get_template("report.html.j2")
+    pages = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
+    pages.filters["clock"] = lambda at: datetime.fromtimestamp(at, UTC).isoformat(" ", "milliseconds")
+    page = pages.get_template("report.html.j2")
     plots = [_loss(report.loss), _bars(report.evaluation), _timeline(seen, report.rollback)]
     (folder / "report.html").write_text(page.render(report=document, plots=[p for p in plots if p]), "utf-8")
     return folder / "report.html"

@@ -100,13 +100,17 @@ class Watcher:
                 verdict = status.analysis.verdict if status.analysis else ""
                 now = (status.stage, status.percent, status.route_revision, verdict)
                 if now != shown:
-                    self.story.say(
-                        f"  {status.stage} {status.percent:g} %, route revision {status.route_revision}: {reason}"
-                    )
+                    self.story.say(_routed(status, reason))
                     shown = now
                 if status.stage in ends:
                     return status
                 await asyncio.sleep(0.5)
+
+
+def _routed(status: RolloutStatus, reason: str) -> str:
+    """Before the first table there is no revision, and before the first answers nothing to say of them."""
+    routes = "" if status.route_revision is None else f", route revision {status.route_revision}"
+    return f"  {status.stage} {status.percent:g} %{routes}{f': {reason}' if reason else ''}"
 
 
 def _note(now: TrainingProgress) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import stat
 import subprocess
 from pathlib import Path
 
@@ -17,9 +18,10 @@ from activities.signing.activity import SigningActivities
 from activities.signing.envelope import open_envelope
 from activities.signing.statements import SUMMARY
 from assay.cli.evidence import evidence
-from assay.cli.records import decisions
+from assay.cli.records import decisions, models
 from assay.contracts.errors import InputRefused, NotFound
 from assay.contracts.promotion import PromotionCase
+from assay.contracts.rollout import Incident, RootCause
 from assay.settings import Settings
 from examples.demo.outside import _tampered, _verify
 from examples.demo.shell import run
@@ -92,6 +94,8 @@ def test_the_demonstrations_lines_hold_on_what_is_exported(house: House, case: P
     keep_with_key_of(house)
     out = tmp_path / "evidence"
     export(case.version.digest, out)
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in out.rglob("*") if path.is_file()}
+    assert modes == {0o644}
     key = str(out / "signing.pub.pem")
     assert run(*_verify(out / "adapter", out, key)).code == 0
     tampered = run(*_verify(_tampered(out), out, key))
@@ -156,6 +160,19 @@ def test_weights_released_under_a_later_number_have_evidence_too(
     assert PolicyActivities(settings, served=lambda: TEMPLATE).decide_release(again).allow
     export(first.version.digest, tmp_path / "evidence")
     assert json.loads((tmp_path / "evidence" / "input.json").read_text())["version"] == 2
+
+
+def test_a_version_that_was_rolled_back_says_so(house: House, case: PromotionCase) -> None:
+    def note() -> str:
+        [version] = json.loads(CliRunner().invoke(models, ["--json"]).output)
+        return str(version["note"])
+
+    assert note() == ""
+    incident = Incident(id="i", tenant="acme", model="helpdesk", version=case.version.digest, reason="bad")
+    house.registry.incidents.open(incident)
+    assert note() == "rolled back, root cause open"
+    house.registry.incidents.close(incident, RootCause(actor="bob", cause="no replay", action="replay is back"))
+    assert note() == "rolled back"
 
 
 def test_a_name_that_nobody_registered_is_unknown(house: House, case: PromotionCase, tmp_path: Path) -> None:

@@ -78,7 +78,15 @@ def test_stopping_what_does_not_run_is_done(assay: Run, home: Path) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    [["status"], ["down"], ["models"], ["keys", "create", "acme"], ["logs", "engine"], ["show", DIGEST], ["stop", "opa"]],
+    [
+        ["status"],
+        ["down"],
+        ["models"],
+        ["keys", "create", "acme"],
+        ["logs", "engine"],
+        ["show", DIGEST],
+        ["stop", "opa"],
+    ],
 )
 def test_another_folder_is_no_empty_installation(line: list[str], assay: Run, home: Path) -> None:
     home.rmdir()
@@ -266,6 +274,25 @@ def test_an_incident_without_its_rollout_is_closed_once(assay: Run, home: Path) 
     assert assay("incidents", "acme", "helpdesk", "--json").json == []
     assert "INCIDENT_CLOSED" in assay("root-cause", incident.id, "--actor", "eve", *said).err
     assert "INCIDENT_UNKNOWN" in assay("root-cause", "another", "--actor", "bob", *said).err
+
+
+def test_a_closed_incident_is_seen_with_its_cause(assay: Run, home: Path) -> None:
+    incidents_ = Registry.open(Settings()).incidents
+    for number in (1, 2):
+        incidents_.open(Incident(id=f"i{number}", tenant="acme", model="helpdesk", version=DIGEST, reason="bad"))
+    said = ("--actor", "bob", "--cause", "no replay", "--action", "replay is back")
+    assert assay("root-cause", "i1", *said).code == 0
+    assert [one["id"] for one in assay("incidents", "acme", "helpdesk", "--json").json] == ["i2"]
+    closed, still_open = assay("incidents", "acme", "helpdesk", "--all", "--json").json
+    assert (closed["closed by"], closed["cause"], closed["action"]) == ("bob", "no replay", "replay is back")
+    assert (still_open["id"], still_open["cause"]) == ("i2", None)
+    assert "no replay" in assay("incidents", "acme", "helpdesk", "--all").out
+
+
+def test_models_of_nobody_may_be_misspelt(assay: Run) -> None:
+    ended = assay("models", "--tenant", "acm")
+    assert (ended.code, ended.err) == (0, "nothing is registered for acm: is it misspelt?\n")
+    assert assay("models").err == ""
 
 
 def test_runs_are_searched_by_hyperparameter_and_cause(assay: Run, home: Path) -> None:

@@ -67,3 +67,10 @@ def test_a_config_without_layers_is_refused() -> None:
     with pytest.raises(InputRefused, match="num_hidden_layers") as refusal:
         ModelShape.from_config(broken)
     assert refusal.value.code == "MODEL_CONFIG_UNREADABLE"
+
+
+def test_a_config_without_a_dtype_is_told_which_ones_there_are() -> None:
+    broken = {name: value for name, value in LLAMA_8B.items() if name != "torch_dtype"}
+    with pytest.raises(InputRefused, match="it has no `dtype`") as refusal:
+        ModelShape.from_config(broken)
+    assert "`dtype` of float32, float16, bfloat16" in refusal.value.remedy

@@ -43,7 +43,9 @@ def test_digests_tell_which_setting_differs_and_no_secret(tmp_path: Path) -> Non
     settings = changed(tmp_path)
     before = settings_digests(settings)
     assert before == settings_digests(changed(tmp_path))
-    after = settings_digests(settings.model_copy(update={"engine": settings.engine.model_copy(update={"max_loras": 7})}))
+    after = settings_digests(
+        settings.model_copy(update={"engine": settings.engine.model_copy(update={"max_loras": 7})})
+    )
     assert {name for name in before if before[name] != after[name]} == {"ASSAY_ENGINE__MAX_LORAS"}
     assert "control" not in str(before)
 
