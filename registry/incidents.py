@@ -56,7 +56,10 @@ class Incidents:
         query = select(IncidentRow).where(IncidentRow.tenant == tenant, IncidentRow.model == model)
         with self._database.reading() as session:
             return tuple(
-                (Incident.model_validate(row.incident), row.root_cause and RootCause.model_validate(row.root_cause))
+                (
+                    Incident.model_validate(row.incident),
+                    RootCause.model_validate(row.root_cause) if row.root_cause else None,
+                )
                 for row in session.scalars(query.order_by(IncidentRow.opened_at))
             )
 

@@ -102,8 +102,8 @@ def _log(error: AssayError) -> None:
 def settings_in_force() -> Settings:
     """Settings from environment, `.env` and defaults.
 
-    Raises InputRefused (`SETTING_INVALID`) that names each wrong variable, never its value: it may be a secret; NotFound
-    (`HOME_UNKNOWN`) where the command needs an installation and there is none.
+    Raises InputRefused (`SETTING_INVALID`) that names each wrong variable, never its value: it may be a secret;
+    NotFound (`HOME_UNKNOWN`) where the command needs an installation and there is none.
     """
     from pydantic import ValidationError
     from pydantic_settings import SettingsError

@@ -54,7 +54,7 @@ def models(tenant: str | None, model: str | None, *, as_json_: bool) -> None:
 
 
 def _rolled_back(registry: Registry, version: VersionRecord) -> str:
-    """A version that was rolled back keeps its `staging` pointer: it may be rolled out again once the cause is known."""
+    """A version that was rolled back keeps its `staging` pointer, and would look like any other."""
     found = registry.incidents.all_for(version.tenant, version.model)
     causes = [cause for incident, cause in found if incident.version == version.digest]
     if not causes:

@@ -132,7 +132,7 @@ def test_one_process_is_stopped_and_started_by_command(
 
     monkeypatch.setenv("ASSAY_HOME", str(settings.home))
     settings.home.mkdir(exist_ok=True)
-    with pytest.raises(NotFound, match="PROCESS_UNKNOWN.*not running"):
+    with pytest.raises(NotFound, match=r"PROCESS_UNKNOWN.*not running"):
         said("stop", "one")
     pid = begun(supervisor)
     assert said("stop", "one") == said("stop", "one") == "one: stopped\n"
