@@ -23,7 +23,7 @@ up: setup ## start the local stack
 	@assay up
 
 down: setup ## stop the local stack
-	@assay down
+	@if [ -d "$${ASSAY_HOME:-var}" ]; then assay down; fi
 
 status: setup ## show the local stack
 	@assay status

@@ -31,7 +31,7 @@ def markdown(difference: Mapping[str, Any]) -> str:
     lines = [f"# Card diff of {difference['adapter']} against {against}", ""]
     changed, added, removed = (difference[what] for what in ("changed", "added", "removed"))
     lines += [f"{len(changed)} changed, {len(added)} added, {len(removed)} removed", ""]
-    lines += [f"* `{p}`: {_said(changed[p]['from'])} → {_said(changed[p]['to'])}" for p in _in_order(changed)]
+    lines += [f"* `{path}`: {_change(changed[path])}" for path in _in_order(changed)]
     lines += [f"* `{path}`: added {_said(added[path])}" for path in _in_order(added)]
     lines += [f"* `{path}`: removed {_said(removed[path])}" for path in _in_order(removed)]
     return "\n".join([*lines, ""])
@@ -42,9 +42,17 @@ def _in_order(paths: Iterable[str]) -> list[str]:
     return sorted(paths, key=lambda path: ".arms.base" in path)
 
 
+def _change(change: Mapping[str, object]) -> str:
+    """Both sides, and all of their digits where the rounded ones would look the same."""
+    before, after = _said(change["from"]), _said(change["to"])
+    return f"{before} → {after}" if before != after else f"{change['from']!r} → {change['to']!r}"
+
+
 def _said(value: object) -> str:
     """Four digits are enough to read it by; the document has all of them."""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.0f}" if value.is_integer() else f"{value:.4g}"
 
 
 def _leaves(value: object, path: str = "") -> Iterator[tuple[str, Any]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from assay.cli.main import as_json, json_option, settings_in_force
-from assay.cli.naming import decided_about, name_of, states_about, version_named
+from assay.cli.naming import name_of, released, states_about, version_named
 from assay.contracts.errors import Conflict, NotFound
 from assay.contracts.policy import Decision
 from registry import Registry, VersionRecord
@@ -31,7 +31,7 @@ def evidence(version: str, out: Path, *, as_json_: bool) -> None:
     if out.exists():
         raise Conflict("FOLDER_EXISTS", f"{out} exists already", "name a folder that does not")
     found = version_named(registry, version)
-    name, decision = _release(registry, found)
+    name, decision = _release(registry, found, version)
     bundle = kept(settings.home, decision.policy_revision)
     statements = _statements(registry, found, name)
     out.mkdir(parents=True)
@@ -46,7 +46,7 @@ def evidence(version: str, out: Path, *, as_json_: bool) -> None:
         shutil.copyfile(settings.home / "keys" / key, out / key)
     _writable(out)
     if as_json_:
-        as_json({"folder": str(out), "decision": json.loads(decision.model_dump_json())})
+        as_json({"folder": str(out), "version": name, "decision": json.loads(decision.model_dump_json())})
     else:
         click.echo(f"{out}: {name}: adapter, signature, {len(statements)} statements, decision {decision.decision_id}")
 
@@ -57,18 +57,18 @@ def _writable(out: Path) -> None:
         path.chmod(0o755 if path.is_dir() else 0o644)
 
 
-def _release(registry: Registry, version: VersionRecord) -> tuple[str, Decision]:
-    """What was released and by which decision: the newest that allowed this version.
+def _release(registry: Registry, version: VersionRecord, asked: str) -> tuple[str, Decision]:
+    """What was released and by which decision: the newest that allowed what was asked for.
 
-    The same weights promoted again under another number keep their first entry: then it is the newest of the model.
+    A digest stands for the version that it was registered as, or, when that one was not released, for the newest of its
+    model that was.
     """
-    released = [d for d in registry.decisions.list(version.digest) if d.gate == "release" and d.allow]
-    named = [(decided_about(registry, d), d) for d in released]
-    own = [one for one in named if one[0] == name_of(version)]
-    own = own or [one for one in named if one[0].startswith(f"{version.tenant}/{version.model}/")]
+    named = released(registry, version)
+    own = [one for one in named if one[0] == (name_of(version) if asked == version.digest else asked)]
+    if not own and asked == version.digest:
+        own = [one for one in named if one[0].startswith(f"{version.tenant}/{version.model}/")]
     if not own:
-        said = f"no decision released {name_of(version)}"
-        raise NotFound("DECISION_UNKNOWN", said, "only released versions have one")
+        raise NotFound("DECISION_UNKNOWN", f"no decision released {asked}", "only released versions have one")
     return own[-1]
 
 

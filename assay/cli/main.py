@@ -41,7 +41,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
 }
 
 
-WITHOUT_HOME: Final = frozenset({"up", "prepare", "demo", "doctor", "settings", "sources"})
+WITHOUT_HOME: Final = frozenset({"up", "prepare", "demo", "doctor", "settings"})
 """What makes an installation, or has no use for one. The others would take any folder for an empty one."""
 
 

@@ -27,7 +27,8 @@ def version_named(registry: Registry, name: str) -> VersionRecord:
     """
     parts = name.split("/")
     if len(parts) == _PARTS and parts[2].isdecimal():
-        return registry.versions.numbered(parts[0], parts[1], int(parts[2]))
+        again = _released_again(registry, parts[0], parts[1], name)
+        return again or registry.versions.numbered(parts[0], parts[1], int(parts[2]))
     found = [version for version in registry.versions.list() if version.digest == name]
     if not found:
         raise NotFound("VERSION_UNKNOWN", f"no registered version {name}", "see `assay models`")
@@ -35,6 +36,18 @@ def version_named(registry: Registry, name: str) -> VersionRecord:
         names = ", ".join(sorted(name_of(version) for version in found))
         raise InputRefused("VERSION_AMBIGUOUS", f"{name} is the weights of {names}", "name one of them, not the digest")
     return found[0]
+
+
+def released(registry: Registry, version: VersionRecord) -> list[tuple[str, Decision]]:
+    """The decisions that released these weights, oldest first, each with what it is about."""
+    decisions = registry.decisions.list(version.digest)
+    return [(decided_about(registry, d), d) for d in decisions if d.gate == "release" and d.allow]
+
+
+def _released_again(registry: Registry, tenant: str, model: str, name: str) -> VersionRecord | None:
+    """Weights that were promoted again under another number keep their first entry; the gate knows the second name."""
+    versions = registry.versions.list(tenant=tenant, model=model)
+    return next((one for one in versions if any(about == name for about, _ in released(registry, one))), None)
 
 
 def decided_about(registry: Registry, decision: Decision) -> str:

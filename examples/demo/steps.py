@@ -290,7 +290,9 @@ class Demo:
         return status
 
     def _show_diff(self, digest: str) -> None:
-        lines = run("assay", "show", digest).output.strip().splitlines()
+        shown_by = run("assay", "show", digest)
+        assert shown_by.code == 0, shown_by.output
+        lines = shown_by.output.strip().splitlines()
         measured = [line for line in lines if "evaluation.arms." in line and ".low" in line]
         shown = [lines[0], lines[2], *[line for line in lines[4:16] if line not in measured], *measured[:8]]
         self.story.panel("\n".join(shown), "Model card diff, which the reviewer reads")

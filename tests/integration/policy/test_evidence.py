@@ -158,8 +158,11 @@ def test_weights_released_under_a_later_number_have_evidence_too(
     first = house.case(HEALTHY)
     again = house.approved(first.model_copy(update={"request": first.request.model_copy(update={"version": 2})}))
     assert PolicyActivities(settings, served=lambda: TEMPLATE).decide_release(again).allow
-    export(first.version.digest, tmp_path / "evidence")
-    assert json.loads((tmp_path / "evidence" / "input.json").read_text())["version"] == 2
+    for asked in (first.version.digest, "acme/helpdesk/2"):
+        export(asked, tmp_path / asked.replace("/", "-"))
+        assert json.loads((tmp_path / asked.replace("/", "-") / "input.json").read_text())["version"] == 2
+    with pytest.raises(NotFound, match="DECISION_UNKNOWN"):
+        export("acme/helpdesk/1", tmp_path / "never-released")
 
 
 def test_a_version_that_was_rolled_back_says_so(house: House, case: PromotionCase) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import click
 import pytest
 
-from assay.cli.main import COMMANDS
+from assay.cli.main import COMMANDS, WITHOUT_HOME
 from assay.contracts.base import BasePin
 from assay.contracts.errors import TrainingFailed
 from assay.contracts.rollout import Incident
@@ -95,6 +95,10 @@ def test_another_folder_is_no_empty_installation(line: list[str], assay: Run, ho
     assert "HOME_UNKNOWN" in ended.err
     assert str(home) in ended.err
     assert not home.exists()
+
+
+def test_commands_that_need_no_home_are_commands() -> None:
+    assert COMMANDS.keys() >= WITHOUT_HOME
 
 
 def test_a_record_elsewhere_needs_no_home(assay: Run, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

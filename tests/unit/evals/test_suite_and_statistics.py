@@ -125,6 +125,13 @@ def test_a_diff_names_every_leaf_that_changed() -> None:
     assert "`evaluation.rate`: added 0.5" in markdown(found)
 
 
+def test_a_change_that_rounding_would_hide_is_shown_in_full() -> None:
+    rates = ({**NEW, "evaluation": {"rate": rate, "rows": 12345678.0}} for rate in (0.87654, 0.87651))
+    said = markdown(diff(*rates))
+    assert "`evaluation.rate`: 0.87654 → 0.87651" in said
+    assert "`evaluation.rows`: added 12345678" in markdown(diff(None, {**NEW, "evaluation": {"rows": 12345678.0}}))
+
+
 def test_a_first_card_is_a_diff_against_nothing() -> None:
     found = diff(None, NEW)
     assert found["against"] is None
