@@ -65,10 +65,4 @@ class Incidents:
 
     def open_for(self, tenant: str, model: str) -> tuple[Incident, ...]:
         """Incidents of one model that wait for their root cause, oldest first."""
-        query = (
-            select(IncidentRow)
-            .where(IncidentRow.tenant == tenant, IncidentRow.model == model, IncidentRow.closed_at.is_(None))
-            .order_by(IncidentRow.opened_at)
-        )
-        with self._database.reading() as session:
-            return tuple(Incident.model_validate(row.incident) for row in session.scalars(query))
+        return tuple(incident for incident, cause in self.all_for(tenant, model) if cause is None)

@@ -19,7 +19,7 @@ from assay.contracts.names import CONTROL_QUEUE, DATA_QUEUE, SERVING_QUEUE, TRAI
 from assay.parting import part_at_exit
 from assay.settings import Settings
 from serving.engines.sglang import SGLangEngine
-from stack.ports import WORKERS
+from stack.ports import worker_metrics
 
 QUEUES: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -87,7 +87,8 @@ async def _page(url: str) -> str | None:
     timeout = aiohttp.ClientTimeout(total=3)
     try:
         async with aiohttp.ClientSession(timeout=timeout) as session, session.get(url) as response:
-            return await response.text() if response.status == 200 else None
+            # Somebody else's server may be on this port, and say anything.
+            return await response.text(errors="replace") if response.status == 200 else None
     except (aiohttp.ClientError, TimeoutError):
         return None
 
@@ -113,8 +114,8 @@ async def _works(settings: Settings, client: Client | None, name: str, pid: int)
         return False
     if await _polls(client, QUEUES[name], pid):
         return True
-    port = settings.ports.worker_metrics + WORKERS.index(name.removeprefix("worker-"))
-    return _AT_WORK.search(await _page(f"http://127.0.0.1:{port}/metrics") or "") is not None
+    page = await _page(f"http://127.0.0.1:{worker_metrics(settings)[name]}/metrics")
+    return _AT_WORK.search(page or "") is not None
 
 
 async def _polls(client: Client, queue: str, pid: int) -> bool:

@@ -25,9 +25,14 @@ def ports(settings: Settings) -> dict[str, dict[str, int]]:
         "engine": {"ENGINE": numbers.engine},
         "gateway": {"GATEWAY": numbers.gateway},
         "codec": {"CODEC": numbers.codec},
-        **{f"worker-{name}": {"WORKER_METRICS": numbers.worker_metrics + i} for i, name in enumerate(WORKERS)},
+        **{name: {"WORKER_METRICS": port} for name, port in worker_metrics(settings).items()},
     }
     return {name: {f"ASSAY_PORTS__{part}": port for part, port in of.items()} for name, of in served.items()}
+
+
+def worker_metrics(settings: Settings) -> dict[str, int]:
+    """The port on which each worker process shows its metrics, by the name of the process."""
+    return {f"worker-{name}": settings.ports.worker_metrics + i for i, name in enumerate(WORKERS)}
 
 
 def temporal_metrics(settings: Settings) -> int:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from assay.settings import Settings
 from stack.health import WAITS_FOR, healthy, wanted
-from stack.ports import WORKERS, temporal_metrics
+from stack.ports import temporal_metrics, worker_metrics
 from stack.supervise import RUNNING, State, Supervisor
 
 Health = Literal["stopped", "starting", "healthy", "unhealthy"]
@@ -50,7 +50,7 @@ def scraped(settings: Settings) -> dict[str, str]:
         "temporal": f"127.0.0.1:{temporal_metrics(settings)}",
         "opa": f"127.0.0.1:{numbers.opa_diagnostics}",
         "engine": settings.engines[0].removeprefix("http://"),
-        **{f"worker-{name}": f"127.0.0.1:{numbers.worker_metrics + i}" for i, name in enumerate(WORKERS)},
+        **{name: f"127.0.0.1:{port}" for name, port in worker_metrics(settings).items()},
         "gateway": settings.gateways[0].removeprefix("http://"),
     }
     return {name: f"http://{address}/metrics" for name, address in at.items()}

@@ -27,8 +27,12 @@ def version_named(registry: Registry, name: str) -> VersionRecord:
     """
     parts = name.split("/")
     if len(parts) == _PARTS and parts[2].isdecimal():
-        again = _released_again(registry, parts[0], parts[1], name)
-        return again or registry.versions.numbered(parts[0], parts[1], int(parts[2]))
+        try:
+            return registry.versions.numbered(parts[0], parts[1], int(parts[2]))
+        except NotFound:
+            if again := _released_again(registry, parts[0], parts[1], name):
+                return again
+            raise
     found = [version for version in registry.versions.list() if version.digest == name]
     if not found:
         raise NotFound("VERSION_UNKNOWN", f"no registered version {name}", "see `assay models`")
