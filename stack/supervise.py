@@ -31,9 +31,13 @@ from stack.leftovers import MARK, end, leftovers
 from stack.processes import ROOT, Process
 
 RUNNING: Final = "RUNNING"
+DOWN: Final = frozenset({"STOPPED", "FATAL"})
+"""States that a process leaves only when somebody starts it; from EXITED the daemon may start it by itself."""
 _STAMP: Final = "; settings by digest "
 _SHUTDOWN_SECONDS: Final = 20.0
 """For the daemon alone, whose processes have stopped by then; after that it is killed."""
+_STOP_SECONDS: Final = 60.0
+"""Beyond what the slowest process is given to stop (`Process.stop_seconds`)."""
 _SOCKET_PATH_LIMIT: Final = 100
 """Unix socket paths end at 107 bytes on Linux."""
 
@@ -119,8 +123,8 @@ class Supervisor:
 
     def start_process(self, name: str) -> None:
         """Start one process unless it runs. Raises Unavailable (`PROCESS_NOT_STARTED`)."""
-        if self.states()[name].state in (RUNNING, "STARTING"):
-            return
+        if self.states()[name].state in (RUNNING, "STARTING", "BACKOFF"):
+            return  # BACKOFF: it crashed, and the daemon starts it again by itself
         try:
             self._call("startProcess", name, False)
         except xmlrpc.client.Fault as error:
@@ -129,8 +133,19 @@ class Supervisor:
             ) from error
 
     def stop_process(self, name: str) -> None:
-        """Stop one process and leave it stopped; returns when it is gone."""
-        self._call("stopProcess", name, True)
+        """Stop one process and leave it stopped; returns when it is gone. Raises Unavailable (`PROCESS_NOT_STOPPED`).
+
+        One that crashes at this moment is not running when it is asked to stop, and would be started again after it.
+        """
+        deadline, said = time.monotonic() + _STOP_SECONDS, "it is started again and again"
+        while self.states()[name].state not in DOWN:
+            if time.monotonic() > deadline:
+                raise Unavailable("PROCESS_NOT_STOPPED", f"{name} cannot be stopped: {said}", "run `assay down`")
+            try:
+                self._call("stopProcess", name, True)
+            except xmlrpc.client.Fault as error:
+                said = error.faultString
+                time.sleep(0.1)
 
     def stop(self) -> None:
         """Stop every process, then the daemon, then whatever is left; returns when all are gone."""

@@ -74,8 +74,8 @@ def stop(name: str) -> None:
     """Stop the process NAME (see `assay status`) and leave it stopped until `assay start NAME` or `assay up`."""
     supervisor = Supervisor(settings_in_force())
     with supervisor.alone():
-        if _state(supervisor, name) not in ("STOPPED", "EXITED", "FATAL"):
-            supervisor.stop_process(name)
+        _state(supervisor, name)
+        supervisor.stop_process(name)
     click.echo(f"{name}: stopped")
 
 

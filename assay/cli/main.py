@@ -44,6 +44,9 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
 WITHOUT_HOME: Final = frozenset({"up", "prepare", "demo", "doctor", "settings"})
 """What makes an installation, or has no use for one. The others would take any folder for an empty one."""
 
+LOCAL: Final = frozenset({"down", "stop", "start", "status", "logs"})
+"""What is about the processes of a home, wherever its record may be."""
+
 
 class LazyGroup(click.Group):
     """Knows its commands by name and help; imports a command's module when it is asked for."""
@@ -126,9 +129,10 @@ def settings_in_force() -> Settings:
 def _refuse_no_home(settings: Settings) -> None:
     context = click.get_current_context(silent=True)
     command = context.find_root().invoked_subcommand if context else None
-    # A record elsewhere needs no folder here.
-    if command is None or command in WITHOUT_HOME or settings.database_url or settings.home.is_dir():
+    if command is None or command in WITHOUT_HOME or settings.home.is_dir():
         return
+    if settings.database_url and command not in LOCAL:
+        return  # a record elsewhere needs no folder here
     raise NotFound(
         "HOME_UNKNOWN",
         f"there is no installation in {settings.home.resolve()}, which ASSAY_HOME names (default: var, where you are)",

@@ -22,7 +22,7 @@ from assay.contracts.errors import Conflict, NotFound, Unavailable
 from assay.settings import Settings
 from stack.leftovers import leftovers
 from stack.processes import Process
-from stack.supervise import RUNNING, Supervisor
+from stack.supervise import DOWN, RUNNING, Supervisor
 from stack.up import up
 
 SLEEPER = "import os, time; print(os.environ['ASSAY_HOME'], os.environ['SECRET'], flush=True); time.sleep(600)"
@@ -142,6 +142,17 @@ def test_one_process_is_stopped_and_started_by_command(
     until(lambda: supervisor.states()["one"].state == RUNNING)
     with pytest.raises(NotFound, match="PROCESS_UNKNOWN"):
         said("start", "another")
+
+
+def test_what_crashes_all_the_time_is_stopped_for_good(supervisor: Supervisor) -> None:
+    supervisor.start(table("import time; print('up', flush=True); time.sleep(1.2)"))
+    supervisor.start_process("one")
+    until(lambda: supervisor.states()["one"].state == "EXITED" or supervisor.log("one").read_text().count("up") > 1)
+    supervisor.stop_process("one")
+    assert supervisor.states()["one"].state in DOWN
+    begun_until_then = supervisor.log("one").read_text()
+    time.sleep(2)
+    assert supervisor.log("one").read_text() == begun_until_then
 
 
 def test_only_its_owner_reads_the_configuration_and_speaks_to_the_socket(supervisor: Supervisor) -> None:

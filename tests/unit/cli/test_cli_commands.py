@@ -313,3 +313,13 @@ def test_runs_are_searched_by_hyperparameter_and_cause(assay: Run, home: Path) -
     assert refused.code == 1
     assert "SEARCH_FIELD_UNKNOWN" in refused.err
     assert "learning_rate" in refused.err
+
+
+@pytest.mark.parametrize("line", [["down"], ["stop", "opa"], ["status"]])
+def test_processes_need_a_home_wherever_the_record_is(
+    line: list[str], assay: Run, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASSAY_DATABASE_URL", f"sqlite:///{home.with_name('elsewhere')}/registry.sqlite")
+    home.rmdir()
+    assert "HOME_UNKNOWN" in assay(*line).err
+    assert not home.exists()
