@@ -19,6 +19,11 @@ STRICTNESS: Final[dict[Consent, int]] = {
     "unknown": 1,
     "withdrawn": 2,
 }
+STATED: Final = {
+    *("name", "system", "owner", "purposes", "consent", "retention_days", "tier", "regulated", "synthetic_depth"),
+    *("people", "legal_basis", "contract_clause", "improves_shared_models"),
+}
+"""What policy is told of a source as its owner stated it."""
 
 
 @dataclass(frozen=True)
@@ -58,9 +63,7 @@ def question(
 ) -> dict[str, Any]:
     """The whole input document for a batch of rows."""
     source = job.source
-    terms = source.model_dump(
-        mode="json", include={"name", "system", "owner", "purposes", "consent", "retention_days", "tier", "regulated"}
-    )
+    terms = source.model_dump(mode="json", include=STATED)
     return {
         "tenant": job.tenant,
         "purpose": job.purpose,
@@ -68,7 +71,6 @@ def question(
             **terms,
             "licence": licence.expression,
             "licences": list(licence.ids),
-            "synthetic_depth": source.synthetic_depth,
             "dpia": assessment and {"present": True, **assessment.model_dump(mode="json")},
         },
         "rows": rows,

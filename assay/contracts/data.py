@@ -14,13 +14,37 @@ Tier = Literal["human-gold", "curated", "scraped"]
 Purpose = Literal["train-tenant-model", "train-shared-model", "evaluate"]
 Consent = Literal["granted", "contract", "not-required", "withdrawn", "unknown"]
 RowKind = Literal["call", "refusal", "replay"]
+Format = Literal["jsonl", "csv", "parquet", "hf-dataset", "sql"]
+Shape = Literal["row", "chat", "sharegpt", "tool-call", "preference", "instruction"]
+LegalBasis = Literal[
+    "consent",
+    "contract",
+    "legal-obligation",
+    "vital-interests",
+    "public-task",
+    "legitimate-interests",
+    "no-personal-data",
+]
+"""The six of GDPR article 6(1), and none where there is nobody in the data."""
+People = Literal["real", "fictional", "public"]
+
+
+class RowMapping(Message):
+    """How a source's columns become rows. Left out, the shape is recognised and every column must be known."""
+
+    shape: Shape | None = Field(default=None, description="what the columns hold; recognised when left out")
+    kind: RowKind | None = Field(default=None, description="kind of rows that do not state theirs")
+    columns: dict[str, str] = Field(default={}, max_length=100, description="field of the shape: column it stands in")
+    json_columns: tuple[str, ...] = Field(default=(), max_length=100, description="columns with JSON in a string")
+    meta: tuple[str, ...] = Field(default=(), max_length=100, description="columns kept as `meta`, scanned as text")
+    ignored: tuple[str, ...] = Field(default=(), max_length=100, description="columns that are not read")
 
 
 class Source(Message):
     """Where rows come from and under which terms. A row's own `licence`, `consent`, `purposes` narrow these."""
 
     name: Slug
-    uri: str = Field(max_length=4096, description="path or file URL of a JSONL file, one row a line")
+    uri: str = Field(max_length=4096, description="path or file URL, or SQLAlchemy URL without a password")
     sha256: Digest | None = Field(default=None, description="refused when the bytes differ")
     system: str = Field(min_length=1, max_length=256, description="the system of record the rows were exported from")
     owner: Person
@@ -32,6 +56,16 @@ class Source(Message):
     regulated: bool = False
     dpia: Reference | None = Field(default=None, description="signed data protection impact assessment")
     synthetic_depth: int = Field(default=0, ge=0, description="0 = by people; n = by a model fed with depth n-1")
+    format: Format | None = Field(default=None, description="told by the name when left out")
+    mapping: RowMapping = RowMapping()
+    query: str | None = Field(default=None, max_length=65536, description="of a SQL source: one SELECT")
+    tables: dict[str, str] = Field(default={}, max_length=1000, description="table of the query: system it belongs to")
+    derived_from: tuple[str, ...] = Field(default=(), max_length=100, description="systems the rows passed through")
+    legal_basis: LegalBasis | None = Field(default=None, description="for processing the personal data in it")
+    contract_clause: str | None = Field(default=None, max_length=256, description="clause that grants the use")
+    consent_field: str | None = Field(default=None, max_length=256, description="column with each row's own consent")
+    improves_shared_models: bool = Field(default=False, description="its customer agreed, in the contract named here")
+    people: People = Field(default="real", description="who is in it: `fictional` and `public` are no data subjects")
 
 
 class IntakeRequest(Message):

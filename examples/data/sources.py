@@ -17,9 +17,18 @@ BENCHMARK: Final = {
     "consent": "not-required",
     "retention_days": 730,
     "tier": "curated",
+    # Its users, mail addresses and cards are invented.
+    "people": "fictional",
 }
 ANSWERS: Final = {**BENCHMARK, "system": "SmolLM2-135M-Instruct", "synthetic_depth": 1}
-TICKETS: Final = {**BENCHMARK, "system": "helpdesk", "consent": "granted", "retention_days": 365, "tier": "human-gold"}
+TICKETS: Final = {
+    **BENCHMARK,
+    "system": "helpdesk",
+    "consent": "granted",
+    "retention_days": 365,
+    "tier": "human-gold",
+    "people": "real",
+}
 TERMS: Final[dict[str, dict[str, Any]]] = {
     "calls": BENCHMARK,
     "refusals": BENCHMARK,
