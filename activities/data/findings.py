@@ -19,7 +19,9 @@ from activities.data.personal import Recogniser, Span
 from activities.data.rules import RULES
 from activities.data.text import normalised, strings
 
-Category = Literal["pii", "secret", "toxicity"]
+Category = Literal[
+    "pii", "secret", "toxicity", "licence", "injection", "language", "near-duplicate", "contamination"
+]
 ENTRY_POINTS: Final = "assay.recognisers"
 LONGEST_CACHED: Final = 4096
 ENCODED: Final = re.compile(r"(?<![\w+/])[A-Za-z0-9+/_-]{20,4096}={0,2}(?![\w+/=])")
@@ -64,6 +66,10 @@ class Scanner:
             secrets |= credentials(clean)
             personal.update(dict.fromkeys((s.entity_type, clean[s.start : s.end]) for s in self.spans(clean, key)))
         return RowFindings(tuple(personal), _summary(personal, secrets))
+
+    def scan_many(self, rows: Sequence[JsonValue]) -> list[RowFindings]:
+        """`scan` of each row, in order; what has to be asked of a model is asked for all rows at once."""
+        return [self.scan(row) for row in rows]
 
     def spans(self, text: str, key: str = "") -> tuple[Span, ...]:
         """Personal data in one normalised text that stands under `key`; no two overlap, the longer one wins."""

@@ -7,6 +7,8 @@ so wherever it stands, also where no rule would have found it again: a name that
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Literal
 
 from pydantic import JsonValue
 
@@ -14,11 +16,22 @@ from activities.data.findings import RowFindings, Scanner
 from activities.data.text import changed, normalised
 
 
-class Redactor:
-    """Replaces what `findings` names, in one row."""
+Treatment = Literal["keep", "redact", "pseudonym", "synthetic"]
+"""What becomes of a found value: it stays, or makes place for a placeholder, an invented or a similar value."""
 
-    def __init__(self, scanner: Scanner, findings: RowFindings) -> None:
+
+class Redactor:
+    """Replaces what `findings` names, in one row. A kind without a treatment is redacted."""
+
+    def __init__(
+        self,
+        scanner: Scanner,
+        findings: RowFindings,
+        treatments: Mapping[str, Treatment] | None = None,
+        key: bytes = b"",
+    ) -> None:
         self._scanner = scanner
+        self._treatments, self._key = treatments or {}, key
         self._placeholders = _placeholders(findings)
         self._known = _any_of(self._placeholders)
 
