@@ -7,7 +7,6 @@ from temporalio.common import VersioningBehavior
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
-    from assay.contracts.base import CodeCount
     from assay.contracts.data import (
         IntakeRequest,
         IntakeStatus,
@@ -19,23 +18,6 @@ with workflow.unsafe.imports_passed_through():
         seal_dataset,
     )
     from workflows.common import DATA, failure, given, reason_of, settled, stand
-
-
-def total(counts: list[RowCounts]) -> RowCounts:
-    """Add up the counts of several sources."""
-    return RowCounts(
-        read=sum(c.read for c in counts),
-        accepted=sum(c.accepted for c in counts),
-        redacted=sum(c.redacted for c in counts),
-        refused=sum(c.refused for c in counts),
-        refused_by_code=_by_code([n for c in counts for n in c.refused_by_code]),
-        redacted_by_code=_by_code([n for c in counts for n in c.redacted_by_code]),
-    )
-
-
-def _by_code(counted: list[CodeCount]) -> tuple[CodeCount, ...]:
-    codes = sorted({c.code for c in counted})
-    return tuple(CodeCount(code=code, count=sum(c.count for c in counted if c.code == code)) for code in codes)
 
 
 @workflow.defn(name="Intake", versioning_behavior=VersioningBehavior.PINNED)
@@ -75,7 +57,7 @@ class Intake:
         request, source = self._request, self._request.sources[index]
         job = ScreenJob(tenant=request.tenant, dataset=request.dataset, purpose=request.purpose, source=source)
         screened = await settled(workflow.execute_activity(screen_source, job, **DATA, summary=f"screen {source.name}"))
-        counts = total([self._status.counts, screened.counts])
+        counts = RowCounts.total((self._status.counts, screened.counts))
         self._status = self._status.model_copy(update={"sources_done": index + 1, "counts": counts})
         stand("screening", f"{index + 1} of {len(request.sources)} sources, {counts.accepted} rows accepted")
         return screened

@@ -20,9 +20,13 @@ from pyarrow import parquet
 from activities.data.facts import Terms
 from activities.data.findings import Finding
 from activities.data.reader import ReadRow
+from activities.data.rows import Row
+from activities.data.text import normalised
 from assay.contracts.data import Source
 
-Outcome = Literal["accepted", "redacted", "refused"]
+Outcome = Literal["accepted", "redacted", "quarantined", "refused"]
+KEPT: Final = frozenset({"accepted", "redacted"})
+"""Outcomes whose rows are in the dataset."""
 SOURCE_DIGEST: Final = b"assay.source.sha256"
 """Key in a ledger's Parquet metadata: the digest of the bytes that were read."""
 
@@ -54,8 +58,17 @@ LEDGER: Final = arrow.schema(
         "synthetic_depth": arrow.int32(),
         "retention_days": arrow.int64(),
         "subject": arrow.string(),
+        "kind": arrow.string(),
+        "characters": arrow.int64(),
+        "language": arrow.string(),
+        "duplicate_of": arrow.string(),
+        "mentions": arrow.list_(arrow.string()),
+        "treatments": arrow.list_(arrow.string()),
     }
 )
+"""`characters`: how long the texts of its messages and call arguments are together. `language`: a BCP-47 primary tag,
+"und" when unsure, "" when nobody looked. `duplicate_of`: id of the row that it repeats, "" for none. `mentions`: keyed
+hashes of the personal values in it (see `mention_hash`), sorted. `treatments`: `KIND:treatment:count`, sorted."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +81,10 @@ class Screened:
     outcome: Outcome
     codes: tuple[str, ...]
     content: Mapping[str, Any] | None
+    language: str = ""
+    duplicate_of: str = ""
+    mentions: tuple[str, ...] = ()
+    treatments: tuple[str, ...] = ()
 
 
 class Table:
@@ -92,6 +109,19 @@ class Table:
 def subject_hash(key: bytes, tenant: str, subject: str | None) -> str:
     """HMAC-SHA-256 of a data subject's id, "" for none. The tenant is part of it: no one can join two tenants' rows."""
     return hmac.digest(key, f"{tenant}\0{subject}".encode(), "sha256").hex() if subject else ""
+
+
+def mention_hash(key: bytes, tenant: str, kind: str, value: str) -> str:
+    """HMAC-SHA-256 of a personal value of one kind. One value written in two ways (blanks, hyphens, case) is one."""
+    spelt = "".join(filter(str.isalnum, normalised(value))).casefold()
+    return hmac.digest(key, f"{tenant}\0{kind}\0{spelt}".encode(), "sha256").hex()
+
+
+def characters(row: Row) -> int:
+    """How long the texts of a row's messages and call arguments are together."""
+    texts = [message.content or "" for message in row.messages]
+    calls = [call.function.arguments for message in row.messages for call in message.tool_calls or ()]
+    return sum(map(len, texts)) + sum(len(_json(arguments)) for arguments in calls)
 
 
 def shard_row(screened: Screened, source: Source, subject: str) -> dict[str, Any]:
@@ -127,6 +157,12 @@ def ledger_row(screened: Screened, source: Source, subject: str) -> dict[str, An
         "synthetic_depth": source.synthetic_depth,
         "retention_days": source.retention_days,
         "subject": subject,
+        "kind": screened.read.row.kind,
+        "characters": characters(screened.read.row),
+        "language": screened.language,
+        "duplicate_of": screened.duplicate_of,
+        "mentions": list(screened.mentions),
+        "treatments": list(screened.treatments),
     }
 
 

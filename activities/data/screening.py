@@ -12,12 +12,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from activities.data.dpia import Assessment
 from activities.data.facts import question, row_facts, terms_of
 from activities.data.findings import RowFindings, Scanner
-from activities.data.ledger import SHARD, Screened, Table, ledger_row, ledger_schema, shard_row, subject_hash
+from activities.data.ledger import SHARD, Outcome, Screened, Table, ledger_row, ledger_schema, shard_row, subject_hash
 from activities.data.licences import Licence, normalise
 from activities.data.reader import ReadRow, read_rows, source_digest
 from activities.data.redaction import Redactor
@@ -71,16 +71,26 @@ class Tools:
     beat: Callable[[int], None]
 
 
+Treatment = Literal["keep", "redact", "pseudonym", "synthetic"]
+
+
 class _Verdict(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     row_id: str
-    action: Literal["accept", "redact", "refuse"]
+    action: Literal["accept", "redact", "quarantine", "refuse"]
     violations: list[Violation]
+    treatments: dict[str, Treatment] = Field(default_factory=dict)
+    """By kind of finding; a kind that is absent is redacted."""
 
 
 _VERDICTS: Final = TypeAdapter(list[_Verdict])
-_OUTCOMES: Final[dict[str, Literal["accepted", "redacted"]]] = {"accept": "accepted", "redact": "redacted"}
+_OUTCOMES: Final[dict[str, Outcome]] = {
+    "accept": "accepted",
+    "redact": "redacted",
+    "quarantine": "quarantined",
+    "refuse": "refused",
+}
 
 
 def screen(job: ScreenJob, assessment: Assessment | None, tools: Tools) -> ScreenedSource:
@@ -151,8 +161,8 @@ class _Batches:
         if verdict is None:
             return replace(row, codes=("ROW_UNDECIDED",))
         codes = tuple(sorted({violation.code for violation in verdict.violations}))
-        if verdict.action == "refuse":
-            return replace(row, codes=codes)
+        if verdict.action in ("refuse", "quarantine"):
+            return replace(row, outcome=_OUTCOMES[verdict.action], codes=codes)
         content: Any = row.read.row.learnt()
         content.setdefault("tools", [])
         if verdict.action == "redact":
@@ -185,7 +195,7 @@ class _Tally:
     def __init__(self) -> None:
         self.read = 0
         self._outcomes: Counter[str] = Counter()
-        self._codes: dict[str, Counter[str]] = {"refused": Counter(), "redacted": Counter(), "accepted": Counter()}
+        self._codes: dict[str, Counter[str]] = {outcome: Counter() for outcome in _OUTCOMES.values()}
 
     def add(self, rows: Iterable[Screened]) -> None:
         for row in rows:
@@ -201,6 +211,8 @@ class _Tally:
             refused=self._outcomes["refused"],
             refused_by_code=_by_code(self._codes["refused"]),
             redacted_by_code=_by_code(self._codes["redacted"]),
+            quarantined=self._outcomes["quarantined"],
+            quarantined_by_code=_by_code(self._codes["quarantined"]),
         )
 
 

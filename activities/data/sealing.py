@@ -9,9 +9,9 @@ from typing import Any, Final
 
 import rfc8785
 
-from activities.data.ledger import LEDGER, Table, read_ledger, source_digest_of
+from activities.data.ledger import KEPT, LEDGER, Table, read_ledger, source_digest_of
 from activities.data.licences import normalise
-from assay.contracts.base import CodeCount, Reference
+from assay.contracts.base import Reference
 from assay.contracts.data import Dataset, IntakeRequest, RowCounts, ScreenedSource, SealJob
 from assay.contracts.errors import InputRefused
 from registry import LedgerEntry, Registry
@@ -46,7 +46,7 @@ def _sealable(job: SealJob) -> RowCounts:
             f"{len(names)} sources were asked for and {len(screened)} were screened, or two have one name",
             "give every source its own name, and start the intake again",
         )
-    counts = _total([s.counts for s in job.screened])
+    counts = RowCounts.total(s.counts for s in job.screened)
     if not counts.accepted:
         reasons = ", ".join(f"{c.code} {c.count}" for c in counts.refused_by_code)
         raise InputRefused(
@@ -112,7 +112,7 @@ def _join(ledgers: list[Path], target: Path) -> None:
 
 def _licences(ledger: Path) -> tuple[str, ...]:
     """Every licence that an accepted row is under, sorted."""
-    kept = (row["licence"] for batch in read_ledger(ledger) for row in batch if row["outcome"] != "refused")
+    kept = (row["licence"] for batch in read_ledger(ledger) for row in batch if row["outcome"] in KEPT)
     return tuple(sorted({name for expression in set(kept) for name in normalise(expression).ids}))
 
 
@@ -121,19 +121,3 @@ def _entries(ledger: Path) -> Iterator[LedgerEntry]:
     for ordinal, row in enumerate(rows):
         kept = {n: row[n] for n in ("row_id", "source", "outcome", "licence", "consent", "tier", "subject")}
         yield LedgerEntry(**kept, ordinal=ordinal, codes=tuple(row["codes"]))
-
-
-def _total(counts: list[RowCounts]) -> RowCounts:
-    return RowCounts(
-        read=sum(c.read for c in counts),
-        accepted=sum(c.accepted for c in counts),
-        redacted=sum(c.redacted for c in counts),
-        refused=sum(c.refused for c in counts),
-        refused_by_code=_by_code([n for c in counts for n in c.refused_by_code]),
-        redacted_by_code=_by_code([n for c in counts for n in c.redacted_by_code]),
-    )
-
-
-def _by_code(counted: list[CodeCount]) -> tuple[CodeCount, ...]:
-    codes = sorted({c.code for c in counted})
-    return tuple(CodeCount(code=code, count=sum(c.count for c in counted if c.code == code)) for code in codes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 from pydantic import Field
@@ -80,7 +81,7 @@ class IntakeRequest(Message):
 
 
 class RowCounts(Message):
-    """What became of the rows; `accepted` includes the redacted ones."""
+    """What became of the rows: read = accepted + quarantined + refused; `accepted` includes the redacted ones."""
 
     read: int = Field(default=0, ge=0)
     accepted: int = Field(default=0, ge=0)
@@ -88,6 +89,30 @@ class RowCounts(Message):
     refused: int = Field(default=0, ge=0)
     refused_by_code: tuple[CodeCount, ...] = ()
     redacted_by_code: tuple[CodeCount, ...] = ()
+    quarantined: int = Field(default=0, ge=0, description="set aside until a reviewer releases or refuses them")
+    quarantined_by_code: tuple[CodeCount, ...] = ()
+
+    @classmethod
+    def total(cls, counts: Iterable[RowCounts]) -> RowCounts:
+        """Of several shards or sources together."""
+        every = tuple(counts)
+        return cls(
+            read=sum(c.read for c in every),
+            accepted=sum(c.accepted for c in every),
+            redacted=sum(c.redacted for c in every),
+            refused=sum(c.refused for c in every),
+            quarantined=sum(c.quarantined for c in every),
+            refused_by_code=_by_code(n for c in every for n in c.refused_by_code),
+            redacted_by_code=_by_code(n for c in every for n in c.redacted_by_code),
+            quarantined_by_code=_by_code(n for c in every for n in c.quarantined_by_code),
+        )
+
+
+def _by_code(counted: Iterable[CodeCount]) -> tuple[CodeCount, ...]:
+    found: dict[str, int] = {}
+    for one in counted:
+        found[one.code] = found.get(one.code, 0) + one.count
+    return tuple(CodeCount(code=code, count=count) for code, count in sorted(found.items()))
 
 
 class ScreenJob(Message):

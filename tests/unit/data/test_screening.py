@@ -175,3 +175,23 @@ def test_a_malformed_line_stores_nothing(
     with pytest.raises(InputRefused, match="line 1"):
         screen(job(source(b"{\n")), None, tools)
     assert not [path for path in (tmp_path / "blobs").rglob("*") if path.is_file()]
+
+
+def test_a_quarantined_row_is_in_no_shard_and_counted_apart(
+    tools: Tools, source: MakeSource, row: MakeRow, job: MakeJob, table: Table
+) -> None:
+    tools.gate.action = lambda facts: "quarantine" if facts["findings"] else "accept"  # type: ignore[attr-defined]
+    screened = screen(job(source([row("one"), row(f"two {MAIL}")])), None, tools)
+    counts = screened.counts
+    assert (counts.read, counts.accepted, counts.quarantined, counts.refused) == (2, 1, 1, 0)
+    assert codes(counts.quarantined_by_code) == {"ROW_QUARANTINE": 1}
+    assert len(table(screened.rows)) == 1
+    assert [entry["outcome"] for entry in table(screened.ledger)] == ["accepted", "quarantined"]
+
+
+def test_the_ledger_says_what_kind_and_how_long_a_row_is(
+    tools: Tools, source: MakeSource, row: MakeRow, job: MakeJob, table: Table
+) -> None:
+    [entry] = table(screen(job(source([row("Hello?")])), None, tools).ledger)
+    assert (entry["kind"], entry["characters"], entry["duplicate_of"]) == ("replay", len("Hello?Hello."), "")
+    assert (entry["mentions"], entry["treatments"]) == ([], [])
