@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from assay.settings import Settings
 from registry.bases import BaseRecord, Bases
 from registry.blobs import BlobStore
@@ -15,6 +17,7 @@ from registry.pointers import Pointers
 from registry.routes import Routes
 from registry.runs import EvaluationRecord, Evaluations, RunRecord, Runs
 from registry.schema import migrate
+from registry.shards import ShardStore
 from registry.versions import VersionRecord, Versions
 
 __all__ = [
@@ -26,6 +29,7 @@ __all__ = [
     "Node",
     "Registry",
     "RunRecord",
+    "ShardStore",
     "VersionRecord",
     "hash_key",
 ]
@@ -34,9 +38,10 @@ __all__ = [
 class Registry:
     """Blobs and tables of one installation."""
 
-    def __init__(self, database: Database, blobs: BlobStore) -> None:
+    def __init__(self, database: Database, blobs: BlobStore, shard_key: Path) -> None:
         self._database = database
         self.blobs = blobs
+        self.shards = ShardStore(database, blobs, shard_key)
         self.bases = Bases(database)
         self.datasets = Datasets(database)
         self.runs = Runs(database)
@@ -56,7 +61,8 @@ class Registry:
         Raises Unavailable, InputRefused (malformed URL), IntegrityRefused (damaged file), Conflict (newer schema).
         """
         migrate(settings.database)
-        return cls(Database(settings.database), BlobStore.open(settings.blobs))
+        key = settings.home / "keys" / "shards.key"
+        return cls(Database(settings.database), BlobStore.open(settings.blobs), key)
 
     def close(self) -> None:
         """Give the connections back."""

@@ -149,6 +149,18 @@ class BlobStore:
             raise _away(error) from error
         return True
 
+    def remove(self, what: Reference | str) -> None:
+        """Take a blob out of the store, as erasure must; nothing happens when it is not there.
+
+        Raises InputRefused (`DIGEST_MALFORMED`), Unavailable.
+        """
+        try:
+            obstore.delete(self._store, _key(_digest(what)))
+        except FileNotFoundError:
+            return
+        except BaseError as error:
+            raise _away(error) from error
+
     def _create(self, digest: str, data: bytes | Path) -> bool:
         """True when it was created, False when it was there."""
         size = data.stat().st_size if isinstance(data, Path) else len(data)

@@ -20,6 +20,7 @@ from assay.contracts.errors import InputRefused, IntegrityRefused, Unavailable
 from registry.tables import Base, now
 
 _BUSY_SECONDS = 30
+_SCRUB_MILLISECONDS = 500
 _CONNECT_SECONDS = 10
 _VANISHED = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 4, "tcp_user_timeout": 30_000}
 """libpq's: a server behind a cut cable, or failed over, is missed after 30 s. The system's own would take two hours."""
@@ -87,6 +88,24 @@ class Database:
         )
         return now() if last is None else max(now(), last + timedelta(microseconds=1))
 
+    def scrub(self, table: str) -> bool:
+        """Have the database forget what was overwritten or deleted in `table`; False when it could not yet.
+
+        SQLite overwrites at once (`secure_delete`), but its write-ahead log keeps the pages as they were until it is
+        truncated, which waits for readers. PostgreSQL writes the table anew without dead rows; its log and its archive
+        keep them as long as they are configured to (`docs/erasure.md`).
+        """
+        autocommit = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        with border(), autocommit.connect() as connection:
+            if self._engine.dialect.name == "postgresql":
+                connection.exec_driver_sql(f'VACUUM (FULL) "{table}"')
+                return True
+            # It waits for readers with the writers' lock in its hand: not for long.
+            connection.exec_driver_sql(f"PRAGMA busy_timeout={_SCRUB_MILLISECONDS}")
+            busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0]
+            connection.exec_driver_sql(f"PRAGMA busy_timeout={_BUSY_SECONDS}000")
+            return not busy
+
     def close(self) -> None:
         """Give the connections back."""
         self._engine.dispose()
@@ -128,6 +147,7 @@ def _configure_sqlite(connection: Any, _record: Any) -> None:  # noqa: ANN401  #
     # FULL: a promotion that was answered must survive a power cut; NORMAL would only survive a crash of ours.
     for pragma in (f"busy_timeout={_BUSY_SECONDS}000", "journal_mode=WAL", "foreign_keys=ON", "synchronous=FULL"):
         connection.execute(f"PRAGMA {pragma}")
+    connection.execute("PRAGMA secure_delete=ON")  # a key that was destroyed must not stand in a free page
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -5,7 +5,19 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, Double, ForeignKey, Index, String, Text, TypeDecorator, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    DateTime,
+    Dialect,
+    Double,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    String,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 DIGEST = String(71)
@@ -252,3 +264,17 @@ class LineageRow(Base):
     parent_kind: Mapped[str] = mapped_column(String(31))
     child_kind: Mapped[str] = mapped_column(String(31))
     __table_args__ = (Index("lineage_child", "child"),)
+
+
+class ShardKeyRow(Base):
+    """The key of one shard, wrapped; None when it was destroyed. `plain` is a keyed hash of what was encrypted."""
+
+    __tablename__ = "shard_keys"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    plain: Mapped[str | None] = mapped_column(String(64), unique=True)
+    shard: Mapped[str | None] = mapped_column(DIGEST, unique=True)
+    wrapped: Mapped[bytes | None] = mapped_column(LargeBinary)
+    master: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str] = mapped_column(String(255), default="")
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    destroyed_at: Mapped[datetime | None]

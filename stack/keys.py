@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 EC_KEYS = ("signing", "policy")
 """Model signing and statements; policy bundles. EC P-256, PKCS#8 PEM without a password."""
-SECRETS = ("admin", "engine", "subject", "codec")
-"""Control key of gateways and engines; data key of engines; HMAC key of subject hashes; token of the codec server.
-256 bits each."""
+SECRETS = ("admin", "engine", "subject", "codec", "shards")
+"""Control key of gateways and engines; data key of engines; HMAC key of subject hashes; token of the codec server; the
+key that wraps the keys of shards. 256 bits each."""
 
 
 def ensure_keys(home: Path) -> Path:
