@@ -15,7 +15,7 @@ from pydantic import Field
 from sqlalchemy import Table, delete, select
 from sqlalchemy.orm import Session
 
-from assay.contracts.base import Digest, Message, Person, Slug
+from assay.contracts.base import Digest, Message, Person, Reference, Slug
 from assay.contracts.errors import Conflict
 from assay.contracts.review import ReviewQueue, RowState
 from registry.database import Database
@@ -33,7 +33,7 @@ class QuarantinedRow(Message):
     codes: tuple[str, ...] = Field(min_length=1)
     findings: tuple[str, ...] = Field(default=(), description="`category:kind:count`, as in the ledger")
     subject: str = ""
-    shard: Digest
+    shard: Reference
     ordinal: int = Field(ge=0)
 
 
@@ -151,7 +151,8 @@ def _found_again(known: QuarantineRow, row: QuarantinedRow, requested_by: str) -
         known.state, known.reviewer, known.reason, known.statement, known.decided_at = "waiting", None, None, None, None
     if known.state == "waiting":
         known.codes, known.findings = list(row.codes), list(row.findings)
-        known.shard, known.ordinal, known.subject = row.shard, row.ordinal, row.subject
+        known.shard, known.shard_uri, known.ordinal = row.shard.sha256, row.shard.uri, row.ordinal
+        known.subject = row.subject
         known.requesters = sorted({*known.requesters, requested_by})
 
 
@@ -161,6 +162,8 @@ def _values(queue: ReviewQueue, row: QuarantinedRow, requested_by: str) -> dict[
         **row.model_dump(),
         "codes": list(row.codes),
         "findings": list(row.findings),
+        "shard": row.shard.sha256,
+        "shard_uri": row.shard.uri,
         "state": "waiting",
         "requesters": [requested_by],
         "created_at": now(),
@@ -172,4 +175,5 @@ def _queue(row: QuarantineRow) -> ReviewQueue:
 
 
 def _record(row: QuarantineRow) -> QuarantineRecord:
-    return QuarantineRecord.model_validate({name: getattr(row, name) for name in QuarantineRecord.model_fields})
+    columns = {name: getattr(row, name) for name in QuarantineRecord.model_fields}
+    return QuarantineRecord.model_validate({**columns, "shard": {"uri": row.shard_uri, "sha256": row.shard}})

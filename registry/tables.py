@@ -94,6 +94,7 @@ class QuarantineRow(Base):
     findings: Mapped[list[str]] = mapped_column(JSON)
     subject: Mapped[str] = mapped_column(String(64), default="")
     shard: Mapped[str] = mapped_column(DIGEST)
+    shard_uri: Mapped[str] = mapped_column(String(255))
     ordinal: Mapped[int]
     state: Mapped[str] = mapped_column(String(16), default="waiting")
     requesters: Mapped[list[str]] = mapped_column(JSON)

@@ -21,6 +21,7 @@ def upgrade() -> None:
         sa.Column("findings", sa.JSON(), nullable=False),
         sa.Column("subject", sa.String(length=64), nullable=False),
         sa.Column("shard", sa.String(length=71), nullable=False),
+        sa.Column("shard_uri", sa.String(length=255), nullable=False),
         sa.Column("ordinal", sa.Integer(), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("requesters", sa.JSON(), nullable=False),

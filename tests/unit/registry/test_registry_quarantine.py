@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from assay.contracts.base import Reference
 from assay.contracts.errors import Conflict
 from assay.contracts.review import ReviewQueue
 from registry import QuarantinedRow, Registry
@@ -16,6 +17,9 @@ def sha(letter: str) -> str:
     return "sha256:" + letter * 64
 
 
+SHARD = Reference(uri=f"shard:{'5' * 64}", sha256=sha("5"))
+
+
 def row(letter: str, *codes: str, ordinal: int = 0, subject: str = "") -> QuarantinedRow:
     return QuarantinedRow(
         row_id=sha(letter),
@@ -23,7 +27,7 @@ def row(letter: str, *codes: str, ordinal: int = 0, subject: str = "") -> Quaran
         codes=codes or ("TOXICITY_QUARANTINED",),
         findings=("toxicity:INSULT:1",),
         subject=subject,
-        shard=sha("5"),
+        shard=SHARD,
         ordinal=ordinal,
     )
 
@@ -45,7 +49,7 @@ def ids(registry: Registry) -> list[str]:
 def test_rows_wait_where_their_text_is(registry: Registry) -> None:
     assert add(registry, row("b", ordinal=1), row("a")) == 2
     first, second = registry.quarantine.waiting(QUEUE)
-    assert (first.row_id, second.row_id, second.ordinal, second.shard) == (sha("a"), sha("b"), 1, sha("5"))
+    assert (first.row_id, second.row_id, second.ordinal, second.shard) == (sha("a"), sha("b"), 1, SHARD)
     assert (first.state, first.requesters, first.findings) == ("waiting", ("ann",), ("toxicity:INSULT:1",))
 
 
