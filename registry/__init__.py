@@ -14,6 +14,7 @@ from registry.incidents import Incidents
 from registry.keys import Keys, hash_key
 from registry.lineage import Lineage, Node
 from registry.pointers import Pointers
+from registry.quarantine import Quarantine, QuarantinedRow, QuarantineRecord
 from registry.routes import Routes
 from registry.runs import EvaluationRecord, Evaluations, RunRecord, Runs
 from registry.schema import migrate
@@ -27,6 +28,8 @@ __all__ = [
     "EvaluationRecord",
     "LedgerEntry",
     "Node",
+    "QuarantineRecord",
+    "QuarantinedRow",
     "Registry",
     "RunRecord",
     "ShardStore",
@@ -53,6 +56,7 @@ class Registry:
         self.routes = Routes(database)
         self.keys = Keys(database)
         self.lineage = Lineage(database)
+        self.quarantine = Quarantine(database)
 
     @classmethod
     def open(cls, settings: Settings) -> Registry:

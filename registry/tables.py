@@ -93,6 +93,31 @@ class LedgerRow(Base):
     __table_args__ = (Index("ledger_subject", "subject"), Index("ledger_row", "row_id"))
 
 
+class QuarantineRow(Base):
+    """A row that waits for a reviewer, or was decided on; its text stands in the shard alone."""
+
+    __tablename__ = "quarantine"
+    tenant: Mapped[str] = mapped_column(SLUG, primary_key=True)
+    dataset: Mapped[str] = mapped_column(SLUG, primary_key=True)
+    purpose: Mapped[str] = mapped_column(String(63), primary_key=True)
+    row_id: Mapped[str] = mapped_column(DIGEST, primary_key=True)
+    source: Mapped[str] = mapped_column(SLUG)
+    codes: Mapped[list[str]] = mapped_column(JSON)
+    findings: Mapped[list[str]] = mapped_column(JSON)
+    subject: Mapped[str] = mapped_column(String(64), default="")
+    shard: Mapped[str] = mapped_column(DIGEST)
+    shard_uri: Mapped[str] = mapped_column(String(255))
+    ordinal: Mapped[int]
+    state: Mapped[str] = mapped_column(String(16), default="waiting")
+    requesters: Mapped[list[str]] = mapped_column(JSON)
+    reviewer: Mapped[str | None] = mapped_column(String(128))
+    reason: Mapped[str | None] = mapped_column(Text)
+    statement: Mapped[str | None] = mapped_column(DIGEST)
+    decided_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    __table_args__ = (Index("quarantine_subject", "subject"), Index("quarantine_row", "row_id"))
+
+
 class RunRow(Base):
     """A training run."""
 

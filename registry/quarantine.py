@@ -1,0 +1,179 @@
+"""Rows that wait for a reviewer: where their text is (in quarantine shards alone), and what was decided about them.
+
+A row is quarantined for one (tenant, dataset, purpose). Found again by a later intake it keeps what people decided,
+unless there are codes now that they did not see: then it waits again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import Any, cast
+
+from pydantic import Field
+from sqlalchemy import Table, delete, select
+from sqlalchemy.orm import Session
+
+from assay.contracts.base import Digest, Message, Person, Reference, Slug
+from assay.contracts.errors import Conflict
+from assay.contracts.review import ReviewQueue, RowState
+from registry.database import Database
+from registry.tables import QuarantineRow, now
+
+_BATCH = 500
+_TABLE = cast(Table, QuarantineRow.__table__)
+
+
+class QuarantinedRow(Message):
+    """A row as screening found it. `shard` and `ordinal` say where its text is; `subject` is a keyed hash."""
+
+    row_id: Digest
+    source: Slug
+    codes: tuple[str, ...] = Field(min_length=1)
+    findings: tuple[str, ...] = Field(default=(), description="`category:kind:count`, as in the ledger")
+    subject: str = ""
+    shard: Reference
+    ordinal: int = Field(ge=0)
+
+
+class QuarantineRecord(QuarantinedRow):
+    """A row with what became of it. `requesters` asked for an intake that found it: they do not review it."""
+
+    state: RowState
+    requesters: tuple[str, ...]
+    reviewer: str | None = None
+    reason: str | None = None
+    statement: Digest | None = None
+    decided_at: datetime | None = None
+
+
+class Ruling(Message):
+    """What was decided about rows, by whom and why. `statement` is the digest of the signed statement of it."""
+
+    state: RowState
+    reviewer: Person
+    reason: str
+    statement: Digest
+
+
+class Quarantine:
+    """Repository of quarantined rows."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, queue: ReviewQueue, rows: Iterable[QuarantinedRow], *, requested_by: str) -> int:
+        """Enter rows that an intake found, and answer how many of them wait now; the same rows again add nothing."""
+        waiting, left = 0, iter(rows)
+        with self._database.writing() as session:
+            while batch := list(islice(left, _BATCH)):
+                waiting += self._enter(session, queue, {row.row_id: row for row in batch}, requested_by)
+        return waiting
+
+    def waiting(self, queue: ReviewQueue) -> tuple[QuarantineRecord, ...]:
+        """Rows that nobody has decided about, in the order of their sources and shards."""
+        return self.all(queue, "waiting")
+
+    def all(self, queue: ReviewQueue, state: RowState | None = None) -> tuple[QuarantineRecord, ...]:
+        """Rows of a queue, all or those of one state."""
+        query = select(QuarantineRow).filter_by(**queue.model_dump())
+        if state is not None:
+            query = query.where(QuarantineRow.state == state)
+        order = (QuarantineRow.source, QuarantineRow.shard, QuarantineRow.ordinal)
+        with self._database.reading() as session:
+            return tuple(_record(row) for row in session.scalars(query.order_by(*order)))
+
+    def released(self, queue: ReviewQueue) -> Mapping[str, frozenset[str]]:
+        """Row id -> the codes it was released with. A row that has other codes as well by now is not released."""
+        query = select(QuarantineRow.row_id, QuarantineRow.codes).filter_by(**queue.model_dump(), state="released")
+        with self._database.reading() as session:
+            return {row_id: frozenset(codes) for row_id, codes in session.execute(query)}
+
+    def decide(self, queue: ReviewQueue, row_ids: Sequence[str], ruling: Ruling) -> None:
+        """Release or refuse rows that wait, all or none; the same ruling again changes nothing.
+
+        Raises Conflict (`QUARANTINE_DECIDED`) when a row does not wait any more, or was never there.
+        """
+        with self._database.writing() as session:
+            for row_id in row_ids:
+                row = session.get(QuarantineRow, (*queue.model_dump().values(), row_id), with_for_update=True)
+                if row is not None and row.state == "waiting":
+                    row.state, row.reviewer, row.reason = ruling.state, ruling.reviewer, ruling.reason
+                    row.statement, row.decided_at = ruling.statement, now()
+                elif row is None or row.statement != ruling.statement:
+                    raise Conflict(
+                        "QUARANTINE_DECIDED", "a row of this ruling does not wait any more", "read them again"
+                    )
+
+    def of_subject(self, subject: str) -> tuple[tuple[ReviewQueue, QuarantineRecord], ...]:
+        """Where rows of a data subject (its keyed hash) are quarantined, whatever was decided about them."""
+        with self._database.reading() as session:
+            found = session.scalars(select(QuarantineRow).where(QuarantineRow.subject == subject))
+            return tuple((_queue(row), _record(row)) for row in found)
+
+    def remove(self, tenant: str, row_ids: Iterable[str]) -> int:
+        """Forget rows of a tenant in all of its queues, as erasure does; answer how many entries there were."""
+        removed, left = 0, iter(row_ids)
+        with self._database.writing() as session:
+            while batch := list(islice(left, _BATCH)):
+                gone = delete(QuarantineRow).where(QuarantineRow.tenant == tenant, QuarantineRow.row_id.in_(batch))
+                removed += len(session.scalars(gone.returning(QuarantineRow.row_id)).all())
+        return removed
+
+    def queues(self, tenant: str | None = None) -> tuple[ReviewQueue, ...]:
+        """Queues in which rows wait, sorted."""
+        columns = (QuarantineRow.tenant, QuarantineRow.dataset, QuarantineRow.purpose)
+        query = select(*columns).where(QuarantineRow.state == "waiting").distinct().order_by(*columns)
+        if tenant is not None:
+            query = query.where(QuarantineRow.tenant == tenant)
+        with self._database.reading() as session:
+            return tuple(
+                ReviewQueue.model_validate({"tenant": t, "dataset": d, "purpose": p})
+                for t, d, p in session.execute(query)
+            )
+
+    def _enter(self, session: Session, queue: ReviewQueue, rows: dict[str, QuarantinedRow], requested_by: str) -> int:
+        among = select(QuarantineRow).filter_by(**queue.model_dump()).where(QuarantineRow.row_id.in_(rows))
+        known = {row.row_id: row for row in session.scalars(among.with_for_update())}
+        for row_id, row in rows.items():
+            if row_id in known:
+                _found_again(known[row_id], row, requested_by)
+        fresh = [_values(queue, row, requested_by) for row_id, row in rows.items() if row_id not in known]
+        if fresh:
+            session.execute(_TABLE.insert(), fresh)
+        return len(fresh) + sum(row.state == "waiting" for row in known.values())
+
+
+def _found_again(known: QuarantineRow, row: QuarantinedRow, requested_by: str) -> None:
+    unseen = set(row.codes) - set(known.codes)
+    if known.state == "released" and unseen:
+        known.state, known.reviewer, known.reason, known.statement, known.decided_at = "waiting", None, None, None, None
+    if known.state == "waiting":
+        known.codes, known.findings = list(row.codes), list(row.findings)
+        known.shard, known.shard_uri, known.ordinal = row.shard.sha256, row.shard.uri, row.ordinal
+        known.subject = row.subject
+        known.requesters = sorted({*known.requesters, requested_by})
+
+
+def _values(queue: ReviewQueue, row: QuarantinedRow, requested_by: str) -> dict[str, Any]:
+    return {
+        **queue.model_dump(),
+        **row.model_dump(),
+        "codes": list(row.codes),
+        "findings": list(row.findings),
+        "shard": row.shard.sha256,
+        "shard_uri": row.shard.uri,
+        "state": "waiting",
+        "requesters": [requested_by],
+        "created_at": now(),
+    }
+
+
+def _queue(row: QuarantineRow) -> ReviewQueue:
+    return ReviewQueue.model_validate({name: getattr(row, name) for name in ReviewQueue.model_fields})
+
+
+def _record(row: QuarantineRow) -> QuarantineRecord:
+    columns = {name: getattr(row, name) for name in QuarantineRecord.model_fields}
+    return QuarantineRecord.model_validate({**columns, "shard": {"uri": row.shard_uri, "sha256": row.shard}})
