@@ -19,9 +19,7 @@ from activities.data.personal import Recogniser, Span
 from activities.data.rules import RULES
 from activities.data.text import normalised, strings
 
-Category = Literal[
-    "pii", "secret", "toxicity", "licence", "injection", "language", "near-duplicate", "contamination"
-]
+Category = Literal["pii", "secret", "toxicity", "licence", "injection", "language", "near-duplicate", "contamination"]
 ENTRY_POINTS: Final = "assay.recognisers"
 LONGEST_CACHED: Final = 4096
 ENCODED: Final = re.compile(r"(?<![\w+/])[A-Za-z0-9+/_-]{20,4096}={0,2}(?![\w+/=])")

@@ -15,7 +15,6 @@ from pydantic import JsonValue
 from activities.data.findings import RowFindings, Scanner
 from activities.data.text import changed, normalised
 
-
 Treatment = Literal["keep", "redact", "pseudonym", "synthetic"]
 """What becomes of a found value: it stays, or makes place for a placeholder, an invented or a similar value."""
 
