@@ -24,6 +24,7 @@ KINDS: Final = {
     "deny": "refuses",
     "warn": "warns",
     "deny_row": "refuses the row",
+    "quarantine_row": "quarantines the row",
     "redact_row": "redacts the row",
 }
 

@@ -6,7 +6,7 @@
 package assay.conventions
 
 # Rules that make a gate's answer: partial sets and objects of violations.
-verdict_names := {"deny", "warn", "deny_row", "redact_row"}
+verdict_names := {"deny", "warn", "deny_row", "quarantine_row", "redact_row"}
 
 modules contains entry if {
 	some entry in input.modules

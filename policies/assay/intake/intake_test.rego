@@ -9,6 +9,7 @@ row := {
 	"consent": "granted",
 	"purposes": ["train-tenant-model"],
 	"findings": [],
+	"language": "en",
 }
 
 facts := {
@@ -25,6 +26,7 @@ facts := {
 		"consent": "granted",
 		"retention_days": 365,
 		"tier": "curated",
+		"people": "real",
 		"regulated": true,
 		"dpia": {"present": true, "valid_until": "2027-01-01T00:00:00Z", "scope": ["train-tenant-model"]},
 		"synthetic_depth": 0,
@@ -45,14 +47,16 @@ test_accepts_clean_rows_of_a_permitted_source if {
 		"allow": true,
 		"violations": set(),
 		"warnings": set(),
-		"rows": [{"row_id": t.digest("1"), "action": "accept", "violations": set()}],
+		"rows": [{"row_id": t.digest("1"), "action": "accept", "violations": set(), "treatments": {}}],
 	}
 }
 
 # The licence expression is only said in messages; its ids decide. With an assessment in force it does not matter
-# whether the source is regulated.
+# whether the source is regulated. Persons are real until stated otherwise, and all languages are wanted.
+unneeded := {["source", "licence"], ["source", "regulated"], ["source", "people"], ["rows", 0, "language"]}
+
 test_refuses_whatever_is_missing if {
-	every path in t.paths(facts) - {["source", "licence"], ["source", "regulated"]} {
+	every path in t.paths(facts) - unneeded {
 		fails(decided(t.without(facts, path)))
 	}
 }
@@ -81,12 +85,6 @@ test_refuses_without_its_tunables if {
 	every name in ["licences", "consent", "sources"] {
 		not intake.decision.allow with input as facts with data.tunables as t.without(data.tunables, [name])
 	}
-}
-
-test_refuses_findings_without_its_tunables if {
-	found := t.changed(facts, ["rows", 0, "findings"], [{"category": "pii", "kind": "EMAIL_ADDRESS", "count": 1}])
-	rows := intake.decision.rows with input as found with data.tunables.findings as {}
-	rows[0].action == "refuse"
 }
 
 test_refused_source_refuses_all_its_rows if {

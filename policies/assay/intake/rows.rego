@@ -4,13 +4,16 @@ import data.assay.lib
 
 rows := [row_decision(i, row) | some i, row in input.rows]
 
-# A refused source refuses every row of it; a row is redacted only when nothing refuses it.
+# A refused source refuses every row of it. What is done with findings is said whatever becomes of the row: a reviewer
+# may release it.
 row_decision(i, row) := {
 	"row_id": id_of(row),
-	"action": action(refused, redacted),
-	"violations": (refused | redacted),
+	"action": action(refused, quarantined, redacted),
+	"violations": ((refused | quarantined) | redacted),
+	"treatments": treatments(row),
 } if {
 	refused := deny | object.get(deny_row, i, set())
+	quarantined := object.get(quarantine_row, i, set())
 	redacted := object.get(redact_row, i, set())
 }
 
@@ -19,17 +22,20 @@ default id_of(_) := null
 
 id_of(row) := row.row_id
 
-action(refused, _) := "refuse" if count(refused) > 0
+# The strictest of what was found.
+action(refused, _, _) := "refuse" if count(refused) > 0
 
-action(refused, redacted) := "redact" if {
+action(refused, quarantined, _) := "quarantine" if {
 	count(refused) == 0
+	count(quarantined) > 0
+}
+
+action(refused, quarantined, redacted) := "redact" if {
+	count(refused | quarantined) == 0
 	count(redacted) > 0
 }
 
-action(refused, redacted) := "accept" if {
-	count(refused) == 0
-	count(redacted) == 0
-}
+action(refused, quarantined, redacted) := "accept" if count(((refused | quarantined) | redacted)) == 0
 
 # METADATA
 # title: Row facts are complete
@@ -47,7 +53,7 @@ row_stated(row) if {
 	lib.is_text(row.row_id)
 	is_array(row.findings)
 	every finding in row.findings {
-		finding.category in {"pii", "secret", "toxicity"}
+		finding.category in categories
 		lib.is_text(finding.kind)
 		is_number(finding.count)
 		finding.count > 0
@@ -98,75 +104,3 @@ deny_row[i] contains lib.violation(rego.metadata.rule(), msg) if {
 }
 
 row_purpose_granted(row) if input.purpose in row.purposes
-
-# METADATA
-# title: Secrets do not enter
-# description: A row in which a credential was found is refused.
-# custom:
-#   code: ROW_SECRET_FOUND
-#   remedy: revoke the credential, then export the row without it
-#   overridable: false
-deny_row[i] contains lib.violation(rego.metadata.rule(), found(finding)) if {
-	some i, row in input.rows
-	some finding in row.findings
-	finding.category == "secret"
-	not harmless(finding)
-	not curable(finding)
-}
-
-# METADATA
-# title: Toxic rows do not enter
-# description: A row that the toxicity screen flagged beyond its limit is refused.
-# custom:
-#   code: ROW_TOXIC
-#   remedy: leave the row out; when the screen is wrong, have a person relabel it as human gold
-#   overridable: false
-deny_row[i] contains lib.violation(rego.metadata.rule(), found(finding)) if {
-	some i, row in input.rows
-	some finding in row.findings
-	finding.category == "toxicity"
-	not harmless(finding)
-	not curable(finding)
-}
-
-# METADATA
-# title: Personal data beyond cure
-# description: Personal data of a kind that is not redacted, or more of it than redaction may cure.
-# custom:
-#   code: ROW_PII_REFUSED
-#   remedy: take the personal data out at the source system
-#   overridable: false
-deny_row[i] contains lib.violation(rego.metadata.rule(), found(finding)) if {
-	some i, row in input.rows
-	some finding in row.findings
-	finding.category == "pii"
-	not harmless(finding)
-	not curable(finding)
-}
-
-# METADATA
-# title: Findings that redaction cures
-# description: A row with few findings of a redactable kind enters with the findings replaced.
-# custom:
-#   code: ROW_REDACTED
-#   remedy: nothing to do; the found text is replaced before the row is stored
-#   overridable: false
-redact_row[i] contains lib.violation(rego.metadata.rule(), found(finding)) if {
-	some i, row in input.rows
-	some finding in row.findings
-	curable(finding)
-}
-
-found(finding) := sprintf("%v found %v times", [object.get(finding, "kind", "something"), object.get(finding, "count", "many")])
-
-treatment(finding) := object.get(findings.kinds, finding.kind, findings["default"]) if {
-	findings := data.tunables.findings[finding.category]
-}
-
-harmless(finding) if treatment(finding).action == "accept"
-
-curable(finding) if {
-	cure := treatment(finding)
-	cure.action == "redact"
-	finding.count <= cure.limit
-}
