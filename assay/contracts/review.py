@@ -38,7 +38,7 @@ class RowRuling(Message):
     purpose: Purpose = "train-tenant-model"
     reviewer: Person
     role: Role
-    rows: tuple[Digest, ...] = Field(default=(), max_length=500)
+    rows: tuple[Digest, ...] = Field(default=(), max_length=200)
     code: str | None = Field(default=None, pattern=r"^[A-Z][A-Z0-9_]{1,63}$")
     reason: Sentence
     read: Digest = Field(description="digest of the reading that shows exactly these rows, as `assay data review` does")
@@ -125,7 +125,7 @@ def count_rows(tenant: str, dataset: str) -> ReviewCounts:
 
 @activity.defn
 def decide_rows(case: ReviewCase) -> Decision:
-    """Ask the gate `data_review`. Facts about the rows are the record's; of the votes nothing is believed but their word.
+    """Ask the gate `data_review`. What it says about the rows is the record's.
 
     Raises PolicyUndefined, Unavailable.
     """

@@ -28,7 +28,6 @@ stated if {
 	is_array(input.votes)
 	count(input.votes) > 0
 	is_array(input.groups)
-	count(input.groups) > 0
 	every group in input.groups {
 		group_stated(group)
 	}
@@ -59,6 +58,7 @@ deny contains lib.violation(rego.metadata.rule(), "the rows that wait are not th
 read_in_force if {
 	lib.is_digest(input.read)
 	input.found == input.read
+	count(input.groups) > 0
 }
 
 # A vote counts when it says the same about the same reading, and comes from somebody who did not ask for the rows.

@@ -64,6 +64,7 @@ test_refuses_without_its_tunables if {
 test_refuses_rows_that_are_not_those_that_were_read if {
 	changed("found", t.digest("b")) == {"ROWS_READ_CHANGED"}
 	changed("found", null) == {"ROWS_READ_CHANGED"}
+	"ROWS_READ_CHANGED" in changed("groups", [])
 	"ROWS_READ_CHANGED" in changed("read", "this one")
 }
 
