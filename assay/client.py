@@ -23,6 +23,7 @@ from assay.contracts.errors import NotFound, PolicyRefused, Unavailable
 from assay.contracts.evaluation import EvaluationRequest, EvaluationStatus
 from assay.contracts.lifecycle import LifecycleRequest, LifecycleStatus
 from assay.contracts.promotion import Approval, Hold, Override, PromotionRequest, PromotionStatus, Rejection, Release
+from assay.contracts.review import ReviewRequest, ReviewStatus, RowRuling
 from assay.contracts.rollout import RolloutRequest, RolloutStatus, RootCause
 from assay.contracts.training import TrainingProgress, TrainingRequest, TrainingStatus
 from assay.converter import converter_of
@@ -95,6 +96,12 @@ class AssayClient:
         id_ = names.rollout_id(request.tenant, request.model, request.version)
         return await self._start("Rollout", request, id_, RolloutStatus)
 
+    async def start_data_review(self, request: ReviewRequest) -> WorkflowHandle[object, ReviewStatus]:
+        """Have people decide about quarantined rows of a dataset; the review that runs already goes on."""
+        return await self._start(
+            "DataReview", request, names.data_review_id(request.tenant, request.dataset), ReviewStatus
+        )
+
     async def lifecycle_status(self, tenant: str, model: str, version: int) -> LifecycleStatus:
         """Where the whole stands."""
         return await self._query(names.lifecycle_id(tenant, model, version), LifecycleStatus)
@@ -130,6 +137,18 @@ class AssayClient:
     async def rollout_status(self, tenant: str, model: str, version: int) -> RolloutStatus:
         """Where its rollout stands."""
         return await self._query(names.rollout_id(tenant, model, version), RolloutStatus)
+
+    async def data_review_status(self, tenant: str, dataset: str) -> ReviewStatus:
+        """Where the review of its quarantined rows stands."""
+        return await self._query(names.data_review_id(tenant, dataset), ReviewStatus)
+
+    async def release_rows(self, tenant: str, dataset: str, ruling: RowRuling) -> ReviewStatus:
+        """Let rows enter the dataset's next intake. Raises PolicyRefused with the gate's code."""
+        return await self._update(names.data_review_id(tenant, dataset), "release", ruling, ReviewStatus)
+
+    async def refuse_rows(self, tenant: str, dataset: str, ruling: RowRuling) -> ReviewStatus:
+        """Keep rows out for good. Raises PolicyRefused with the gate's code."""
+        return await self._update(names.data_review_id(tenant, dataset), "refuse", ruling, ReviewStatus)
 
     async def approve(self, tenant: str, model: str, version: int, approval: Approval) -> PromotionStatus:
         """Say yes. Raises PolicyRefused with the reason (stale diff, requester, not waiting)."""

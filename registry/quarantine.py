@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any, cast
 
 from pydantic import Field
-from sqlalchemy import Table, delete, select
+from sqlalchemy import Table, delete, func, select
 from sqlalchemy.orm import Session
 
 from assay.contracts.base import Digest, Message, Person, Reference, Slug
@@ -83,6 +83,12 @@ class Quarantine:
         order = (QuarantineRow.source, QuarantineRow.shard, QuarantineRow.ordinal)
         with self._database.reading() as session:
             return tuple(_record(row) for row in session.scalars(query.order_by(*order)))
+
+    def counts(self, tenant: str, dataset: str) -> dict[str, int]:
+        """How many rows of a dataset are in which state, over all purposes."""
+        query = select(QuarantineRow.state, func.count()).filter_by(tenant=tenant, dataset=dataset)
+        with self._database.reading() as session:
+            return {state: int(count) for state, count in session.execute(query.group_by(QuarantineRow.state))}
 
     def released(self, queue: ReviewQueue) -> Mapping[str, frozenset[str]]:
         """Row id -> the codes it was released with. A row that has other codes as well by now is not released."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from activities.data.reviewing import ReviewActivities
 from activities.policy.activity import PolicyActivities
 from activities.registry.activity import RegistryActivities
 from activities.signing.activity import SigningActivities
@@ -21,6 +22,7 @@ def kind(settings: Settings) -> WorkerKind:
             *PolicyActivities(settings).all(),
             *SigningActivities(settings).all(),
             *RegistryActivities(settings).all(),
+            *ReviewActivities(settings).all(),
         ],
         workflows=ALL,
         concurrency=16,

@@ -1,5 +1,6 @@
 """Durable lifecycles, one workflow a file. No I/O, no torch, no clock but Temporal's."""
 
+from workflows.data_review import DataReview
 from workflows.evaluation import Evaluation
 from workflows.intake import Intake
 from workflows.lifecycle import Lifecycle
@@ -9,13 +10,14 @@ from workflows.rollout import Rollout
 from workflows.training import Training
 from workflows.turn import Turn
 
-FROM_OUTSIDE = (Lifecycle, Intake, Training, Evaluation, Promotion, Rollout)
+FROM_OUTSIDE = (Lifecycle, Intake, Training, Evaluation, Promotion, Rollout, DataReview)
 """Those that people and services start; `examples/` has an input for each. The others are started by these alone."""
 ALL = (*FROM_OUTSIDE, Place, Turn)
 
 __all__ = [
     "ALL",
     "FROM_OUTSIDE",
+    "DataReview",
     "Evaluation",
     "Intake",
     "Lifecycle",

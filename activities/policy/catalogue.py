@@ -19,7 +19,7 @@ from assay.contracts.policy import Gate
 
 PAGE: Final = POLICIES.parent / "docs" / "policies.md"
 MARK: Final = "<!-- below this line: python -m activities.policy.catalogue -->"
-GATES: Final[tuple[Gate, ...]] = ("intake", "training", "review", "release", "routes")
+GATES: Final[tuple[Gate, ...]] = ("intake", "training", "review", "release", "routes", "data_review", "data_approval")
 KINDS: Final = {
     "deny": "refuses",
     "warn": "warns",
@@ -64,7 +64,7 @@ def table() -> str:
 
 def _lines() -> Iterator[str]:
     for gate, group in groupby(rules(), key=lambda rule: rule.gate):
-        yield f"\n### {gate.capitalize()}\n"
+        yield f"\n### {gate.replace('_', ' ').capitalize()}\n"
         yield "| code | what it asks for | otherwise | remedy |"
         yield "|---|---|---|---|"
         for rule in group:

@@ -50,6 +50,11 @@ def rollout_id(tenant: str, model: str, version: int) -> str:
     return f"rollout/{tenant}/{model}/{version}"
 
 
+def data_review_id(tenant: str, dataset: str) -> str:
+    """`data-review/acme/support-calls`"""
+    return f"data-review/{tenant}/{dataset}"
+
+
 def turn_id(tenant: str, model: str) -> str:
     """`turn/acme/helpdesk`"""
     return f"turn/{tenant}/{model}"

@@ -72,7 +72,7 @@ class Instrument:
         return _made[self.name]
 
 
-GATES: Final = ("intake", "training", "review", "release", "routes")
+GATES: Final = ("intake", "training", "review", "release", "routes", "data_review", "data_approval")
 STAGES: Final = ("staging", "production", "archived")
 
 GATE_DECISIONS: Final = Instrument(
@@ -89,6 +89,12 @@ GATE_FAILURES: Final = Instrument(
     tuple({"gate": gate} for gate in GATES),
 )
 ROLLBACKS: Final = Instrument("counter", "assay_rollbacks", "Incidents opened by rollbacks", ({},))
+REMINDERS: Final = Instrument(
+    "counter",
+    "assay_reminders",
+    "Reminders that somebody is waited for",
+    tuple({"about": about} for about in ("data_review", "data_approval")),
+)
 POINTER_MOVES: Final = Instrument(
     "counter", "assay_pointer_moves", "Moves of a model's pointers", tuple({"stage": stage} for stage in STAGES)
 )

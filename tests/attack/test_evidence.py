@@ -19,6 +19,7 @@ import pytest
 from securesystemslib.dsse import Envelope
 
 from activities.policy.bundle import build_bundle
+from activities.policy.catalogue import GATES
 from activities.policy.client import PolicyClient
 from activities.policy.config import server_arguments, server_config
 from activities.signing.activity import SigningActivities
@@ -129,9 +130,9 @@ def test_a_forged_bundle_decides_nothing(
 ) -> None:
     url = opa_with(packed(change(unpacked(opa.bundle.path)), tmp_path / "forged.tar.gz"))
     client = PolicyClient(url, BlobStore.open((tmp_path / "blobs").as_uri()))
-    for gate in ("intake", "training", "review", "release", "routes"):
+    for gate in GATES:
         with pytest.raises((PolicyUndefined, Unavailable)):
-            client.decide(gate, {})  # type: ignore[arg-type]  # all gates there are
+            client.decide(gate, {})
 
 
 @pytest.mark.parametrize("change", ["another key", "a byte of the archive", "no archive", "empty"])
@@ -164,7 +165,7 @@ FACTS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("facts", FACTS.values(), ids=FACTS.keys())
-@pytest.mark.parametrize("gate", ["intake", "training", "review", "release", "routes"])
+@pytest.mark.parametrize("gate", GATES)
 def test_no_facts_open_a_gate(opa: Opa, tmp_path: Path, gate: Any, facts: dict[str, Any]) -> None:
     client = PolicyClient(opa.url, BlobStore.open((tmp_path / "blobs").as_uri()))
     try:

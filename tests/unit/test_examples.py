@@ -11,6 +11,7 @@ from assay.contracts.data import IntakeRequest
 from assay.contracts.evaluation import EvaluationRequest
 from assay.contracts.lifecycle import LifecycleRequest
 from assay.contracts.promotion import PromotionRequest
+from assay.contracts.review import ReviewRequest
 from assay.contracts.rollout import RolloutRequest
 from assay.contracts.training import TrainingRequest
 from workflows import FROM_OUTSIDE
@@ -23,6 +24,7 @@ REQUESTS: dict[str, type[Message]] = {
     "evaluation": EvaluationRequest,
     "promotion": PromotionRequest,
     "rollout": RolloutRequest,
+    "datareview": ReviewRequest,
 }
 
 

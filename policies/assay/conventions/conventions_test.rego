@@ -32,7 +32,9 @@ mentions(codes) := {
 	"body": [{"terms": {"type": "string", "value": code}} | some code in codes],
 }
 
-gates := [module(["assay", gate], [entrypoint]) | some gate in ["intake", "training", "review", "release"]]
+gates := [module(["assay", gate], [entrypoint]) | some gate in other_gates]
+
+other_gates := ["intake", "training", "review", "release", "data_review", "data_approval"]
 
 tidy(rules) := array.concat(gates, [
 	module(["assay", "routes"], array.concat([entrypoint], rules)),

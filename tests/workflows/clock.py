@@ -1,0 +1,35 @@
+"""A server on which days pass at once."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
+from temporalio.client import Client
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Worker
+
+from assay.contracts import names
+from workers.plugin import plugin
+from workflows import ALL
+
+
+@asynccontextmanager
+async def skipping(activities: Sequence[Callable[..., Any]]) -> AsyncIterator[Client]:
+    """A client, with a worker that serves workflows and these activities; the server knows no worker versions."""
+    binary = Path(sys.executable).with_name("temporal-test-server")
+    async with await WorkflowEnvironment.start_time_skipping(test_server_existing_path=str(binary)) as environment:
+        kinds = {key.name: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD for key in names.SEARCH_ATTRIBUTES}
+        await environment.client.operator_service.add_search_attributes(
+            AddSearchAttributesRequest(namespace=environment.client.namespace, search_attributes=kinds)
+        )
+        config = environment.client.config()
+        config["plugins"] = [plugin()]
+        client = Client(**config)
+        async with Worker(client, task_queue=names.CONTROL_QUEUE, activities=activities, workflows=ALL):
+            yield client
