@@ -19,7 +19,7 @@ from assay.contracts.policy import Gate
 
 PAGE: Final = POLICIES.parent / "docs" / "policies.md"
 MARK: Final = "<!-- below this line: python -m activities.policy.catalogue -->"
-GATES: Final[tuple[Gate, ...]] = ("intake", "training", "review", "release", "routes")
+GATES: Final[tuple[Gate, ...]] = ("intake", "licences", "training", "review", "release", "routes")
 KINDS: Final = {
     "deny": "refuses",
     "warn": "warns",

@@ -6,7 +6,7 @@ from typing import Literal
 
 from assay.contracts.base import Message, Reference
 
-Gate = Literal["intake", "training", "review", "release", "routes"]
+Gate = Literal["intake", "licences", "training", "review", "release", "routes"]
 
 
 class Violation(Message):

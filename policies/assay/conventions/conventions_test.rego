@@ -32,7 +32,7 @@ mentions(codes) := {
 	"body": [{"terms": {"type": "string", "value": code}} | some code in codes],
 }
 
-gates := [module(["assay", gate], [entrypoint]) | some gate in ["intake", "training", "review", "release"]]
+gates := [module(["assay", gate], [entrypoint]) | some gate in ["intake", "licences", "training", "review", "release"]]
 
 tidy(rules) := array.concat(gates, [
 	module(["assay", "routes"], array.concat([entrypoint], rules)),

@@ -8,8 +8,20 @@ import data.assay.lib
 # METADATA
 # entrypoint: true
 # title: Decision of the training gate
-# description: allow, violations, warnings.
-decision := lib.decision(deny, set(), set())
+# description: >-
+#   Besides allow, violations and warnings, `licences`: for each dataset and expression the way that is chosen and what
+#   it asks for.
+decision := object.union(lib.decision(deny, warn, set()), {"licences": verdicts})
+
+verdicts := [object.union(verdict, {"dataset": named(dataset)}) |
+	some dataset in input.datasets
+	some term in dataset.licences
+	verdict := lib.licence_verdict(term, lib.field(["purpose"]), base_way)
+]
+
+default base_way := []
+
+base_way := lib.base_way(input.base.licences, input.purpose)
 
 # METADATA
 # title: Facts are complete
@@ -47,7 +59,7 @@ base_pinned if {
 
 # METADATA
 # title: Licence of the base permits the use
-# description: The licence of the base model is listed for this purpose.
+# description: One way to comply with the licence of the base model is listed for this purpose.
 # custom:
 #   code: BASE_LICENCE_NOT_PERMITTED
 #   remedy: choose a base model under a listed licence
@@ -57,7 +69,10 @@ deny contains lib.violation(rego.metadata.rule(), msg) if {
 	msg := sprintf("base licence %v does not permit %v", [lib.field(["base", "licence"]), lib.field(["purpose"])])
 }
 
-base_licence_permits if lib.licence_permitted(input.base.licence, input.purpose, "bases")
+base_licence_permits if {
+	lib.is_text(input.base.licence)
+	lib.licences_permitted(input.base.licences, input.purpose, "bases")
+}
 
 # METADATA
 # title: There is data
@@ -135,18 +150,64 @@ deny contains lib.violation(rego.metadata.rule(), msg) if {
 
 # METADATA
 # title: Licences of the datasets permit the purpose
-# description: The matrix may have changed since intake, so each licence is asked again.
+# description: >-
+#   The matrix may have changed since intake, so each licence is asked again, now beside that of the base; rows under one
+#   that has no permitted way are counted.
 # custom:
 #   code: DATASET_LICENCE_NOT_PERMITTED
 #   remedy: seal a dataset without the rows under these licences
 #   overridable: false
 deny contains lib.violation(rego.metadata.rule(), msg) if {
-	some dataset in input.datasets
-	not dataset_licences_permit(dataset)
-	msg := sprintf("dataset %v has licences %v", [named(dataset), object.get(dataset, "licences", null)])
+	some verdict in verdicts
+	verdict.outcome == "refused"
+	msg := sprintf("dataset %v has %v rows under %v", [verdict.dataset, verdict.rows, verdict.expression])
 }
 
-dataset_licences_permit(dataset) if lib.licences_permitted(dataset.licences, input.purpose, "rows")
+# METADATA
+# title: Licences of the datasets are counted
+# description: For every dataset it is stated how many of its rows are under which licence, and how to comply with it.
+# custom:
+#   code: DATASET_LICENCES_MISSING
+#   remedy: seal the dataset again; this version writes them into its manifest
+#   overridable: false
+deny contains lib.violation(rego.metadata.rule(), msg) if {
+	some dataset in input.datasets
+	not licences_counted(dataset)
+	msg := sprintf("dataset %v does not say how many rows are under which licence", [named(dataset)])
+}
+
+licences_counted(dataset) if {
+	is_array(dataset.licences)
+	count(dataset.licences) > 0
+	every term in dataset.licences {
+		lib.term_stated(term)
+	}
+}
+
+# METADATA
+# title: Licences stand beside each other
+# description: No two licences under which rows are used ask for what one set of weights cannot keep together.
+# custom:
+#   code: DATASET_LICENCES_CONFLICT
+#   remedy: train a model on each
+#   overridable: false
+deny contains lib.violation(rego.metadata.rule(), msg) if {
+	some pair in lib.conflicts_among(verdicts)
+	msg := sprintf("rows under %s cannot be in one model", [pair])
+}
+
+# METADATA
+# title: Licences that ask for notice
+# description: Whoever passes the weights on names these works, their makers and their licences.
+# custom:
+#   code: TRAINING_NOTICE_ASKED
+#   remedy: pass NOTICE on with the weights; `assay evidence` exports it
+#   overridable: false
+warn contains lib.violation(rego.metadata.rule(), msg) if {
+	some verdict in verdicts
+	verdict.outcome == "allowed with notice"
+	msg := sprintf("dataset %v has %v rows under %v", [verdict.dataset, verdict.rows, verdict.expression])
+}
 
 # METADATA
 # title: Enough is written by people
