@@ -59,13 +59,9 @@ conflicts(left, right) := {concat(" and ", sort([a, b])) |
 }
 
 opposed(one, other, pair) if {
-	pair[0] in one
-	pair[1] in other
-}
-
-opposed(one, other, pair) if {
-	pair[1] in one
-	pair[0] in other
+	some i in {0, 1}
+	pair[i] in one
+	pair[1 - i] in other
 }
 
 # How rows under one expression may be used beside the base: the way that is chosen, what it asks for, and the outcome.
@@ -86,9 +82,7 @@ said(term) := {"expression": object.get(term, "expression", null), "rows": objec
 
 outcome(asked) := "allowed with notice" if "notice" in asked
 
-outcome(asked) := "allowed" if not noticed(asked)
-
-noticed(asked) if "notice" in asked
+else := "allowed"
 
 # Rows are counted by expression; what is not counted is not known.
 term_stated(term) if {

@@ -229,6 +229,95 @@ human_enough(dataset) if {
 }
 
 # METADATA
+# title: What is drawn is planned
+# description: For every kind of the recipe there are rows, and it is known who wrote what is drawn.
+# custom:
+#   code: MIX_NOT_PLANNED
+#   remedy: "name datasets that have rows of every kind of the recipe; see `assay data plan`"
+#   overridable: false
+deny contains lib.violation(rego.metadata.rule(), msg) if {
+	not mix_planned
+	msg := sprintf("the mix cannot be planned; kinds without rows: %v", [lib.field(["mix", "missing_kinds"])])
+}
+
+mix_planned if {
+	is_number(input.mix.steps)
+	is_number(input.mix.drawn)
+	input.mix.drawn > 0
+	input.mix.missing_kinds == []
+	every name in ["human", "gold", "synthetic"] {
+		total_stated(input.mix[name])
+	}
+}
+
+total_stated(total) if {
+	is_number(total.rows)
+	is_number(total.drawn)
+	lib.is_share(total.share)
+}
+
+# METADATA
+# title: People's rows have their share
+# description: Of the rows that a run draws, a floor is written by people.
+# custom:
+#   code: MIX_HUMAN_FLOOR
+#   remedy: draw fewer synthetic rows a batch, or add rows written by people
+#   overridable: false
+deny contains lib.violation(rego.metadata.rule(), msg) if {
+	not floor_kept("human", "min_human_share")
+	msg := drawn_of("human", "written by people", "min_human_share")
+}
+
+# METADATA
+# title: Verified rows have their share
+# description: Of the rows that a run draws, a floor is written by people and verified.
+# custom:
+#   code: MIX_GOLD_FLOOR
+#   remedy: have rows of people verified (tier human-gold), or raise their weight in recipe.tiers
+#   overridable: false
+deny contains lib.violation(rego.metadata.rule(), msg) if {
+	not floor_kept("gold", "min_gold_share")
+	msg := drawn_of("gold", "human gold", "min_gold_share")
+}
+
+floor_kept(name, bound) if {
+	floor := data.tunables.mixes[bound]
+	lib.is_share(floor)
+	input.mix[name].share >= floor
+}
+
+drawn_of(name, words, bound) := sprintf("%v of %v rows drawn are %s (%v rows there); the floor is a share of %v", [
+	lib.field(["mix", name, "drawn"]),
+	lib.field(["mix", "drawn"]),
+	words,
+	lib.field(["mix", name, "rows"]),
+	object.get(data.tunables, ["mixes", bound], null),
+])
+
+# METADATA
+# title: Synthetic lineage of the mix is shallow
+# description: No row is drawn that is further from people than the cap.
+# custom:
+#   code: MIX_TOO_DEEP
+#   remedy: leave out rows that a model wrote which was fed with rows of a model
+#   overridable: false
+deny contains lib.violation(rego.metadata.rule(), msg) if {
+	not shallow
+	msg := sprintf("synthetic rows of depth %v are drawn (%v rows, %v drawn)", [
+		lib.field(["mix", "deepest"]),
+		lib.field(["mix", "synthetic", "rows"]),
+		lib.field(["mix", "synthetic", "drawn"]),
+	])
+}
+
+shallow if {
+	is_number(input.mix.deepest)
+	input.mix.deepest >= 0
+	is_number(data.tunables.mixes.max_synthetic_depth)
+	input.mix.deepest <= data.tunables.mixes.max_synthetic_depth
+}
+
+# METADATA
 # title: Run stays within the budget
 # description: The device minutes that a run may cost are within the tenant's allowance.
 # custom:

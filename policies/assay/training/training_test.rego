@@ -21,6 +21,15 @@ facts := {
 		"licences": [term("CDLA-Permissive-2.0", ["CDLA-Permissive-2.0"], 8), term("CC0-1.0", ["CC0-1.0"], 2)],
 		"synthetic_share": 0.2,
 	}],
+	"mix": {
+		"steps": 48,
+		"drawn": 288,
+		"human": {"rows": 900, "drawn": 192, "share": 0.666667},
+		"gold": {"rows": 10, "drawn": 1, "share": 0.003472},
+		"synthetic": {"rows": 273, "drawn": 96, "share": 0.333333},
+		"deepest": 1,
+		"missing_kinds": [],
+	},
 	"recipe": {"lora": {"rank": 16}},
 	"budget": {"max_device_minutes": 60},
 	"template": t.digest("e"),
@@ -117,6 +126,34 @@ test_refuses_licences_that_cannot_be_kept_together if {
 }
 
 test_refuses_mostly_synthetic_dataset if refused(dataset("synthetic_share"), 0.7) == {"SYNTHETIC_SHARE_EXCEEDED"}
+
+test_refuses_mix_below_the_floor_of_people_with_the_rows_behind_it if {
+	few := {"rows": 40, "drawn": 28, "share": 0.1}
+	decision := training.decision with input as t.changed(facts, ["mix", "human"], few)
+	t.codes(decision.violations) == {"MIX_HUMAN_FLOOR"}
+	some v in decision.violations
+	v.msg == "28 of 288 rows drawn are written by people (40 rows there); the floor is a share of 0.4"
+}
+
+test_refuses_mix_below_the_floor_of_gold if {
+	decision := training.decision with input as facts with data.tunables.mixes.min_gold_share as 0.05
+	t.codes(decision.violations) == {"MIX_GOLD_FLOOR"}
+}
+
+test_refuses_mix_that_draws_what_models_made_of_models if refused(["mix", "deepest"], 2) == {"MIX_TOO_DEEP"}
+
+test_refuses_mix_that_is_not_planned if {
+	refused(["mix", "missing_kinds"], ["refusal"]) == {"MIX_NOT_PLANNED"}
+	"MIX_NOT_PLANNED" in refused(["mix"], null)
+}
+
+test_refuses_floors_of_the_wrong_kind if {
+	not training.decision.allow with input as facts with data.tunables.mixes.min_human_share as "some"
+	not training.decision.allow with input as facts with data.tunables.mixes.max_synthetic_depth as "some"
+	every name in ["min_human_share", "min_gold_share", "max_synthetic_depth"] {
+		not training.decision.allow with input as facts with data.tunables.mixes as t.without(data.tunables.mixes, [name])
+	}
+}
 
 test_refuses_what_costs_more_than_the_allowance if {
 	refused(["budget", "max_device_minutes"], 121) == {"BUDGET_EXCEEDED"}
