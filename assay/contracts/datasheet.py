@@ -95,7 +95,6 @@ class SourceTerms(Message):
 
     name: Slug
     system: str
-    owner: str
     licence: str
     tier: Tier
     consent: str

@@ -1,0 +1,63 @@
+"""A registry with datasets, and a licences gate that answers as a test says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assay.contracts.base import Reference
+from assay.contracts.policy import Decision, Gate
+from assay.settings import Settings
+from registry import Registry
+
+from .house import House
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    registry = Registry.open(Settings(home=tmp_path))
+    yield House(registry, tmp_path)
+    registry.close()
+
+
+@dataclass(frozen=True)
+class StubAnswer:
+    decision: Decision
+    document: dict[str, Any]
+
+
+@dataclass
+class StubGate:
+    """Allows every licence, with notice for all but CC0."""
+
+    asked: list[dict[str, Any]] = field(default_factory=list)
+
+    def decide(self, gate: Gate, facts: dict[str, Any]) -> StubAnswer:
+        self.asked.append(facts)
+        nowhere = "0" * 64
+        decision = Decision(
+            gate=gate,
+            allow=True,
+            decision_id="decision",
+            policy_revision=f"sha256:{nowhere}",
+            input=Reference(uri=f"blob:{nowhere}", sha256=f"sha256:{nowhere}"),
+        )
+        terms = [
+            {
+                **{name: term[name] for name in ("expression", "rows")},
+                "outcome": "allowed" if term["expression"] == "CC0-1.0" else "allowed with notice",
+                "chosen": [term["expression"]],
+                "obligations": [] if term["expression"] == "CC0-1.0" else ["notice"],
+            }
+            for term in facts["terms"]
+        ]
+        return StubAnswer(decision, {"outcome": "allowed with notice", "terms": terms})
+
+
+@pytest.fixture
+def gate() -> StubGate:
+    return StubGate()
