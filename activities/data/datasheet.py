@@ -8,7 +8,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from pydantic import BaseModel, TypeAdapter
 
@@ -22,7 +22,7 @@ from assay.contracts.errors import IntegrityRefused
 from assay.contracts.policy import Decision, Gate
 from registry import DatasetRecord, Registry
 
-RELATION = "described by"
+RELATION: Final = "described by"
 
 
 class Answered(Protocol):
@@ -101,6 +101,17 @@ def write(registry: Registry, dataset: str, gate: Asks | None) -> DatasheetFiles
             dataset, reference.sha256, f"{RELATION} ({name})", parent_kind="dataset", child_kind="datasheet"
         )
     return DatasheetFiles(**stored)
+
+
+def sheet_of(registry: Registry, dataset: str) -> Datasheet:
+    """The sheet that was written when the dataset was sealed, or one made now, whose licences are not judged.
+
+    Raises as `datasheet` does.
+    """
+    for node in registry.lineage.descendants(dataset):
+        if node.relation == f"{RELATION} (numbers)":
+            return Datasheet.model_validate_json(registry.blobs.get(node.name))
+    return datasheet(registry, dataset)
 
 
 def judged(terms: list[dict[str, Any]], purpose: str, base: Mapping[str, Any] | None, gate: Asks) -> dict[str, Any]:
