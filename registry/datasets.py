@@ -8,7 +8,7 @@ from itertools import islice
 from sqlalchemy import func, select
 
 from assay.contracts.base import Digest, Message, Reference
-from assay.contracts.data import Dataset, IntakeRequest
+from assay.contracts.data import Dataset, IntakeRequest, Source
 from assay.contracts.errors import NotFound
 from registry.database import Database
 from registry.tables import DatasetRow, LedgerRow
@@ -96,6 +96,33 @@ class Datasets:
         query = select(LedgerRow.outcome, func.count()).where(LedgerRow.dataset == id_).group_by(LedgerRow.outcome)
         with self._database.reading() as session:
             return {outcome: int(count) for outcome, count in session.execute(query)}
+
+    def entries(self, row_id: str) -> tuple[tuple[str, LedgerEntry], ...]:
+        """Where a row is: (dataset, its entry), oldest dataset first. By index, whatever the size of the ledgers."""
+        query = select(LedgerRow).join(DatasetRow, DatasetRow.id == LedgerRow.dataset).where(LedgerRow.row_id == row_id)
+        with self._database.reading() as session:
+            rows = session.scalars(query.order_by(DatasetRow.created_at, LedgerRow.ordinal)).all()
+        return tuple((row.dataset, _entry(row)) for row in rows)
+
+    def sources(self, name: str) -> tuple[Source, ...]:
+        """Sources of this name, of the newest dataset first, each stated once."""
+        with self._database.reading() as session:
+            requests = session.scalars(select(DatasetRow.request).order_by(DatasetRow.created_at.desc())).all()
+        found = (IntakeRequest.model_validate(request).sources for request in requests)
+        return tuple({one.content_digest(): one for sources in found for one in sources if one.name == name}.values())
+
+    def subjects(self, id_: str) -> int:
+        """How many data subjects are named as owners of rows of a dataset; rows that did not enter are none of it."""
+        query = select(func.count(LedgerRow.subject.distinct())).where(
+            LedgerRow.dataset == id_, LedgerRow.subject != "", LedgerRow.outcome.in_(("accepted", "redacted"))
+        )
+        with self._database.reading() as session:
+            return int(session.scalar(query) or 0)
+
+
+def _entry(row: LedgerRow) -> LedgerEntry:
+    kept = {name: getattr(row, name) for name in LedgerEntry.model_fields if name != "codes"}
+    return LedgerEntry(**kept, codes=tuple(filter(None, row.codes.split(","))))
 
 
 def _record(row: DatasetRow) -> DatasetRecord:

@@ -90,6 +90,12 @@ class Quarantine:
         with self._database.reading() as session:
             return {state: int(count) for state, count in session.execute(query.group_by(QuarantineRow.state))}
 
+    def find(self, queue: ReviewQueue, row_id: str) -> QuarantineRecord | None:
+        """One row of a queue; None where it was never set aside."""
+        with self._database.reading() as session:
+            row = session.get(QuarantineRow, (*queue.model_dump().values(), row_id))
+            return _record(row) if row is not None else None
+
     def released(self, queue: ReviewQueue) -> Mapping[str, frozenset[str]]:
         """Row id -> the codes it was released with. A row that has other codes as well by now is not released."""
         query = select(QuarantineRow.row_id, QuarantineRow.codes).filter_by(**queue.model_dump(), state="released")

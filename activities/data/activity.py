@@ -9,6 +9,7 @@ from typing import Any
 
 from temporalio import activity
 
+from activities.data.datasheet import write
 from activities.data.dpia import read_assessment
 from activities.data.findings import Scanner
 from activities.data.screening import Tools, screen
@@ -16,6 +17,7 @@ from activities.data.sealing import seal
 from activities.heartbeat import beating
 from activities.policy.client import PolicyClient
 from assay.contracts.data import Dataset, ScreenedSource, ScreenJob, SealJob
+from assay.contracts.datasheet import DatasheetFiles, DatasheetJob
 from assay.contracts.errors import NotFound
 from assay.settings import Settings
 from registry import Registry
@@ -29,7 +31,7 @@ class DataActivities:
 
     def all(self) -> list[Callable[..., Any]]:
         """The activities a worker registers."""
-        return [self.screen_source, self.seal_dataset]
+        return [self.screen_source, self.seal_dataset, self.write_datasheet]
 
     @activity.defn(name="screen_source")
     def screen_source(self, job: ScreenJob) -> ScreenedSource:
@@ -44,6 +46,12 @@ class DataActivities:
         """See `assay.contracts.data.seal_dataset`."""
         with beating():
             return seal(job, self._registry)
+
+    @activity.defn(name="write_datasheet")
+    def write_datasheet(self, job: DatasheetJob) -> DatasheetFiles:
+        """See `assay.contracts.datasheet.write_datasheet`."""
+        with beating():
+            return write(self._registry, job.dataset, PolicyClient(self._settings.opa, self._registry.blobs))
 
     def _tools(self, beat: Callable[[int], None]) -> Tools:
         return Tools(

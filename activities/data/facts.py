@@ -51,7 +51,7 @@ def row_facts(row_id: str, terms: Terms, findings: tuple[Finding, ...]) -> dict[
     """One element of `input.rows`."""
     return {
         "row_id": row_id,
-        "licences": list(terms.licence.ids),
+        "licences": terms.licence.facts(),
         "consent": terms.consent,
         "purposes": list(terms.purposes),
         "findings": [finding.model_dump() for finding in findings],
@@ -70,7 +70,7 @@ def question(
         "source": {
             **terms,
             "licence": licence.expression,
-            "licences": list(licence.ids),
+            "licences": licence.facts(),
             "dpia": assessment and {"present": True, **assessment.model_dump(mode="json")},
         },
         "rows": rows,

@@ -9,10 +9,12 @@ from typing import Any, Final
 
 import rfc8785
 
-from activities.data.ledger import KEPT, LEDGER, Table, read_ledger, source_digest_of
+from activities.data.ledger import LEDGER, Table, read_ledger, source_digest_of
+from activities.data.ledgers import composition
 from activities.data.licences import normalise
 from assay.contracts.base import Reference
 from assay.contracts.data import Dataset, IntakeRequest, RowCounts, ScreenedSource, SealJob
+from assay.contracts.datasheet import RowGroup
 from assay.contracts.errors import InputRefused
 from registry import LedgerEntry, Registry
 
@@ -31,7 +33,7 @@ def seal(job: SealJob, registry: Registry) -> Dataset:
         whole = Path(scratch, "whole.ledger")
         _join(ledgers, whole)
         ledger = registry.blobs.put_file(whole)
-        manifest = registry.blobs.put(_manifest(job, counts, ledger, digests, _licences(whole)))
+        manifest = registry.blobs.put(_manifest(job, counts, ledger, digests, composition((whole,))))
         dataset = Dataset(id=manifest.sha256, manifest=manifest, counts=counts)
         registry.datasets.add(dataset, _normalised(job.request), ledger, _entries(whole))
     _record(job, dataset, digests, registry)
@@ -58,7 +60,7 @@ def _sealable(job: SealJob) -> RowCounts:
 
 
 def _manifest(
-    job: SealJob, counts: RowCounts, ledger: Reference, digests: list[str], licences: tuple[str, ...]
+    job: SealJob, counts: RowCounts, ledger: Reference, digests: list[str], groups: tuple[RowGroup, ...]
 ) -> bytes:
     """Canonical JSON without times and decision ids: the same rows make the same dataset, whenever they are sealed."""
     request = _normalised(job.request)
@@ -74,7 +76,8 @@ def _manifest(
         "shards": [_shard(s) for s in job.screened],
         "ledger": {**ledger.model_dump(), "rows": counts.read},
         "counts": counts.model_dump(mode="json"),
-        "licences": list(licences),
+        "licences": _licences(groups),
+        "composition": [group.model_dump() for group in groups],
         "synthetic_share": round(synthetic / counts.accepted, 6),
         "sources": [
             {**source.model_dump(mode="json", exclude={"uri", "dpia"}), "sha256": digest}
@@ -110,10 +113,9 @@ def _join(ledgers: list[Path], target: Path) -> None:
                 table.write(batch)
 
 
-def _licences(ledger: Path) -> tuple[str, ...]:
+def _licences(groups: tuple[RowGroup, ...]) -> list[str]:
     """Every licence that an accepted row is under, sorted."""
-    kept = (row["licence"] for batch in read_ledger(ledger) for row in batch if row["outcome"] in KEPT)
-    return tuple(sorted({name for expression in set(kept) for name in normalise(expression).ids}))
+    return sorted({name for group in groups for name in normalise(group.licence).ids})
 
 
 def _entries(ledger: Path) -> Iterator[LedgerEntry]:

@@ -19,7 +19,16 @@ from assay.contracts.policy import Gate
 
 PAGE: Final = POLICIES.parent / "docs" / "policies.md"
 MARK: Final = "<!-- below this line: python -m activities.policy.catalogue -->"
-GATES: Final[tuple[Gate, ...]] = ("intake", "training", "review", "release", "routes", "data_review", "data_approval")
+GATES: Final[tuple[Gate, ...]] = (
+    "intake",
+    "licences",
+    "training",
+    "review",
+    "release",
+    "routes",
+    "data_review",
+    "data_approval",
+)
 KINDS: Final = {
     "deny": "refuses",
     "warn": "warns",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from typing import Any
 
+from activities.data.manifest import composition_of, licence_terms, manifest_of, ways_of
+from activities.data.mixes import plan_of
 from assay.contracts.base import BasePin
 from assay.contracts.errors import IntegrityRefused, NotFound
-from assay.contracts.training import PinnedTraining
-from registry import DatasetRecord, Registry
+from assay.contracts.training import MixPlan, PinnedTraining, RunSpec
+from registry import Registry
 
 
 def training_facts(registry: Registry, request: PinnedTraining) -> dict[str, Any]:
@@ -26,6 +28,7 @@ def training_facts(registry: Registry, request: PinnedTraining) -> dict[str, Any
         "requested_by": request.requested_by,
         "base": base_facts(registry, spec.base),
         "datasets": [_dataset_facts(registry, share.dataset) for share in spec.datasets],
+        "mix": _mix_facts(registry, spec),
         "recipe": spec.recipe.model_dump(mode="json"),
         "budget": spec.budget.model_dump(mode="json"),
         "template": spec.template,
@@ -36,13 +39,27 @@ def base_facts(registry: Registry, pin: BasePin) -> dict[str, Any]:
     """The pin as asked for, with the licence on record for exactly that digest."""
     record = registry.bases.by_digest(pin.digest)
     same = (record.pin.repository, record.pin.revision) == (pin.repository, pin.revision)
-    return {**pin.model_dump(mode="json"), "licence": record.licence if same else None}
+    stated = record.licence if same else None
+    return {**pin.model_dump(mode="json"), "licence": stated, "licences": ways_of(stated or "")}
+
+
+def mix_facts(plan: MixPlan) -> dict[str, Any]:
+    """What a plan comes to; its parts are told apart in the status, not to the gate."""
+    return plan.model_dump(mode="json", exclude={"parts"})
+
+
+def _mix_facts(registry: Registry, spec: RunSpec) -> dict[str, Any] | None:
+    """None where a dataset does not say what it is made of: the gate refuses that."""
+    try:
+        return mix_facts(plan_of(registry, spec))
+    except (NotFound, IntegrityRefused):
+        return None
 
 
 def _dataset_facts(registry: Registry, digest: str) -> dict[str, Any]:
     try:
         record = registry.datasets.get(digest)
-        manifest = _manifest(registry, record)
+        manifest = manifest_of(registry, record)
     except (NotFound, IntegrityRefused):
         return {"id": digest, "accepted": False, "sealed": False}
     return {
@@ -52,18 +69,13 @@ def _dataset_facts(registry: Registry, digest: str) -> dict[str, Any]:
         "accepted": record.dataset.counts.accepted > 0,
         "sealed": record.dataset.manifest.sha256 == digest,
         "quarantined": record.quarantined,
-        "licences": manifest.get("licences"),
+        "licences": _licences(manifest),
         "synthetic_share": manifest.get("synthetic_share"),
     }
 
 
-def _manifest(registry: Registry, record: DatasetRecord) -> dict[str, Any]:
-    """What the manifest says; a field that it does not say is absent, which the gate refuses.
-
-    Raises NotFound, IntegrityRefused (`MANIFEST_MALFORMED`, `BLOB_TAMPERED`), Unavailable.
-    """
+def _licences(manifest: Mapping[str, Any]) -> list[dict[str, Any]] | None:
     try:
-        manifest = json.loads(registry.blobs.get(record.dataset.manifest))
-    except ValueError as error:
-        raise IntegrityRefused("MANIFEST_MALFORMED", "a dataset's manifest is no JSON", "seal it again") from error
-    return manifest if isinstance(manifest, dict) else {}
+        return licence_terms(composition_of(manifest))
+    except IntegrityRefused:
+        return None

@@ -5,12 +5,13 @@ Everything is looked up among the tenant's own: another tenant's run, report or 
 
 from __future__ import annotations
 
+from activities.data.mixes import plan_of
 from activities.registry.suites import store_suite
-from assay.contracts.errors import NotFound
+from assay.contracts.errors import IntegrityRefused, NotFound
 from assay.contracts.evaluation import EvaluationRequest, PinnedEvaluation
 from assay.contracts.promotion import PinnedPromotion, PromotionRequest
 from assay.contracts.rollout import PinnedRollout, RolloutRequest
-from assay.contracts.training import DatasetShare, PinnedTraining, RunSpec, TrainingRequest
+from assay.contracts.training import DatasetShare, MixPlan, PinnedTraining, RunSpec, TrainingRequest
 from registry import Registry, RunRecord, VersionRecord
 
 
@@ -35,6 +36,7 @@ def pin_training(registry: Registry, request: TrainingRequest) -> PinnedTraining
         spec=spec,
         purpose=request.purpose,
         requested_by=request.requested_by,
+        plan=_plan(registry, spec),
     )
 
 
@@ -82,6 +84,14 @@ def pin_rollout(registry: Registry, request: RolloutRequest) -> PinnedRollout:
         target=version.digest,
         base=version.base,
     )
+
+
+def _plan(registry: Registry, spec: RunSpec) -> MixPlan | None:
+    """For people to see. The gate makes its own from the record, and refuses where none can be made."""
+    try:
+        return plan_of(registry, spec)
+    except (NotFound, IntegrityRefused):
+        return None
 
 
 def _dataset(registry: Registry, tenant: str, name: str) -> str:

@@ -205,7 +205,7 @@ def load_batches(run: RunFile, tokenizer: PreTrainedTokenizerBase) -> tuple[Batc
     answered = [share.kind for share in wanted if share.objective == "cross-entropy"]
     training, held_out = rows.hold_out(short, answered, run.held_out_per_kind)
     ratios = [source.ratio for source in run.rows]
-    plan = rows.plan_batches(training, recipe.mix, ratios, recipe.max_steps, recipe.data_seed)
+    plan = rows.plan_batches(training, recipe.mix, ratios, recipe.max_steps, recipe.data_seed, recipe.tiers)
     return rows.Batches(training, held_out, plan), len(found) - len(short)
 
 

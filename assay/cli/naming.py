@@ -10,7 +10,7 @@ from activities.signing.statements import SUMMARY, Statement
 from assay.contracts.base import Digest
 from assay.contracts.errors import InputRefused, NotFound
 from assay.contracts.policy import Decision
-from registry import Registry, VersionRecord
+from registry import DatasetRecord, Registry, VersionRecord
 
 _PARTS: Final = 3
 
@@ -18,6 +18,14 @@ _PARTS: Final = 3
 def name_of(version: VersionRecord) -> str:
     """`acme/helpdesk/1`"""
     return f"{version.tenant}/{version.model}/{version.version}"
+
+
+def dataset_named(registry: Registry, name: str) -> DatasetRecord:
+    """The dataset that a digest or `TENANT/NAME/VERSION` names. Raises NotFound (`DATASET_UNKNOWN`)."""
+    parts = name.split("/")
+    if len(parts) == _PARTS and parts[2].isdecimal():
+        return registry.datasets.named(parts[0], parts[1], int(parts[2]))
+    return registry.datasets.get(name)
 
 
 def version_named(registry: Registry, name: str) -> VersionRecord:

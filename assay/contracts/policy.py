@@ -6,7 +6,7 @@ from typing import Literal
 
 from assay.contracts.base import Message, Reference
 
-Gate = Literal["intake", "training", "review", "release", "routes", "data_review", "data_approval"]
+Gate = Literal["intake", "licences", "training", "review", "release", "routes", "data_review", "data_approval"]
 
 
 class Violation(Message):

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from temporalio import activity
 
 from assay.contracts.base import BasePin, Digest, Message, Person, Reference, Slug, Version
-from assay.contracts.data import Purpose, RowKind
+from assay.contracts.data import Purpose, RowKind, Tier
 from assay.contracts.policy import Decision
 
 ALL_PROJECTIONS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
@@ -38,6 +38,66 @@ HEALTHY_MIX = (
     MixShare(kind="refusal", rows_per_batch=2, first_token_weight=6),
     MixShare(kind="replay", rows_per_batch=2, first_token_weight=6, objective="kl-to-base", weight=2),
 )
+
+
+class TierWeights(Message):
+    """How often a row is drawn beside one of another tier and the same kind and dataset.
+
+    Better rows more often, none left out: what DoReMi (Xie et al. 2023) does for domains, by the owner's own judgement.
+    """
+
+    human_gold: float = Field(default=3.0, gt=0)
+    curated: float = Field(default=2.0, gt=0)
+    scraped: float = Field(default=1.0, gt=0)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> TierWeights:
+        if not self.human_gold >= self.curated >= self.scraped:
+            raise ValueError("weights of tiers fall from human_gold to curated to scraped")
+        return self
+
+    def of(self, tier: Tier) -> float:
+        """The weight of one tier."""
+        weights: dict[Tier, float] = {
+            "human-gold": self.human_gold,
+            "curated": self.curated,
+            "scraped": self.scraped,
+        }
+        return weights[tier]
+
+
+class MixPart(Message):
+    """Rows of one kind, source, tier and depth of one dataset, and how many of them a run is expected to draw."""
+
+    dataset: Digest
+    kind: RowKind
+    source: Slug
+    tier: Tier
+    synthetic_depth: int = Field(ge=0)
+    rows: int = Field(ge=1, description="in the dataset; those longer than `max_tokens` are left out when it is read")
+    drawn: float = Field(ge=0)
+    passes: float = Field(ge=0, description="how often each row is seen")
+
+
+class MixTotal(Message):
+    """Some of a plan's parts together. `share` is of all rows drawn."""
+
+    rows: int = Field(ge=0)
+    drawn: float = Field(ge=0)
+    share: float = Field(ge=0, le=1)
+
+
+class MixPlan(Message):
+    """What a run will draw, before it draws: a pure function of recipe and datasets."""
+
+    steps: int
+    drawn: int = Field(description="rows of all batches")
+    parts: tuple[MixPart, ...]
+    human: MixTotal = Field(description="written by people: synthetic depth 0")
+    gold: MixTotal = Field(description="written by people and verified: tier human-gold as well")
+    synthetic: MixTotal = Field(description="written by a model")
+    deepest: int = Field(ge=0, description="greatest synthetic depth that is drawn from")
+    missing_kinds: tuple[RowKind, ...] = Field(default=(), description="kinds the recipe wants and no dataset has")
 
 
 Cause = Literal["LOSS_NAN", "LOSS_SPIKE", "GRADIENT_EXPLODED", "SILENT_DIVERGENCE"]
@@ -100,6 +160,7 @@ class Recipe(Message):
     objective: Literal["sft"] = "sft"
     lora: LoraSpec = LoraSpec()
     mix: tuple[MixShare, ...] = Field(default=HEALTHY_MIX, min_length=1)
+    tiers: TierWeights | None = Field(default=TierWeights(), description="None draws rows of all tiers evenly")
     learning_rate: float = Field(default=1e-3, gt=0)
     warmup_steps: int = Field(default=3, ge=0)
     max_steps: int = Field(default=58, ge=1)
@@ -175,6 +236,7 @@ class PinnedTraining(Message):
     spec: RunSpec
     purpose: Purpose = "train-tenant-model"
     requested_by: Person
+    plan: MixPlan | None = Field(default=None, description="None where a dataset does not say what it is made of")
 
 
 class TrainJob(Message):
@@ -253,6 +315,7 @@ class TrainingStatus(Message):
     stage: Literal["deciding", "training", "trained", "refused", "failed"] = "deciding"
     run_id: str | None = None
     config_hash: Digest | None = None
+    plan: MixPlan | None = Field(default=None, description="what the run draws; known before the gate is asked")
     result: TrainingResult | None = None
     cause: str | None = None
     reasons: tuple[str, ...] = ()

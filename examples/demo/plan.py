@@ -34,7 +34,7 @@ def _narrow_mix(calls: int) -> tuple[MixShare, ...]:
 
 @dataclass(frozen=True)
 class Size:
-    """How much of everything."""
+    """How much of everything. Recipes draw rows of all tiers evenly: so they were measured."""
 
     healthy: Recipe
     narrow: Recipe
@@ -45,8 +45,8 @@ class Size:
 
 
 FULL = Size(
-    healthy=Recipe(mix=HEALTHY_MIX, max_steps=48, checkpoint_every=16),
-    narrow=Recipe(mix=_narrow_mix(5), max_steps=24, checkpoint_every=8),
+    healthy=Recipe(mix=HEALTHY_MIX, tiers=None, max_steps=48, checkpoint_every=16),
+    narrow=Recipe(mix=_narrow_mix(5), tiers=None, max_steps=24, checkpoint_every=8),
     shadow_requests=12,
     canary_requests=(10, 20),
     suite="suite",
@@ -54,9 +54,9 @@ FULL = Size(
 )
 
 QUICK = Size(
-    healthy=Recipe(mix=_QUICK_MIX, learning_rate=2e-3, max_tokens=176, max_steps=24, checkpoint_every=8),
+    healthy=Recipe(mix=_QUICK_MIX, tiers=None, learning_rate=2e-3, max_tokens=176, max_steps=24, checkpoint_every=8),
     narrow=Recipe(
-        mix=_narrow_mix(4), learning_rate=2e-3, max_tokens=176, max_steps=12, checkpoint_every=4, candidates=1
+        mix=_narrow_mix(4), tiers=None, learning_rate=2e-3, max_tokens=176, max_steps=12, checkpoint_every=4, candidates=1
     ),
     shadow_requests=6,
     canary_requests=(6, 10),

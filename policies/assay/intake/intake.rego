@@ -34,7 +34,8 @@ stated if {
 
 # METADATA
 # title: Licence permits the purpose
-# description: Every licence that the source names is listed for this purpose of use.
+# description: >-
+#   Of the source's licence one way to comply is listed in full for this purpose of use: OR is a choice, AND asks for all.
 # custom:
 #   code: LICENCE_NOT_PERMITTED
 #   remedy: leave the source out, get it under another licence, or have the licence added to the matrix
@@ -90,8 +91,8 @@ shared_use_agreed if input.purpose in {"train-tenant-model", "evaluate"}
 shared_use_agreed if {
 	owned := {licence | some licence in data.tunables.licences.tenant_owned}
 	count(owned) > 0
-	is_array(input.source.licences)
-	count({licence | some licence in input.source.licences} & owned) == 0
+	count(lib.ways(input.source.licences)) > 0
+	count({licence | some way in lib.ways(input.source.licences); some licence in way} & owned) == 0
 }
 
 shared_use_agreed if input.source.consent in data.tunables.consent.shared_use_of_tenant_data

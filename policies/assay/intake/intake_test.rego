@@ -98,6 +98,12 @@ test_refuses_licence_outside_the_matrix if {
 	source_refused("licences", []) == {"LICENCE_NOT_PERMITTED"}
 }
 
+test_one_permitted_way_to_comply_is_enough if {
+	source_refused("licences", [["GPL-3.0-only"], ["MIT"]]) == set()
+	source_refused("licences", [["GPL-3.0-only"], ["ISC", "MIT"]]) == {"LICENCE_NOT_PERMITTED"}
+	source_refused("licences", [[]]) == {"LICENCE_NOT_PERMITTED"}
+}
+
 test_refuses_purpose_that_was_not_granted if source_refused("purposes", ["evaluate"]) == {"PURPOSE_NOT_PERMITTED"}
 
 test_refuses_without_consent if source_refused("consent", "unknown") == {"CONSENT_MISSING"}
@@ -119,6 +125,11 @@ test_refuses_tenant_data_in_shared_model_without_contract if {
 
 test_allows_tenant_data_in_shared_model_under_contract if {
 	decided(t.changed(shared, ["source", "consent"], "contract")).allow
+}
+
+test_tenant_data_hides_behind_no_choice if {
+	chosen := [["LicenseRef-tenant-agreement"], ["MIT"]]
+	t.codes(decided(t.changed(shared, ["source", "licences"], chosen)).violations) == {"SHARED_USE_WITHOUT_CONTRACT"}
 }
 
 test_allows_open_data_in_shared_model if {

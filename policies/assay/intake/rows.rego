@@ -62,7 +62,7 @@ row_stated(row) if {
 
 # METADATA
 # title: Row licence permits the purpose
-# description: Every licence of the row is listed for this purpose of use.
+# description: Of the row's licence one way to comply is listed in full for this purpose of use.
 # custom:
 #   code: ROW_LICENCE_NOT_PERMITTED
 #   remedy: leave the row out, or get it under a licence that permits this purpose

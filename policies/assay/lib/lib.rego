@@ -61,14 +61,3 @@ is_share(value) if {
 	value >= 0
 	value <= 1
 }
-
-licence_permitted(licence, purpose, family) if licence in data.tunables.licences[family][purpose]
-
-# Every element of a non-empty array of licences is permitted.
-licences_permitted(licences, purpose, family) if {
-	is_array(licences)
-	count(licences) > 0
-	every licence in licences {
-		licence_permitted(licence, purpose, family)
-	}
-}

@@ -47,6 +47,12 @@ UNTRAINED = {
     "chat_spurious_call": (0, 20),
 }
 
+COMPOSITION = [
+    {"source": "support", "licence": "Apache-2.0", "tier": "curated", "synthetic_depth": 0, "kind": kind, "rows": 3}
+    for kind in ("call", "refusal", "replay")
+]
+"""What the manifest of a dataset says it is made of."""
+
 
 @dataclass(frozen=True)
 class House:
@@ -64,7 +70,7 @@ class House:
         )
 
     def seal_dataset(self, **manifest: Any) -> str:
-        said = {"licences": ["Apache-2.0"], "synthetic_share": 0.0, **manifest}
+        said = {"composition": COMPOSITION, "synthetic_share": 0.0, **manifest}
         reference = self.registry.blobs.put(rfc8785.dumps(said))
         source = Source(
             name="support",

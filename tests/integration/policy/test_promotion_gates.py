@@ -16,7 +16,7 @@ from assay.contracts.rollout import Incident, RootCause
 from stack.keys import ensure_keys
 
 from .conftest import OpaServer
-from .house import HEALTHY, NARROW, TEMPLATE, House
+from .house import COMPOSITION, HEALTHY, NARROW, TEMPLATE, House
 
 
 def review(house: House, opa: OpaServer, case: PromotionCase, served: str | None = TEMPLATE) -> Decision:
@@ -34,6 +34,13 @@ def codes(decision: Decision) -> set[str]:
     return {violation.code for violation in decision.violations}
 
 
+MISSING = "DATASET_LICENCES_MISSING"
+
+
+def made_of(**terms: object) -> list[dict[str, object]]:
+    return [{**group, **terms} for group in COMPOSITION]
+
+
 def test_sealed_dataset_may_be_trained_on(house: House, opa: OpaServer) -> None:
     facts = training_facts(house.registry, house.training_request(house.seal_dataset()))
     decision = PolicyClient(opa.url, house.registry.blobs).decide("training", facts).decision
@@ -41,18 +48,24 @@ def test_sealed_dataset_may_be_trained_on(house: House, opa: OpaServer) -> None:
 
 
 @pytest.mark.parametrize(
-    ("manifest", "code"),
+    ("manifest", "refused"),
     [
-        ({"licences": ["CC-BY-NC-4.0"]}, "DATASET_LICENCE_NOT_PERMITTED"),
-        ({"licences": None}, "DATASET_LICENCE_NOT_PERMITTED"),
-        ({"synthetic_share": 0.9}, "SYNTHETIC_SHARE_EXCEEDED"),
-        ({"synthetic_share": None}, "SYNTHETIC_SHARE_EXCEEDED"),
+        ({"composition": made_of(licence="CC-BY-NC-4.0")}, {"DATASET_LICENCE_NOT_PERMITTED"}),
+        ({"composition": made_of(licence="LicenseRef-a b")}, {"DATASET_LICENCE_NOT_PERMITTED", MISSING}),
+        ({"composition": None}, {MISSING, "MIX_NOT_PLANNED", "MIX_HUMAN_FLOOR", "MIX_GOLD_FLOOR", "MIX_TOO_DEEP"}),
+        ({"composition": made_of(synthetic_depth=2)}, {"MIX_TOO_DEEP", "MIX_HUMAN_FLOOR"}),
+        ({"composition": made_of(synthetic_depth=1)}, {"MIX_HUMAN_FLOOR"}),
+        ({"composition": COMPOSITION[:2]}, {"MIX_NOT_PLANNED"}),
+        ({"synthetic_share": 0.9}, {"SYNTHETIC_SHARE_EXCEEDED"}),
+        ({"synthetic_share": None}, {"SYNTHETIC_SHARE_EXCEEDED"}),
     ],
 )
-def test_what_the_manifest_says_decides(house: House, opa: OpaServer, manifest: dict[str, object], code: str) -> None:
+def test_what_the_manifest_says_decides(
+    house: House, opa: OpaServer, manifest: dict[str, object], refused: set[str]
+) -> None:
     facts = training_facts(house.registry, house.training_request(house.seal_dataset(**manifest)))
     decision = PolicyClient(opa.url, house.registry.blobs).decide("training", facts).decision
-    assert codes(decision) == {code}
+    assert codes(decision) == refused
 
 
 def test_unknown_dataset_is_refused_with_a_reason(house: House, opa: OpaServer) -> None:

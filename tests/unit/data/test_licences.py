@@ -30,3 +30,38 @@ def test_what_spdx_does_not_know_is_refused(written: str) -> None:
     with pytest.raises(InputRefused, match="not an SPDX licence expression") as refused:
         normalise(written)
     assert refused.value.code == "LICENCE_NOT_SPDX"
+
+
+@pytest.mark.parametrize(
+    ("written", "ways"),
+    [
+        ("MIT", (("MIT",),)),
+        ("MIT AND ISC", (("ISC", "MIT"),)),
+        ("MIT OR GPL-3.0-only", (("GPL-3.0-only",), ("MIT",))),
+        ("(MIT OR ISC) AND (MIT OR GPL-3.0-only)", (("GPL-3.0-only", "ISC"), ("MIT",))),
+        ("Apache-2.0 WITH LLVM-exception", (("Apache-2.0 WITH LLVM-exception",),)),
+        (
+            "GPL-2.0+ WITH Classpath-exception-2.0 OR MIT",
+            (("GPL-2.0-or-later WITH Classpath-exception-2.0",), ("MIT",)),
+        ),
+    ],
+)
+def test_ways_to_comply_or_is_a_choice_and_is_all_with_is_one(written: str, ways: tuple[tuple[str, ...], ...]) -> None:
+    assert normalise(written).ways == ways
+
+
+def test_gates_are_told_the_only_way_flat_and_several_as_a_choice() -> None:
+    assert normalise("MIT AND ISC").facts() == ["ISC", "MIT"]
+    assert normalise("MIT OR ISC").facts() == [["ISC"], ["MIT"]]
+
+
+@pytest.mark.parametrize("written", ["LLVM-exception", "MIT WITH Apache-2.0", "MIT WITH LicenseRef-mine"])
+def test_an_exception_is_no_licence_and_a_licence_no_exception(written: str) -> None:
+    with pytest.raises(InputRefused, match="LICENCE_NOT_SPDX"):
+        normalise(written)
+
+
+def test_an_expression_with_more_ways_than_anybody_reads_is_refused() -> None:
+    many = " AND ".join(f"(LicenseRef-a{n} OR LicenseRef-b{n})" for n in range(20))
+    with pytest.raises(InputRefused, match="LICENCE_TOO_BRANCHED"):
+        normalise(many)

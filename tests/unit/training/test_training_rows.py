@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
+from activities.data.mixes import Ingredient, mix_plan
 from activities.training import rows
 from activities.training.job import RowSource
 from activities.training.rows import Example
-from assay.contracts.data import RowKind
+from assay.contracts.data import RowKind, Tier
+from assay.contracts.datasheet import RowGroup
 from assay.contracts.errors import InputRefused, TrainingFailed
-from assay.contracts.training import HEALTHY_MIX, MixShare
+from assay.contracts.training import HEALTHY_MIX, MixShare, Recipe, TierWeights
 from serving import template
 
 KINDS: tuple[RowKind, ...] = ("call", "refusal", "replay")
+TIERS: tuple[Tier, ...] = ("human-gold", "curated", "scraped")
+DIGESTS = ("sha256:" + "a" * 64, "sha256:" + "b" * 64)
 
 
 def examples(count: int, source: int = 0) -> list[Example]:
@@ -65,6 +70,47 @@ def test_sources_are_drawn_by_their_ratios() -> None:
     plan = rows.plan_batches(pool, HEALTHY_MIX, [0.75, 0.25], 20, 1)
     drawn = Counter(pool[i].source for batch in plan for i in batch if pool[i].kind == "call")
     assert drawn == {0: 30, 1: 10}
+
+
+def test_a_row_of_a_better_tier_is_drawn_more_often() -> None:
+    pool = [replace(example, tier=tier) for tier in TIERS for example in examples(40)]
+    plan = rows.plan_batches(pool, HEALTHY_MIX, [1.0], 60, 1, TierWeights())
+    drawn = Counter(pool[i].tier for batch in plan for i in batch if pool[i].kind == "call")
+    assert drawn == {"human-gold": 60, "curated": 40, "scraped": 20}
+
+
+def test_rows_of_one_tier_are_drawn_as_if_there_were_no_weights() -> None:
+    pool = [*examples(20, 0), *examples(20, 1)]
+    even = rows.plan_batches(pool, HEALTHY_MIX, [0.75, 0.25], 20, 1)
+    assert rows.plan_batches(pool, HEALTHY_MIX, [0.75, 0.25], 20, 1, TierWeights()) == even
+
+
+@settings(max_examples=20, deadline=None)
+@given(counts=st.lists(st.integers(1, 30), min_size=3, max_size=3), ratio=st.floats(0.1, 1))
+def test_what_is_drawn_is_what_was_planned(counts: list[int], ratio: float) -> None:
+    """The trainer takes turns, so that it is never further from the plan than the turn that a pool waits for."""
+    pool = [
+        Example(f"{tier}{n}{source}", "call", source, (1,), 0, tier)
+        for source in (0, 1)
+        for tier, count in zip(TIERS, counts, strict=True)
+        for n in range(count + source)
+    ]
+    recipe = Recipe(mix=(MixShare(kind="call", rows_per_batch=7),), max_steps=40)
+    sizes = Counter((e.source, e.tier) for e in pool)
+    ingredients = [
+        Ingredient(DIGESTS[s], (1.0, ratio)[s], [group(tier, sizes[s, tier]) for tier in TIERS]) for s in (0, 1)
+    ]
+    drawn = Counter(
+        (DIGESTS[pool[i].source], pool[i].tier)
+        for batch in rows.plan_batches(pool, recipe.mix, [1.0, ratio], 40, 1, recipe.tiers)
+        for i in batch
+    )
+    for part in mix_plan(recipe, ingredients).parts:
+        assert abs(drawn[part.dataset, part.tier] - part.drawn) < len(sizes)
+
+
+def group(tier: Tier, count: int) -> RowGroup:
+    return RowGroup(source="s", licence="MIT", tier=tier, synthetic_depth=0, kind="call", rows=count)
 
 
 def test_a_kind_without_rows_is_named() -> None:
@@ -116,7 +162,7 @@ def test_rows_come_back_from_a_shard_as_they_were(tmp_path: Path) -> None:
     row = call_row()
     stored = {**row, "messages": json.dumps(row["messages"]), "tools": json.dumps(row["tools"]), "tier": "curated"}
     parquet.write_table(pa.Table.from_pylist([stored]), tmp_path / "shard.parquet")
-    assert list(rows.read_rows(RowSource(paths=(tmp_path / "shard.parquet",)))) == [row]
+    assert list(rows.read_rows(RowSource(paths=(tmp_path / "shard.parquet",)))) == [{**row, "tier": "curated"}]
 
 
 def test_a_file_that_is_no_shard_is_refused(tmp_path: Path) -> None:

@@ -1,0 +1,160 @@
+"""The datasheet of a sealed dataset (after Gebru et al. 2021, "Datasheets for Datasets"): numbers first, then pages.
+
+Everything in it is counted from ledger, manifest and registry, so that nobody has to believe it; it names no person.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from pydantic import BaseModel, TypeAdapter
+
+from activities.data.hints import hints
+from activities.data.ledgers import fetch
+from activities.data.manifest import composition_of, licence_terms, manifest_of
+from activities.data.profile import profile
+from assay.contracts.data import Source
+from assay.contracts.datasheet import Datasheet, DatasheetFiles, LicenceUse, Profile, SourceTerms
+from assay.contracts.errors import IntegrityRefused
+from assay.contracts.policy import Decision, Gate
+from registry import DatasetRecord, Registry
+
+RELATION: Final = "described by"
+
+
+class Answered(Protocol):
+    """What a gate says: the decision, and its whole document."""
+
+    @property
+    def decision(self) -> Decision: ...
+
+    @property
+    def document(self) -> Mapping[str, Any]: ...
+
+
+class Asks(Protocol):
+    """The policy client."""
+
+    def decide(self, gate: Gate, facts: dict[str, Any]) -> Answered:
+        """Raises PolicyUndefined, Unavailable."""
+        ...
+
+
+class _Verdict(BaseModel):
+    expression: str
+    rows: int
+    outcome: str
+    chosen: tuple[str, ...]
+    obligations: tuple[str, ...]
+
+
+class _Judged(BaseModel):
+    outcome: str
+    terms: tuple[_Verdict, ...]
+
+
+def datasheet(registry: Registry, dataset: str, gate: Asks | None = None) -> Datasheet:
+    """Add up a dataset. Without a gate its licences are counted and not judged.
+
+    Raises NotFound (`DATASET_UNKNOWN`, `SHARD_DESTROYED`), IntegrityRefused, PolicyUndefined, Unavailable.
+    """
+    record = registry.datasets.get(dataset)
+    manifest = manifest_of(registry, record)
+    with tempfile.TemporaryDirectory(prefix="assay-datasheet-") as scratch:
+        counted = profile(fetch(registry, record, Path(scratch)))
+    depths = [int(one.name) for one in counted.depths]
+    return Datasheet(
+        dataset=dataset,
+        tenant=record.request.tenant,
+        name=record.request.dataset,
+        version=record.request.version,
+        purpose=record.request.purpose,
+        profile=counted,
+        sources=_sources(record, manifest, counted),
+        subjects=registry.datasets.subjects(dataset),
+        synthetic_share=round(sum(one.share for one in counted.depths if one.name != "0"), 6),
+        synthetic_depth=max(depths, default=0),
+        hints=hints(counted),
+        **_licences(record, manifest, gate),
+    )
+
+
+def write(registry: Registry, dataset: str, gate: Asks | None) -> DatasheetFiles:
+    """Store numbers and pages of a dataset, and link them to it. The same dataset under the same policy writes once.
+
+    Raises as `datasheet` does.
+    """
+    from activities.data.datasheet_pages import html, markdown
+
+    sheet = datasheet(registry, dataset, gate)
+    pages = {
+        "numbers": sheet.model_dump_json(indent=2),
+        "markdown": markdown(sheet),
+        "html": html(sheet),
+    }
+    stored = {name: registry.blobs.put(text.encode()) for name, text in pages.items()}
+    for name, reference in stored.items():
+        registry.lineage.link(
+            dataset, reference.sha256, f"{RELATION} ({name})", parent_kind="dataset", child_kind="datasheet"
+        )
+    return DatasheetFiles(**stored)
+
+
+def sheet_of(registry: Registry, dataset: str) -> Datasheet:
+    """The sheet that was written when the dataset was sealed, or one made now, whose licences are not judged.
+
+    Raises as `datasheet` does.
+    """
+    for node in registry.lineage.descendants(dataset):
+        if node.relation == f"{RELATION} (numbers)":
+            return Datasheet.model_validate_json(registry.blobs.get(node.name))
+    return datasheet(registry, dataset)
+
+
+def judged(terms: list[dict[str, Any]], purpose: str, base: Mapping[str, Any] | None, gate: Asks) -> dict[str, Any]:
+    """What the licences gate says of rows under these terms: `licence_outcome`, `licences`, `policy_revision`.
+
+    Raises PolicyUndefined, Unavailable.
+    """
+    answer = gate.decide("licences", {"purpose": purpose, "base": base and dict(base), "terms": terms})
+    said = TypeAdapter(_Judged).validate_python(dict(answer.document))
+    return {
+        "licence_outcome": said.outcome,
+        "licences": tuple(LicenceUse(**verdict.model_dump()) for verdict in said.terms),
+        "policy_revision": answer.decision.policy_revision,
+    }
+
+
+def _licences(record: DatasetRecord, manifest: Mapping[str, Any], gate: Asks | None) -> dict[str, Any]:
+    try:
+        terms = licence_terms(composition_of(manifest))
+    except IntegrityRefused:
+        return {}
+    if gate is None:
+        uses = tuple(
+            LicenceUse(expression=term["expression"], rows=term["rows"], outcome="not asked") for term in terms
+        )
+        return {"licences": uses}
+    return judged(terms, record.request.purpose, None, gate)
+
+
+def _sources(record: DatasetRecord, manifest: Mapping[str, Any], counted: Profile) -> tuple[SourceTerms, ...]:
+    digests = {one["name"]: one.get("sha256") for one in manifest.get("sources", [])}
+    rows = {one.name: one for one in counted.sources}
+    return tuple(_terms(source, digests.get(source.name), rows) for source in record.request.sources)
+
+
+def _terms(source: Source, digest: str | None, rows: Mapping[str, Any]) -> SourceTerms:
+    mine = rows.get(source.name)
+    plain = {"name", "system", "licence", "tier", "consent", "purposes", "retention_days", "regulated", "people"}
+    more = {"improves_shared_models", "synthetic_depth", "legal_basis", "contract_clause"}
+    return SourceTerms(
+        **source.model_dump(include=plain | more),
+        assessed=source.dpia is not None,
+        sha256=digest,
+        accepted=mine.count if mine else 0,
+        share=mine.share if mine else 0.0,
+    )

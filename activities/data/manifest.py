@@ -1,0 +1,66 @@
+"""What a dataset's manifest says of its rows: what gates judge by, without its ledger and without its rows."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from pydantic import TypeAdapter, ValidationError
+
+from activities.data.licences import normalise
+from assay.contracts.datasheet import RowGroup
+from assay.contracts.errors import InputRefused, IntegrityRefused
+from registry import DatasetRecord, Registry
+
+_GROUPS: Final = TypeAdapter(tuple[RowGroup, ...])
+
+
+def manifest_of(registry: Registry, record: DatasetRecord) -> dict[str, Any]:
+    """What the manifest says; a field that it does not say is absent.
+
+    Raises NotFound, IntegrityRefused (`MANIFEST_MALFORMED`, `BLOB_TAMPERED`), Unavailable.
+    """
+    try:
+        manifest = json.loads(registry.blobs.get(record.dataset.manifest))
+    except ValueError as error:
+        raise IntegrityRefused("MANIFEST_MALFORMED", "a dataset's manifest is no JSON", "seal it again") from error
+    return manifest if isinstance(manifest, dict) else {}
+
+
+def composition_of(manifest: Mapping[str, Any]) -> tuple[RowGroup, ...]:
+    """What a manifest says of it.
+
+    Raises IntegrityRefused (`COMPOSITION_MISSING`) when it says nothing, as those of the first version do, or nonsense.
+    """
+    try:
+        groups = _GROUPS.validate_python(manifest.get("composition"))
+    except ValidationError:
+        groups = ()
+    if not groups:
+        raise IntegrityRefused(
+            "COMPOSITION_MISSING",
+            "a dataset's manifest does not say what its rows are made of",
+            "seal the dataset again: its intake with the next version number",
+        )
+    return groups
+
+
+def licence_terms(groups: Sequence[RowGroup]) -> list[dict[str, Any]]:
+    """Facts for gates: every licence expression with its ways to comply and the rows under it, by expression.
+
+    An expression that cannot be read has no way to comply, so that gates refuse it with its rows.
+    """
+    rows: Counter[str] = Counter()
+    for group in groups:
+        rows[group.licence] += group.rows
+    return [{"expression": text, "licences": ways_of(text), "rows": rows[text]} for text in sorted(rows)]
+
+
+def ways_of(text: str) -> list[str] | list[list[str]]:
+    """Ways to comply with a licence, as facts state them; none when it cannot be read."""
+    try:
+        return normalise(text).facts()
+    except InputRefused:
+        return []

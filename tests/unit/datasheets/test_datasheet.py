@@ -1,0 +1,167 @@
+"""A dataset's sheet says what is in it, by numbers that anybody can count again, and names no person."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+
+import pytest
+
+from activities.data.datasheet import datasheet, write
+from activities.data.datasheet_pages import html, markdown
+from activities.data.datasheet_plots import MOST, Bars, svg
+from assay.contracts.datasheet import Datasheet
+from assay.contracts.errors import NotFound
+
+from .conftest import StubGate
+from .house import House, entry, source
+
+TICKETS = source(legal_basis="consent", regulated=True, contract_clause="clause 7", tier="human-gold")
+MADE = source("made", synthetic_depth=1, licence="CC0-1.0", people="fictional", retention_days=730)
+SUBJECT = "5" * 64
+
+
+def rows() -> list[dict[str, object]]:
+    """Six of people, two of a model, four that did not enter."""
+    return [
+        *(entry(n, TICKETS, subject=SUBJECT, characters=100 + n, language="en") for n in range(4)),
+        entry(
+            4,
+            TICKETS,
+            outcome="redacted",
+            codes=["ROW_REDACTED"],
+            findings=["pii:EMAIL_ADDRESS:2", "language:de:1"],
+            treatments=["EMAIL_ADDRESS:pseudonym:2"],
+            language="de",
+            subject="6" * 64,
+            kind="refusal",
+        ),
+        entry(5, TICKETS, kind="replay", language="und"),
+        *(entry(n, MADE, licence="CC0-1.0") for n in (6, 7)),
+        entry(
+            8,
+            TICKETS,
+            outcome="refused",
+            codes=["ROW_SECRET_FOUND"],
+            findings=["secret:AWS Access Key:1"],
+            subject="7" * 64,
+        ),
+        entry(9, TICKETS, outcome="refused", codes=["ROW_LICENCE_NOT_PERMITTED"], licence="GPL-3.0-only"),
+        entry(10, TICKETS, outcome="quarantined", codes=["ROW_QUARANTINED_PII"], findings=["pii:EMAIL_ADDRESS:9"]),
+        entry(0, TICKETS, outcome="refused", codes=["ROW_DUPLICATE"]),
+    ]
+
+
+@pytest.fixture
+def sheet(house: House, gate: StubGate) -> Datasheet:
+    return datasheet(house.registry, house.seal(rows(), (TICKETS, MADE)), gate)
+
+
+def shares(parts: object) -> dict[str, tuple[int, float]]:
+    return {part.name: (part.count, round(part.share, 3)) for part in parts}  # type: ignore[attr-defined]
+
+
+def test_the_sheet_counts_sources_tiers_languages_labels_and_outcomes(sheet: Datasheet) -> None:
+    found = sheet.profile
+    assert (found.read, found.accepted, found.duplicates) == (12, 8, 1)
+    assert shares(found.sources) == {"tickets": (6, 0.75), "made": (2, 0.25)}
+    assert shares(found.tiers) == {"human-gold": (6, 0.75), "curated": (2, 0.25)}
+    assert shares(found.languages) == {"en": (6, 0.75), "de": (1, 0.125), "und": (1, 0.125)}
+    assert shares(found.kinds) == {"call": (6, 0.75), "refusal": (1, 0.125), "replay": (1, 0.125)}
+    assert shares(found.outcomes)["quarantined"] == (1, 0.083)
+    assert shares(found.retentions) == {"365": (6, 0.75), "730": (2, 0.25)}
+    assert {code.code: code.count for code in found.codes}["ROW_DUPLICATE"] == 1
+
+
+def test_the_sheet_says_what_was_done_with_findings(sheet: Datasheet) -> None:
+    fates = {(fate.category, fate.kind): fate for fate in sheet.profile.findings}
+    mail = fates["pii", "EMAIL_ADDRESS"]
+    assert (mail.rows, mail.values) == (2, 11)
+    assert shares(mail.outcomes) == {"quarantined": (1, 0.5), "redacted": (1, 0.5)}
+    assert [(one.code, one.count) for one in mail.treatments] == [("pseudonym", 2)]
+    assert shares(fates["secret", "AWS Access Key"].outcomes) == {"refused": (1, 1.0)}
+
+
+def test_licences_are_judged_by_the_gate_with_their_rows(sheet: Datasheet, gate: StubGate) -> None:
+    [asked] = gate.asked
+    assert (asked["purpose"], asked["base"]) == ("train-tenant-model", None)
+    assert [(term["expression"], term["rows"]) for term in asked["terms"]] == [("CC0-1.0", 2), ("MIT", 6)]
+    assert {use.expression: (use.outcome, use.obligations) for use in sheet.licences} == {
+        "CC0-1.0": ("allowed", ()),
+        "MIT": ("allowed with notice", ("notice",)),
+    }
+    assert shares(sheet.profile.refused_licences) == {"MIT": (3, 0.75), "GPL-3.0-only": (1, 0.25)}
+
+
+def test_consent_basis_purposes_and_retention_are_those_of_the_sources(sheet: Datasheet) -> None:
+    tickets = sheet.sources[0]
+    assert (tickets.legal_basis, tickets.contract_clause, tickets.regulated) == ("consent", "clause 7", True)
+    assert (sheet.synthetic_share, sheet.synthetic_depth) == (0.25, 1)
+    assert "people in it are fictional" in markdown(sheet)
+
+
+def test_subjects_are_counted_and_never_named(sheet: Datasheet) -> None:
+    assert sheet.subjects == 2
+    for page in (sheet.model_dump_json(), markdown(sheet), html(sheet)):
+        assert SUBJECT not in page
+        assert "ann@acme.example" not in page
+
+
+def test_biases_and_gaps_are_hinted_at_with_what_was_measured(house: House) -> None:
+    lonely = [entry(n, characters=10) for n in range(20)]
+    found = {hint.code: hint for hint in datasheet(house.registry, house.seal(lonely)).hints}
+    assert found.keys() >= {"ONE_LANGUAGE", "ONE_SOURCE", "NO_REFUSALS", "NO_PLAIN_CHAT", "NO_HUMAN_GOLD"}
+    assert (found["ONE_LANGUAGE"].measured, found["ONE_LANGUAGE"].bound) == (1.0, 0.9)
+
+
+def test_a_sheet_of_many_sorts_has_no_such_hint(sheet: Datasheet) -> None:
+    assert {hint.code for hint in sheet.hints} == {"LANGUAGE_UNKNOWN"}
+
+
+def test_pages_have_every_section_and_html_its_plots(sheet: Datasheet) -> None:
+    text, page = markdown(sheet), html(sheet)
+    for title in (
+        "Sources",
+        "Licences",
+        "Tiers",
+        "Languages",
+        "Labels",
+        "Lengths",
+        "Written by",
+        "Known biases and gaps",
+    ):
+        assert f"## {title}" in text
+        assert f"<h2>{title}</h2>" in page
+    pictures = re.findall(r"data:image/svg\+xml;base64,([^\"]+)", page)
+    assert len(pictures) == 7
+    assert all(b"<svg" in base64.b64decode(picture) for picture in pictures)
+
+
+def test_the_same_dataset_is_written_once_and_linked(house: House, gate: StubGate) -> None:
+    dataset = house.seal(rows(), (TICKETS, MADE))
+    files = write(house.registry, dataset, gate)
+    assert write(house.registry, dataset, gate) == files
+    assert Datasheet.model_validate(json.loads(house.stored(files.numbers))).dataset == dataset
+    linked = {node.name for node in house.registry.lineage.descendants(dataset) if node.kind == "datasheet"}
+    assert linked == {files.numbers.sha256, files.markdown.sha256, files.html.sha256}
+
+
+def test_a_name_that_is_markup_is_text_on_both_pages(house: House) -> None:
+    evil = source(system='<script>alert("x")</script> | `$a$` [x](y)')
+    sheet = datasheet(house.registry, house.seal([entry(0, evil, language="<b>")], (evil,)))
+    assert "<script" not in html(sheet)
+    text = markdown(sheet)
+    assert "<script" not in text
+    assert r"\| \`$a$\` \[x\](y)" in text
+
+
+def test_plots_are_the_same_bytes_for_the_same_numbers_and_show_the_rest_as_one() -> None:
+    bars = Bars("rows", tuple((f"n{n}$", n) for n in range(MOST + 5)))
+    assert svg(bars) == svg(bars)
+    assert svg(Bars("rows", bars.counts[:MOST])) != svg(bars)
+
+
+def test_a_dataset_that_nobody_sealed_has_no_sheet(house: House) -> None:
+    with pytest.raises(NotFound, match="DATASET_UNKNOWN"):
+        datasheet(house.registry, "sha256:" + "0" * 64)
