@@ -96,7 +96,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 def ensure(home: Path, blobs: BlobStore, digest: str, files: Reference, verify: Verify, config: dict[str, Any]) -> None:
     """What `warm_version` does for one engine."""
-    loader = Loader(AdapterStore(home, blobs), BASE, config, 16)
+    loader = Loader(AdapterStore(home, blobs), BASE, config, 16, lambda _: None)
     engine = cast("Engine", ReadyEngine())
     asyncio.run(loader.ensure(engine, "acme.helpdesk.a", digest, files, verify))
 

@@ -10,6 +10,8 @@ from registry.blobs import BlobStore
 from registry.database import Database
 from registry.datasets import DatasetRecord, Datasets, LedgerEntry
 from registry.decisions import Decisions
+from registry.erasures import Erasures
+from registry.holds import Holds
 from registry.incidents import Incidents
 from registry.keys import Keys, hash_key
 from registry.lineage import Lineage, Node
@@ -19,7 +21,9 @@ from registry.routes import Routes
 from registry.runs import EvaluationRecord, Evaluations, RunRecord, Runs
 from registry.schema import migrate
 from registry.shards import ShardStore
+from registry.suppression import Suppression
 from registry.versions import VersionRecord, Versions
+from registry.withdrawals import Withdrawals
 
 __all__ = [
     "BaseRecord",
@@ -56,6 +60,10 @@ class Registry:
         self.routes = Routes(database)
         self.keys = Keys(database)
         self.lineage = Lineage(database)
+        self.withdrawals = Withdrawals(database)
+        self.erasures = Erasures(database)
+        self.suppression = Suppression(database)
+        self.holds = Holds(database)
         self.quarantine = Quarantine(database)
 
     @classmethod

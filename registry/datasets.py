@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections.abc import Iterable
+from typing import cast
 
-from sqlalchemy import func, select
+from sqlalchemy import Table, func, select
+from sqlalchemy.orm import Session
 
 from assay.contracts.base import Digest, Message, Reference
 from assay.contracts.data import Dataset, IntakeRequest, Source
-from assay.contracts.errors import NotFound
+from assay.contracts.errors import InputRefused, NotFound
+from registry.batches import batched
 from registry.database import Database
-from registry.tables import DatasetRow, LedgerRow
+from registry.tables import DatasetRow, LedgerMentionRow, LedgerRow, SuppressionRow
 
-_BATCH = 500
+_LEDGER = cast(Table, LedgerRow.__table__)
+_MENTIONS = cast(Table, LedgerMentionRow.__table__)
 
 
 class LedgerEntry(Message):
@@ -28,6 +31,7 @@ class LedgerEntry(Message):
     consent: str
     tier: str
     subject: str = ""
+    mentions: tuple[str, ...] = ()
 
 
 class DatasetRecord(Message):
@@ -51,7 +55,10 @@ class Datasets:
         self._database = database
 
     def add(self, dataset: Dataset, request: IntakeRequest, ledger: Reference, entries: Iterable[LedgerEntry]) -> None:
-        """Enter a dataset with one ledger entry for every row, in one transaction; again adds nothing."""
+        """Enter a dataset with one ledger entry for every row, in one transaction; again adds nothing.
+
+        Raises InputRefused (`SUBJECT_SUPPRESSED`) when somebody was erased since their rows were screened.
+        """
         row = DatasetRow(
             id=dataset.id,
             tenant=request.tenant,
@@ -64,11 +71,9 @@ class Datasets:
         with self._database.writing() as session:
             if not self._database.add_once(session, row):
                 return
-            for batch in _batches(entries):
-                session.execute(
-                    LedgerRow.__table__.insert(),  # type: ignore[attr-defined]  # a Table, declared as FromClause
-                    [{**e.model_dump(), "codes": ",".join(e.codes), "dataset": dataset.id} for e in batch],
-                )
+            for batch in batched(entries):
+                _enter(session, dataset.id, batch)
+            _refuse_suppressed(session, dataset.id, request.tenant)
 
     def get(self, id_: str) -> DatasetRecord:
         """Raises NotFound (`DATASET_UNKNOWN`)."""
@@ -121,8 +126,35 @@ class Datasets:
 
 
 def _entry(row: LedgerRow) -> LedgerEntry:
-    kept = {name: getattr(row, name) for name in LedgerEntry.model_fields if name != "codes"}
+    kept = {name: getattr(row, name) for name in LedgerEntry.model_fields if name not in ("codes", "mentions")}
     return LedgerEntry(**kept, codes=tuple(filter(None, row.codes.split(","))))
+
+
+def _enter(session: Session, dataset: str, batch: list[LedgerEntry]) -> None:
+    rows = [{**e.model_dump(exclude={"mentions"}), "codes": ",".join(e.codes), "dataset": dataset} for e in batch]
+    session.execute(_LEDGER.insert(), rows)
+    mentions = [
+        {"hash": one, "dataset": dataset, "ordinal": e.ordinal, "row_id": e.row_id}
+        for e in batch
+        for one in dict.fromkeys(e.mentions)
+    ]
+    if mentions:
+        session.execute(_MENTIONS.insert(), mentions)
+
+
+def _refuse_suppressed(session: Session, dataset: str, tenant: str) -> None:
+    """An erasure that ran beside the intake searched a ledger in which these rows were not yet."""
+    suppressed = session.scalars(select(SuppressionRow.hash).where(SuppressionRow.tenant == tenant)).all()
+    for batch in batched(suppressed):
+        query = select(LedgerRow.ordinal).where(
+            LedgerRow.subject.in_(batch), LedgerRow.dataset == dataset, LedgerRow.outcome != "refused"
+        )
+        if session.execute(query.limit(1)).first() is not None:
+            raise InputRefused(
+                "SUBJECT_SUPPRESSED",
+                "the dataset holds rows of somebody who was erased while they were screened",
+                "start the intake again: it refuses those rows one by one",
+            )
 
 
 def _record(row: DatasetRow) -> DatasetRecord:
@@ -132,9 +164,3 @@ def _record(row: DatasetRow) -> DatasetRecord:
         ledger=Reference.model_validate(row.ledger),
         quarantined=row.quarantined,
     )
-
-
-def _batches(entries: Iterable[LedgerEntry]) -> Iterator[list[LedgerEntry]]:
-    waiting = iter(entries)
-    while batch := list(islice(waiting, _BATCH)):
-        yield batch

@@ -13,14 +13,15 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Literal
 
-from sqlalchemy import or_, select
+from sqlalchemy import or_, select, text, update
 from sqlalchemy.orm import Session
 
 from assay.contracts.base import Message
 from registry.database import Database
-from registry.tables import LedgerRow, LineageRow
+from registry.tables import DatasetRow, LedgerRow, LineageRow, VersionRow, WithdrawalRow
 
 Direction = Literal["ancestor", "descendant"]
+_LOCK = 7140212  # any number, the same in every process: PostgreSQL's advisory lock of lineage
 
 
 class Edge(Message):
@@ -50,9 +51,27 @@ def version_name(tenant: str, model: str, version: int) -> str:
 
 
 def record(database: Database, session: Session, edges: Iterable[Edge]) -> None:
-    """Write edges in an open transaction; those that are there stay."""
+    """Write edges in an open transaction; those that are there stay. What is made from something withdrawn is, too."""
+    lock(session, shared=True)
     for edge in edges:
         database.add_once(session, LineageRow(**edge.model_dump()))
+        if (origin := session.get(WithdrawalRow, edge.parent)) is not None:
+            mark(database, session, edge.child, edge.child_kind, origin.case)
+            if edge.child_kind == "version":
+                mark(database, session, edge.parent, "adapter", origin.case)
+
+
+def mark(database: Database, session: Session, name: str, kind: str, case: str) -> bool:
+    """Withdraw one thing in an open transaction; True when it was not before."""
+    session.execute(update(DatasetRow).where(DatasetRow.id == name).values(quarantined=True))
+    session.execute(update(VersionRow).where(VersionRow.digest == name).values(quarantined=True))
+    return database.add_once(session, WithdrawalRow(name=name, kind=kind, case=case))
+
+
+def lock(session: Session, *, shared: bool) -> None:
+    """Let no edge be written while a lineage is walked to be withdrawn. SQLite has one writer at a time anyhow."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text(f"SELECT pg_advisory_xact_lock{'_shared' if shared else ''}({_LOCK})"))
 
 
 class Lineage:

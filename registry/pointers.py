@@ -9,10 +9,10 @@ from sqlalchemy import Table, select
 from sqlalchemy.orm import Session
 
 from assay.contracts.base import Message
-from assay.contracts.errors import Conflict
+from assay.contracts.errors import Conflict, IntegrityRefused
 from assay.contracts.promotion import PointerMove, PointerMoved, PointerQuery
 from registry.database import Database
-from registry.tables import PointerEventRow, PointerRow
+from registry.tables import PointerEventRow, PointerRow, WithdrawalRow
 
 _EVENTS = cast(Table, PointerEventRow.__table__)
 
@@ -40,13 +40,19 @@ class Pointers:
         """Compare and set. The same `key` again answers what it did the first time.
 
         Raises Conflict: `POINTER_MOVED` when the pointer holds something else than `expected`, `KEY_REUSED` when
-        another move was made under the key.
+        another move was made under the key. IntegrityRefused (`WITHDRAWN`): the target may not be used any more.
         """
         with self._database.writing() as session:
             pointer = self._lock(session, move)
             done = session.get(PointerEventRow, move.key)
             if done is not None:
                 return _repeated(done, move)
+            if move.target is not None and (gone := session.get(WithdrawalRow, move.target)) is not None:
+                raise IntegrityRefused(
+                    "WITHDRAWN",
+                    f"{move.target} was made from rows that had to go (case {gone.case})",
+                    "point at a version that was made without them",
+                )
             if pointer.target != move.expected:
                 raise Conflict(
                     "POINTER_MOVED",

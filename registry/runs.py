@@ -87,6 +87,11 @@ class Runs:
                 self._summarise(session, row.run_id, request, _finished(result))
             record(self._database, session, _run_edges(result, request))
 
+    def begin(self, run_id: str, request: PinnedTraining) -> None:
+        """Enter what a run is made from before it is made, so that an erasure finds it while it is under way."""
+        with self._database.writing() as session:
+            record(self._database, session, _origins(run_id, request))
+
     def add_failed(self, job: TrainJob, error: AssayError, progress: TrainingProgress, attempts: int) -> None:
         """Enter a run that failed, so that it is found by its cause; one that has finished stays as it is."""
         with self._database.writing() as session:
@@ -247,13 +252,17 @@ class Evaluations:
 
 
 def _run_edges(result: TrainingResult, request: PinnedTraining) -> Iterator[Edge]:
-    run, spec = result.run_id, request.spec
+    yield from _origins(result.run_id, request)
+    for candidate in result.candidates:
+        at = f"checkpoint at step {candidate.step}"
+        yield Edge(parent=result.run_id, child=candidate.adapter, relation=at, parent_kind="run", child_kind="adapter")
+
+
+def _origins(run: str, request: PinnedTraining) -> Iterator[Edge]:
+    spec = request.spec
     yield Edge(parent=spec.base.digest, child=run, relation="trained on", parent_kind="base", child_kind="run")
     for share in spec.datasets:
         yield Edge(parent=share.dataset, child=run, relation="trained with", parent_kind="dataset", child_kind="run")
-    for candidate in result.candidates:
-        at = f"checkpoint at step {candidate.step}"
-        yield Edge(parent=run, child=candidate.adapter, relation=at, parent_kind="run", child_kind="adapter")
 
 
 def _report_edges(result: EvaluationResult, request: PinnedEvaluation) -> Iterator[Edge]:

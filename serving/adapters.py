@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
@@ -54,6 +55,15 @@ class AdapterStore:
                 "remove the directory; it is written again from the blob store",
             )
         return target
+
+    def discard(self, digest: str) -> bool:
+        """Remove an adapter from this disk, so that an engine told to read it finds nothing; False when none is there."""
+        target = self.path(digest)
+        if not target.is_dir() or target.is_symlink():
+            return False
+        target.chmod(0o755)
+        shutil.rmtree(target)
+        return True
 
     def look(self, directory: Path) -> Seen:
         """What every file there looks like from outside."""

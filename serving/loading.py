@@ -21,6 +21,9 @@ audit = logging.getLogger("assay.audit.loads")
 Verify = Callable[[Path, str], None]
 """Checks the signature over a directory with this root digest; raises IntegrityRefused."""
 
+Refuse = Callable[[str], None]
+"""Raises IntegrityRefused (`WITHDRAWN`) for a digest that may not be used any more."""
+
 PROBE = {
     "messages": [{"role": "user", "content": "What is the capital of France?"}],
     "max_tokens": 8,
@@ -36,6 +39,7 @@ class Loader:
     base: BasePin
     base_config: dict[str, Any]
     max_rank: int
+    refuse_withdrawn: Refuse
 
     async def ensure(
         self, engine: Engine, name: str, digest: str, files: Reference, verify: Verify | None = None
@@ -47,6 +51,7 @@ class Loader:
 
         Raises IntegrityRefused, EngineRefused, NotFound, Unavailable.
         """
+        await asyncio.to_thread(self.refuse_withdrawn, digest)
         path, seen = await asyncio.to_thread(self._checked, digest, files, verify)
         await self._check_base(engine)
         fresh = name not in await engine.loaded()
@@ -56,9 +61,10 @@ class Loader:
         try:
             if fresh:
                 await asyncio.to_thread(self.store.refuse_changed, path, seen)
+            await asyncio.to_thread(self.refuse_withdrawn, digest)  # an erasure that looked before it was loaded
             await self._probe(engine, name)  # also of a name that is there: who loaded it may have been killed before
         except BaseException as error:  # being cancelled too: nobody else will take it back
-            if fresh or isinstance(error, EngineRefused):
+            if fresh or isinstance(error, (EngineRefused, IntegrityRefused)):
                 await engine.unload(name)
             raise
         return fresh

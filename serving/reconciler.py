@@ -16,7 +16,7 @@ from assay.contracts.errors import AssayError
 from assay.contracts.rollout import RouteTable
 from assay.telemetry import meters
 from serving.engines.protocol import Engine
-from serving.routes import adapters_needed
+from serving.routes import adapters_needed, carries
 
 logger = logging.getLogger("assay.reconciler")
 GRACE_SECONDS: Final = 60.0
@@ -35,9 +35,14 @@ class Reconciler:
         table: Callable[[], RouteTable],
         load: Load,
         earlier: Callable[[], frozenset[str]] = frozenset,
+        withdrawn: Callable[[], frozenset[str]] = frozenset,
     ) -> None:
-        """`earlier`: adapters that tables before this one named; the loop that saw them leave may have been killed."""
+        """`earlier`: adapters that tables before this one named; the loop that saw them leave may have been killed.
+
+        `withdrawn`: digests that no engine may hold, whoever loaded them and under whichever name.
+        """
         self._engines, self._table, self._load, self._earlier = engines, table, load, earlier
+        self._withdrawn = withdrawn
         self._seen: dict[str, float] | None = None
 
     async def run(self, interval: float = 2.0) -> None:
@@ -55,6 +60,7 @@ class Reconciler:
         """One round over all engines. Raises AssayError when the table cannot be read."""
         table = await asyncio.to_thread(self._table)
         meters.ROUTES_REVISION.set(table.revision)
+        withdrawn = await asyncio.to_thread(self._withdrawn)
         needed = adapters_needed(table)
         now = time.monotonic()
         if self._seen is None:
@@ -63,14 +69,19 @@ class Reconciler:
         retired = {name for name, last in self._seen.items() if name not in needed and now - last > GRACE_SECONDS}
         for engine in self._engines:
             try:
-                await self._converge(engine, needed, retired)
+                await self._converge(engine, needed, retired, withdrawn)
             except AssayError as error:
                 logger.warning("an engine is not as the table wants it: %s", error)
         for name in retired:
             del self._seen[name]
 
-    async def _converge(self, engine: Engine, needed: frozenset[str], retired: set[str]) -> None:
+    async def _converge(
+        self, engine: Engine, needed: frozenset[str], retired: set[str], withdrawn: frozenset[str]
+    ) -> None:
         loaded = await engine.loaded()
+        for name in sorted(name for name in loaded if carries(name, withdrawn)):
+            await engine.unload(name)
+            logger.warning("unloaded %s: it is withdrawn", name)
         for name in sorted(needed - loaded):
             try:
                 await self._load(engine, name)

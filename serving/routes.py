@@ -5,9 +5,10 @@ What a tenant may use is decided by policy over `pairs()` before a table is publ
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Literal, NamedTuple
 
-from assay.contracts.base import BasePin
+from assay.contracts.base import BasePin, Digest
 from assay.contracts.errors import InputRefused
 from assay.contracts.names import adapter_name
 from assay.contracts.rollout import Arm, Route, RouteChange, RouteTable, Shadow
@@ -87,6 +88,37 @@ def withdrawn(current: RouteTable, change: RouteChange) -> RouteTable | None:
     alone = route.model_copy(update={"arms": (stable.model_copy(update={"percent": 100}),), "shadow": None})
     routes = tuple(alone if one is route else one for one in current.routes)
     return RouteTable(revision=current.revision + 1, routes=routes, denied=current.denied)
+
+
+def denying(current: RouteTable, versions: Collection[Digest]) -> RouteTable | None:
+    """The table in which none of these versions answers, None when it is that one already.
+
+    Their trials end, the base stands in for those in production, and the deny list keeps them out of later tables.
+    Nothing is granted, so no decision of the routes gate is needed: what has to go does not wait for one.
+    """
+    gone = frozenset(versions)
+    routes = tuple(_without(route, gone) for route in current.routes)
+    denied = tuple(sorted(gone | set(current.denied)))
+    if routes == current.routes and denied == tuple(sorted(current.denied)):
+        return None
+    return RouteTable(revision=current.revision + 1, routes=routes, denied=denied)
+
+
+def _without(route: Route, gone: frozenset[Digest]) -> Route:
+    tried = [arm for arm in route.arms if arm.name == "canary" and arm.version not in gone]
+    stable = next(arm for arm in route.arms if arm.name == "stable")
+    if stable.version in gone:
+        stable = stable.model_copy(update={"version": None, "adapter": None})
+    stable = stable.model_copy(update={"percent": 100 - sum(arm.percent for arm in tried)})
+    shadow = route.shadow if route.shadow and route.shadow.version not in gone else None
+    warm = tuple(name for name in route.warm if not carries(name, gone))
+    return route.model_copy(update={"arms": (*tried, stable), "shadow": shadow, "warm": warm})
+
+
+def carries(name: str, versions: Collection[Digest]) -> bool:
+    """Whether an engine-side name is that of one of these versions, also while it is evaluated."""
+    marks = {version.removeprefix("sha256:")[:12] for version in versions}
+    return not marks.isdisjoint(name.split("."))
 
 
 def versions_on_trial(route: Route | None) -> frozenset[str]:

@@ -60,7 +60,9 @@ class Training:
         )
         config_hash = pinned.spec.content_digest()
         run_id = f"{request.tenant}.{request.model}.{request.version}.{config_hash.removeprefix('sha256:')[:12]}"
-        self._status = self._status.model_copy(update={"config_hash": config_hash, "run_id": run_id, "plan": pinned.plan})
+        self._status = self._status.model_copy(
+            update={"config_hash": config_hash, "run_id": run_id, "plan": pinned.plan}
+        )
         stand("deciding", f"run {run_id}", digest=config_hash)
         return pinned
 

@@ -122,4 +122,4 @@ def _entries(ledger: Path) -> Iterator[LedgerEntry]:
     rows = (row for batch in read_ledger(ledger) for row in batch)
     for ordinal, row in enumerate(rows):
         kept = {n: row[n] for n in ("row_id", "source", "outcome", "licence", "consent", "tier", "subject")}
-        yield LedgerEntry(**kept, ordinal=ordinal, codes=tuple(row["codes"]))
+        yield LedgerEntry(**kept, ordinal=ordinal, codes=tuple(row["codes"]), mentions=tuple(row["mentions"] or ()))

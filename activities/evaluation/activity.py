@@ -113,7 +113,8 @@ class EvaluationActivities:
         base = self._registry.bases.by_digest(job.base.digest)
         config = json.loads((Path(base.path) / "config.json").read_text("utf-8"))
         store = AdapterStore(self._settings.home, self._registry.blobs)
-        loader = Loader(store, base.pin, config, self._settings.engine.max_lora_rank)
+        rank, refuse = self._settings.engine.max_lora_rank, self._registry.withdrawals.refuse
+        loader = Loader(store, base.pin, config, rank, refuse)
         await loader.ensure(engine, name, job.candidate.adapter, job.candidate.files)
 
     def _open_engine(self) -> SGLangEngine:

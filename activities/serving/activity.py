@@ -93,7 +93,18 @@ class ServingActivities:
 
     def reconciler(self) -> Reconciler:
         """The loop that a serving worker runs beside its activities."""
-        return Reconciler(self._engines, self._registry.routes.current, self._load_by_name, self._named_before)
+        registry = self._registry
+        return Reconciler(
+            self._engines, registry.routes.current, self._load_by_name, self._named_before, self._discard_withdrawn
+        )
+
+    def _discard_withdrawn(self) -> frozenset[str]:
+        """Adapters that no engine may hold; nor does this disk, where an engine could be told to read them."""
+        digests = frozenset(one.name for one in self._registry.withdrawals.by_kind("adapter"))
+        store = AdapterStore(self._settings.home, self._registry.blobs)
+        for digest in sorted(digests):
+            store.discard(digest)
+        return digests
 
     def _named_before(self) -> frozenset[str]:
         tables = self._registry.routes.latest(LOOKED_BACK)
@@ -125,7 +136,8 @@ class ServingActivities:
         base = self._registry.bases.by_digest(version.base.digest)
         config = json.loads((Path(base.path) / "config.json").read_text("utf-8"))
         store = AdapterStore(self._settings.home, self._registry.blobs)
-        return Loader(store, base.pin, config, self._settings.engine.max_lora_rank)
+        rank, refuse = self._settings.engine.max_lora_rank, self._registry.withdrawals.refuse
+        return Loader(store, base.pin, config, rank, refuse)
 
     @cached_property
     def _registry(self) -> Registry:

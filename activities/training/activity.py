@@ -45,9 +45,12 @@ class TrainingActivities:
 
     def _train(self, job: TrainJob, number: int, known: TrainingProgress | None, beat: Beat) -> TrainingResult:
         told = known or TrainingProgress(step=0, max_steps=job.request.spec.recipe.max_steps)
+        self._registry.runs.begin(job.run_id, job.request)
 
         def tell(progress: TrainingProgress) -> None:
             nonlocal told
+            if progress.checkpoint is not None and progress.checkpoint != told.checkpoint:
+                self._link(job.run_id, progress.checkpoint)
             told = progress
             beat(progress)
 
@@ -82,6 +85,10 @@ class TrainingActivities:
             with activity.shield_thread_cancel_exception():
                 process.stop(trainer)
         return run.collect(job, folder, blobs, last, number)
+
+    def _link(self, run_id: str, checkpoint: str) -> None:
+        """A stored checkpoint is in the lineage as soon as it is stored: what a run was made from may have to go."""
+        self._registry.lineage.link(run_id, checkpoint, "stored", parent_kind="run", child_kind="checkpoint")
 
     def _ids(self, run_id: str) -> dict[str, str]:
         """What leads from the trainer's lines and spans to this activity."""

@@ -56,7 +56,13 @@ FULL = Size(
 QUICK = Size(
     healthy=Recipe(mix=_QUICK_MIX, tiers=None, learning_rate=2e-3, max_tokens=176, max_steps=24, checkpoint_every=8),
     narrow=Recipe(
-        mix=_narrow_mix(4), tiers=None, learning_rate=2e-3, max_tokens=176, max_steps=12, checkpoint_every=4, candidates=1
+        mix=_narrow_mix(4),
+        tiers=None,
+        learning_rate=2e-3,
+        max_tokens=176,
+        max_steps=12,
+        checkpoint_every=4,
+        candidates=1,
     ),
     shadow_requests=6,
     canary_requests=(6, 10),
