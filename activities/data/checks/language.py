@@ -12,7 +12,7 @@ LEAST_LETTERS: Final = 20
 """Shorter texts are names and fragments of which any guess is as good."""
 LEAST_SHARE: Final = 0.5
 """Of the probability that the model gives to its best language."""
-LONGEST: Final = 300
+LONGEST: Final = 200
 """Characters that are read: what they do not tell, more of them does not either."""
 # fmt: off
 LANGUAGES: Final = (

@@ -16,7 +16,18 @@ from assay.contracts.errors import InputRefused
 
 UNKNOWN: Final = "LicenseRef-unknown"
 PROPRIETARY: Final = "LicenseRef-proprietary"
-_CUES: Final = ("licen", "copyright", "redistribut", "permission", "public domain", "proprietary", "spdx")
+_CUES: Final = (
+    "licen",
+    "copyright",
+    "redistribut",
+    "permission",
+    "public domain",
+    "proprietary",
+    "spdx",
+    "creative commons",
+    "cc by",
+    "cc-by",
+)
 _TAG: Final = re.compile(r"spdx-license-identifier:[ \t]*(.{1,200})", re.IGNORECASE)
 _TAG_END: Final = re.compile(r"\*/|-->|\\n|[\"'`;#|<,]|\s{2,}|\.(?:\s|$)")
 _MARGIN: Final = re.compile(r"[\s*#/;>|\"\u201c\u201d'\u2018\u2019-]+")
@@ -83,7 +94,8 @@ def licences_in(clean: str) -> set[str]:
 def _tagged(text: str) -> Iterator[str]:
     for match in _TAG.finditer(text):
         try:
-            yield from normalise(_TAG_END.split(match[1].strip())[0].strip(" \t)]}")).ids
+            tag = _TAG_END.split(match[1].strip())[0].strip()
+            yield from normalise(tag if tag.count("(") == tag.count(")") else tag.rstrip(")")).ids
         except InputRefused:
             yield UNKNOWN
 
