@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any, Final
 
 from pydantic import JsonValue
@@ -56,7 +57,7 @@ def assay() -> Find:
 
 
 def presidio() -> Find:
-    """Presidio as it comes, in English, with the packaged model; a row is one text, each string after its field's name."""
+    """Presidio as it comes, in English, with the packaged model. A row is one text, each string after its name."""
     analyzer = _analyzer()
 
     def find(rows: Sequence[JsonValue]) -> list[list[Found]]:
@@ -83,6 +84,7 @@ def _analysed(analyzer: Any, text: str) -> list[Found]:  # noqa: ANN401  # Presi
     return found
 
 
+@cache
 def _analyzer() -> Any:  # noqa: ANN401  # Presidio's
     logging.getLogger("presidio-analyzer").setLevel(logging.ERROR)
     with warnings.catch_warnings():
