@@ -5,7 +5,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(CURDIR)/.tools/bin:$(PATH)
 CODE := assay workflows activities registry serving evals workers stack examples benchmarks
 
-.PHONY: help setup demo demo-quick up down status check test bench chaos lock clean
+.PHONY: help setup demo demo-quick up down status check test bench bench-pii chaos lock clean
 
 help: ## list what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -37,6 +37,10 @@ test: ## every test, on real Temporal, OPA, SGLang, databases and stores (ARGS="
 
 bench: setup ## measure speed side by side and write docs/performance.md (ONLY=gateway for one)
 	@python -m benchmarks $(if $(ONLY),--only $(ONLY))
+
+bench-pii: setup ## personal data, Assay beside Presidio by kind, and write docs/performance.md (about 5 minutes)
+	@python -m benchmarks.pii --out benchmarks/results/pii.json
+	@python -c "from benchmarks import page; page.write()"
 
 N ?= 200
 SEED ?= 1

@@ -66,6 +66,9 @@ def _section(run: dict[str, Any]) -> Iterator[str]:
     rows = [("figure", "", "")]
     rows += [(row["what"], shown(row["value"]), row["unit"]) for row in run["rows"]]
     yield from _table(rows)
+    for table in run.get("tables", ()):
+        yield f"{table['title']}\n"
+        yield from _table([table["head"], *table["body"]])
     yield f"Load of the machine at the end: {run['machine']['load']}. Again: `{run['repeat']}`\n"
 
 

@@ -1,6 +1,7 @@
 """What every benchmark writes: rows of figures with their aims, and the machine that gave them.
 
-    {"name": …, "title": …, "repeat": …, "machine": {…}, "rows": [{"what", "value", "unit", "aim", "met"}, …]}
+    {"name": …, "title": …, "repeat": …, "machine": {…}, "rows": [{"what", "value", "unit", "aim", "met"}, …],
+     "tables": [{"title", "head", "body"}, …]}
 
 `aim` is a sentence such as "at most 0.3"; `met` is None where there is no aim.
 """
@@ -34,6 +35,21 @@ class Row:
     met: bool | None = None
 
 
+@dataclass(frozen=True)
+class Table:
+    """Figures beside each other, as they are shown: a line for each thing, a column for each system."""
+
+    title: str
+    head: list[str]
+    body: list[list[str]]
+
+    def lines(self) -> list[str]:
+        """In columns, for a terminal."""
+        widths = [max(map(len, column)) for column in zip(self.head, *self.body, strict=True)]
+        rows = [[f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)] for row in (self.head, *self.body)]
+        return [self.title, *(f"  {'  '.join(row)}".rstrip() for row in rows)]
+
+
 @dataclass
 class Report:
     """Collects the rows of one benchmark, prints them and writes them down."""
@@ -41,6 +57,7 @@ class Report:
     name: str
     title: str
     rows: list[Row] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
 
     def add(
         self, what: str, value: float, unit: str, *, at_most: float | None = None, at_least: float | None = None
@@ -62,6 +79,8 @@ class Report:
             verdict = {None: "", True: "  met", False: "  NOT met"}[row.met]
             aim = f"  aim {row.aim}" if row.aim else ""
             click.echo(f"  {row.what:{width}}  {shown(row.value):>10} {row.unit}{aim}{verdict}")
+        for table in self.tables:
+            click.echo("\n" + "\n".join(table.lines()))
         if file:
             file.parent.mkdir(parents=True, exist_ok=True)
             body = asdict(self) | {"repeat": command(), "machine": machine()}
@@ -74,7 +93,9 @@ def command() -> str:
     if "--out" in arguments:
         at = arguments.index("--out")
         del arguments[at : at + 2]
-    return shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *arguments])
+    script = Path(sys.argv[0])
+    run = ["-m", f"benchmarks.{script.parent.name}"] if script.name == "__main__.py" else [f"benchmarks/{script.name}"]
+    return shlex.join(["python", *run, *arguments])
 
 
 def machine() -> dict[str, Any]:

@@ -1,0 +1,187 @@
+"""How long it takes until nothing of a person is served, as the ledger grows; what is affected stays the same.
+
+    python benchmarks/erasure.py [--rows 10000 --rows 100000 --rows 1000000] [--repeat 5]
+
+One tenant has a dataset with that many ledger entries. Each repetition plants a person with three rows of their own
+and two in which they are mentioned, in a small dataset with a run, an adapter and a route of production, and then takes
+the steps of a case in their order: enter it, find the rows, withdraw what was made from them, publish the route table
+in which it is denied, and read that table as a gateway does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import click
+
+from assay.contracts.base import BasePin, Reference
+from assay.contracts.data import Dataset, IntakeRequest, RowCounts, Source
+from assay.contracts.erasure import ErasureRequest
+from assay.contracts.errors import IntegrityRefused
+from assay.contracts.rollout import Arm, Route, RouteTable
+from assay.settings import Settings
+from benchmarks.report import Report, median, options
+from registry import LedgerEntry, Registry
+from serving.routes import denying, route_of
+
+AIM: Final = 2.0
+"""Seconds until unservable, at a million rows."""
+TENANT: Final = "acme"
+OWN, MENTIONED = 3, 2
+
+
+def hashed(text: str) -> str:
+    """64 hexadecimal digits, as a keyed hash has."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def digest(text: str) -> str:
+    """A digest of nothing that exists."""
+    return f"sha256:{hashed(text)}"
+
+
+def entries(rows: int, seed: int) -> Iterator[LedgerEntry]:
+    """So many ledger entries, streamed: twenty rows to a person, a mention in every tenth row."""
+    chance = random.Random(seed)  # noqa: S311  # a sample, no secret
+    for number in range(rows):
+        mentions = (hashed(f"mention {chance.randrange(rows)}"),) if number % 10 == 0 else ()
+        subject = hashed(f"person {chance.randrange(max(1, rows // 20))}")
+        yield entry(f"{seed} {number}", number, subject, mentions)
+
+
+def entry(name: str, ordinal: int, subject: str, mentions: tuple[str, ...] = ()) -> LedgerEntry:
+    """An accepted row."""
+    return LedgerEntry(
+        row_id=digest(f"row {name}"),
+        ordinal=ordinal,
+        source="tickets",
+        outcome="accepted",
+        licence="Apache-2.0",
+        consent="contract",
+        tier="curated",
+        subject=subject,
+        mentions=mentions,
+    )
+
+
+def add(registry: Registry, name: str, made: Iterator[LedgerEntry], rows: int) -> str:
+    """Enter a dataset; its id."""
+    source = Source(
+        name="tickets",
+        uri="tickets.jsonl",
+        system="crm",
+        owner="ann",
+        licence="Apache-2.0",
+        purposes=("train-tenant-model",),
+        consent="contract",
+        retention_days=365,
+        tier="curated",
+    )
+    request = IntakeRequest(tenant=TENANT, dataset=name, sources=(source,), requested_by="ann")
+    id_ = digest(f"dataset {name}")
+    nothing = Reference(uri=id_.replace("sha256:", "blob:"), sha256=id_)
+    counts = RowCounts(read=rows, accepted=rows)
+    registry.datasets.add(Dataset(id=id_, manifest=nothing, counts=counts), request, nothing, made)
+    return id_
+
+
+@dataclass(frozen=True)
+class Planted:
+    """A person, and what was made from their rows."""
+
+    case: str
+    model: str
+    adapter: str
+    request: ErasureRequest
+
+
+def plant(registry: Registry, number: int) -> Planted:
+    """Rows of a person, a run that learnt from them, and an adapter of it in production."""
+    name, subject, mention = f"planted-{number}", hashed(f"planted {number}"), hashed(f"name of planted {number}")
+    rows = [entry(f"own {number} {at}", at, subject) for at in range(OWN)]
+    rows += [entry(f"by {number} {at}", at, hashed("other"), (mention,)) for at in range(OWN, OWN + MENTIONED)]
+    dataset = add(registry, name, iter(rows), len(rows))
+    adapter, run = digest(f"adapter {number}"), f"{TENANT}.{name}.1.{hashed(name)[:12]}"
+    registry.lineage.link(dataset, run, "was learnt by", parent_kind="dataset", child_kind="run")
+    registry.lineage.link(run, adapter, "gave", parent_kind="run", child_kind="adapter")
+    current = registry.routes.current()
+    base = BasePin(repository="base/model", revision="1", digest=digest("base"))
+    arm = Arm(name="stable", version=adapter, adapter=f"{TENANT}.{name}.{adapter[7:19]}", percent=100)
+    route = Route(tenant=TENANT, model=name, base=base, arms=(arm,))
+    table = RouteTable(revision=current.revision + 1, routes=(*current.routes, route), denied=current.denied)
+    registry.routes.publish(table, key=f"plant/{number}", actor="ann", reason="planted", decision_id="d")
+    case = f"{TENANT}.{hashed(name)[:12]}"
+    request = ErasureRequest(tenant=TENANT, subject=subject, mentions=(mention,), requested_by="ann")
+    return Planted(case, name, adapter, request)
+
+
+def unservable(registry: Registry, planted: Planted) -> tuple[float, float]:
+    """Seconds until the rows were found, and until no table gives the adapter any more."""
+    began = time.perf_counter()
+    registry.erasures.open(planted.case, planted.case, planted.request, "d")
+    found = registry.erasures.find(planted.case, planted.request)
+    searched = time.perf_counter() - began
+    gone = registry.withdrawals.withdraw(planted.case, [one.dataset for one in found.own if one.kept])
+    table = denying(registry.routes.current(), {one.name for one in gone if one.kind == "adapter"})
+    assert table is not None
+    key = f"{planted.case}/deny"
+    registry.routes.publish(table, key=key, actor="ann", reason="erasure", decision_id="d")
+    seen = registry.routes.current()
+    ended = time.perf_counter() - began
+    assert (sum(one.kept for one in found.own), sum(one.kept for one in found.mentioned)) == (OWN, MENTIONED)
+    _assert_gone(registry, planted, seen)
+    return searched, ended
+
+
+def _assert_gone(registry: Registry, planted: Planted, table: RouteTable) -> None:
+    route = route_of(table, TENANT, planted.model)
+    assert route is not None
+    assert {arm.version for arm in route.arms} == {None}
+    assert planted.adapter in table.denied
+    try:
+        registry.withdrawals.refuse(planted.adapter)
+    except IntegrityRefused:
+        return
+    raise AssertionError("the adapter is not withdrawn")
+
+
+def measure(report: Report, home: Path, rows: int, repeat: int, seed: int) -> float:
+    """One size of ledger; the median time until unservable."""
+    registry = Registry.open(Settings(home=home))
+    began = time.perf_counter()
+    add(registry, f"corpus-{rows}", entries(rows, seed), rows)
+    report.add(f"{rows:,} rows: entered in the ledger", rows / (time.perf_counter() - began), "rows/s")
+    times = [unservable(registry, plant(registry, number)) for number in range(repeat)]
+    registry.close()
+    size = sum(file.stat().st_size for file in home.rglob("*.sqlite*"))
+    report.add(f"{rows:,} rows: ledger index in the database", size / rows, "bytes a row")
+    report.add(f"{rows:,} rows: found", median([found for found, _ in times]), "s")
+    ended = median([ended for _, ended in times])
+    return report.add(f"{rows:,} rows: unservable", ended, "s", at_most=AIM)
+
+
+@options
+@click.option("--rows", default=(10_000, 100_000, 1_000_000), show_default=True, multiple=True)
+@click.option("--repeat", default=5, show_default=True)
+@click.option("--seed", default=1, show_default=True)
+def main(out: Path | None, rows: tuple[int, ...], repeat: int, seed: int) -> None:
+    """Measure erasure."""
+    report, ended = Report("erasure", "Erasure: until nothing of it is served"), {}
+    for size in sorted(rows):
+        with tempfile.TemporaryDirectory() as home:
+            ended[size] = measure(report, Path(home), size, repeat, seed)
+    if len(ended) > 1:
+        small, large = min(ended), max(ended)
+        report.add(f"unservable, {large:,} rows / {small:,} rows", ended[large] / ended[small], "ratio")
+    report.write(out)
+
+
+if __name__ == "__main__":
+    main()
