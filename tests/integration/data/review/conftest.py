@@ -64,7 +64,7 @@ def quarantine(registry: Registry, tmp_path: Path) -> Quarantine:
 
     def put(*categories: str, by: str = "ann", dataset: str | None = None) -> tuple[ReviewQueue, list[str]]:
         queue = ReviewQueue(tenant="acme", dataset=dataset or f"support-{next(datasets)}")
-        texts = [f"{queue.dataset} says something of category {category}" for category in categories]
+        texts = [f"{queue.dataset} says something: {n} {category}" for n, category in enumerate(categories)]
         stored = registry.shards.put_file(_shard(tmp_path / "quarantined.parquet", texts))
         rows = [
             QuarantinedRow(
