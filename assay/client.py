@@ -23,6 +23,7 @@ from assay.contracts.errors import NotFound, PolicyRefused, Unavailable
 from assay.contracts.evaluation import EvaluationRequest, EvaluationStatus
 from assay.contracts.lifecycle import LifecycleRequest, LifecycleStatus
 from assay.contracts.promotion import Approval, Hold, Override, PromotionRequest, PromotionStatus, Rejection, Release
+from assay.contracts.retention import RetentionRequest, RetentionStatus
 from assay.contracts.review import ReviewRequest, ReviewStatus, RowRuling
 from assay.contracts.rollout import RolloutRequest, RolloutStatus, RootCause
 from assay.contracts.training import TrainingProgress, TrainingRequest, TrainingStatus
@@ -102,6 +103,11 @@ class AssayClient:
             "DataReview", request, names.data_review_id(request.tenant, request.dataset), ReviewStatus
         )
 
+    async def start_retention(self, request: RetentionRequest) -> WorkflowHandle[object, RetentionStatus]:
+        """Keep a sealed dataset until its rows expire; the timer that runs already goes on."""
+        id_ = names.retention_id(request.tenant, request.dataset, request.version)
+        return await self._start("Retention", request, id_, RetentionStatus)
+
     async def lifecycle_status(self, tenant: str, model: str, version: int) -> LifecycleStatus:
         """Where the whole stands."""
         return await self._query(names.lifecycle_id(tenant, model, version), LifecycleStatus)
@@ -141,6 +147,10 @@ class AssayClient:
     async def data_review_status(self, tenant: str, dataset: str) -> ReviewStatus:
         """Where the review of its quarantined rows stands."""
         return await self._query(names.data_review_id(tenant, dataset), ReviewStatus)
+
+    async def retention_status(self, tenant: str, dataset: str, version: int) -> RetentionStatus:
+        """Until when its rows are kept, and what stops their removal."""
+        return await self._query(names.retention_id(tenant, dataset, version), RetentionStatus)
 
     async def release_rows(self, tenant: str, dataset: str, ruling: RowRuling) -> ReviewStatus:
         """Let rows enter the dataset's next intake. Raises PolicyRefused with the gate's code."""

@@ -17,6 +17,7 @@ from registry.keys import Keys, hash_key
 from registry.lineage import Lineage, Node
 from registry.pointers import Pointers
 from registry.quarantine import Quarantine, QuarantinedRow, QuarantineRecord
+from registry.retention import RetentionRecord, Retentions
 from registry.routes import Routes
 from registry.runs import EvaluationRecord, Evaluations, RunRecord, Runs
 from registry.schema import migrate
@@ -35,6 +36,7 @@ __all__ = [
     "QuarantineRecord",
     "QuarantinedRow",
     "Registry",
+    "RetentionRecord",
     "RunRecord",
     "ShardStore",
     "VersionRecord",
@@ -65,6 +67,7 @@ class Registry:
         self.suppression = Suppression(database)
         self.holds = Holds(database)
         self.quarantine = Quarantine(database)
+        self.retention = Retentions(database)
 
     @classmethod
     def open(cls, settings: Settings) -> Registry:

@@ -118,6 +118,20 @@ class QuarantineRow(Base):
     __table_args__ = (Index("quarantine_subject", "subject"), Index("quarantine_row", "row_id"))
 
 
+class RetentionRow(Base):
+    """Until when rows of one source of a sealed dataset are kept, and what became of them."""
+
+    __tablename__ = "retention"
+    dataset: Mapped[str] = mapped_column(DIGEST, primary_key=True)
+    source: Mapped[str] = mapped_column(SLUG, primary_key=True)
+    tenant: Mapped[str] = mapped_column(SLUG, index=True)
+    name: Mapped[str] = mapped_column(SLUG)
+    version: Mapped[int]
+    expires_at: Mapped[datetime]
+    state: Mapped[str] = mapped_column(String(16), default="kept")
+    changed_at: Mapped[datetime] = mapped_column(default=now)
+
+
 class RunRow(Base):
     """A training run."""
 

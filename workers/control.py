@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from activities.data.retention import RetentionActivities
 from activities.data.reviewing import ReviewActivities
 from activities.policy.activity import PolicyActivities
 from activities.registry.activity import RegistryActivities
@@ -23,6 +24,7 @@ def kind(settings: Settings) -> WorkerKind:
             *SigningActivities(settings).all(),
             *RegistryActivities(settings).all(),
             *ReviewActivities(settings).all(),
+            *RetentionActivities(settings).all(),
         ],
         workflows=ALL,
         concurrency=16,

@@ -6,11 +6,12 @@ from workflows.intake import Intake
 from workflows.lifecycle import Lifecycle
 from workflows.place import Place
 from workflows.promotion import Promotion
+from workflows.retention import Retention
 from workflows.rollout import Rollout
 from workflows.training import Training
 from workflows.turn import Turn
 
-FROM_OUTSIDE = (Lifecycle, Intake, Training, Evaluation, Promotion, Rollout, DataReview)
+FROM_OUTSIDE = (Lifecycle, Intake, Training, Evaluation, Promotion, Rollout, DataReview, Retention)
 """Those that people and services start; `examples/` has an input for each. The others are started by these alone."""
 ALL = (*FROM_OUTSIDE, Place, Turn)
 
@@ -23,6 +24,7 @@ __all__ = [
     "Lifecycle",
     "Place",
     "Promotion",
+    "Retention",
     "Rollout",
     "Training",
     "Turn",

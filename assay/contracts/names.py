@@ -55,6 +55,11 @@ def data_review_id(tenant: str, dataset: str) -> str:
     return f"data-review/{tenant}/{dataset}"
 
 
+def retention_id(tenant: str, dataset: str, version: int) -> str:
+    """`retention/acme/support-calls/1`"""
+    return f"retention/{tenant}/{dataset}/{version}"
+
+
 def turn_id(tenant: str, model: str) -> str:
     """`turn/acme/helpdesk`"""
     return f"turn/{tenant}/{model}"
