@@ -17,6 +17,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from assay.contracts import names
+from assay.contracts.approval import ApprovalQuery, OwnerApproval, OwnerRejection, OwnerStatus
 from assay.contracts.base import Message
 from assay.contracts.data import IntakeRequest, IntakeStatus
 from assay.contracts.errors import NotFound, PolicyRefused, Unavailable
@@ -144,6 +145,18 @@ class AssayClient:
         """Where its rollout stands."""
         return await self._query(names.rollout_id(tenant, model, version), RolloutStatus)
 
+    async def data_approval_status(self, query: ApprovalQuery) -> OwnerStatus:
+        """What the owner of a source is asked for; `terms` is what an answer names."""
+        return await self._query(_approval_id(query), OwnerStatus)
+
+    async def approve_data(self, query: ApprovalQuery, approval: OwnerApproval) -> OwnerStatus:
+        """Say yes as the owner of a source. Raises PolicyRefused with the reason or the gate's code."""
+        return await self._update(_approval_id(query), "approve", approval, OwnerStatus)
+
+    async def reject_data(self, query: ApprovalQuery, rejection: OwnerRejection) -> OwnerStatus:
+        """Say no as the owner of a source; the intakes that wait are refused. Raises PolicyRefused."""
+        return await self._update(_approval_id(query), "reject", rejection, OwnerStatus)
+
     async def data_review_status(self, tenant: str, dataset: str) -> ReviewStatus:
         """Where the review of its quarantined rows stands."""
         return await self._query(names.data_review_id(tenant, dataset), ReviewStatus)
@@ -216,6 +229,10 @@ class AssayClient:
         except RPCError as error:
             raise _not_found(id_, error) from error
         return status
+
+
+def _approval_id(query: ApprovalQuery) -> str:
+    return names.data_approval_id(query.tenant, query.source.name, query.purpose, query.intake)
 
 
 def _not_found(id_: str, error: RPCError) -> Exception:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from assay.settings import Settings
+from registry.approvals import ApprovalRecord, Approvals
 from registry.bases import BaseRecord, Bases
 from registry.blobs import BlobStore
 from registry.database import Database
@@ -27,6 +28,7 @@ from registry.versions import VersionRecord, Versions
 from registry.withdrawals import Withdrawals
 
 __all__ = [
+    "ApprovalRecord",
     "BaseRecord",
     "BlobStore",
     "DatasetRecord",
@@ -68,6 +70,7 @@ class Registry:
         self.holds = Holds(database)
         self.quarantine = Quarantine(database)
         self.retention = Retentions(database)
+        self.approvals = Approvals(database)
 
     @classmethod
     def open(cls, settings: Settings) -> Registry:

@@ -132,6 +132,22 @@ class RetentionRow(Base):
     changed_at: Mapped[datetime] = mapped_column(default=now)
 
 
+class DataApprovalRow(Base):
+    """A data owner's signed approval; what it says stands in the statement."""
+
+    __tablename__ = "data_approvals"
+    statement: Mapped[str] = mapped_column(DIGEST, primary_key=True)
+    uri: Mapped[str] = mapped_column(String(255))
+    tenant: Mapped[str] = mapped_column(SLUG)
+    source: Mapped[str] = mapped_column(SLUG)
+    terms: Mapped[str] = mapped_column(DIGEST)
+    intake: Mapped[str] = mapped_column(String(128), default="")
+    owner: Mapped[str] = mapped_column(String(128))
+    valid_until: Mapped[datetime]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    __table_args__ = (Index("data_approvals_source", "tenant", "source"),)
+
+
 class RunRow(Base):
     """A training run."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from activities.data.approval import ApprovalActivities
 from activities.data.retention import RetentionActivities
 from activities.data.reviewing import ReviewActivities
 from activities.policy.activity import PolicyActivities
@@ -25,6 +26,7 @@ def kind(settings: Settings) -> WorkerKind:
             *RegistryActivities(settings).all(),
             *ReviewActivities(settings).all(),
             *RetentionActivities(settings).all(),
+            *ApprovalActivities(settings).all(),
         ],
         workflows=ALL,
         concurrency=16,
