@@ -14,6 +14,7 @@ from pyarrow import parquet
 from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
+from activities.data.approval import ApprovalActivities
 from activities.data.reviewing import ReviewActivities
 from assay.client import AssayClient
 from assay.contracts import names
@@ -45,7 +46,8 @@ async def client(server: WorkflowEnvironment, settings: Settings) -> AsyncIterat
     config = server.client.config()
     config["plugins"] = [plugin()]
     connected = Client(**config)
-    kind = WorkerKind("control", names.CONTROL_QUEUE, 0, ReviewActivities(settings).all(), ALL)
+    activities = [*ReviewActivities(settings).all(), *ApprovalActivities(settings).all()]
+    kind = WorkerKind("control", names.CONTROL_QUEUE, 0, activities, ALL)
     async with make_worker(connected, settings, kind, grace=timedelta(0)):
         await make_current(connected, settings)
         yield AssayClient(connected)
