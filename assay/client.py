@@ -17,12 +17,14 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from assay.contracts import names
+from assay.contracts.approval import ApprovalQuery, OwnerApproval, OwnerRejection, OwnerStatus
 from assay.contracts.base import Message
 from assay.contracts.data import IntakeRequest, IntakeStatus
 from assay.contracts.errors import NotFound, PolicyRefused, Unavailable
 from assay.contracts.evaluation import EvaluationRequest, EvaluationStatus
 from assay.contracts.lifecycle import LifecycleRequest, LifecycleStatus
 from assay.contracts.promotion import Approval, Hold, Override, PromotionRequest, PromotionStatus, Rejection, Release
+from assay.contracts.retention import RetentionRequest, RetentionStatus
 from assay.contracts.review import ReviewRequest, ReviewStatus, RowRuling
 from assay.contracts.rollout import RolloutRequest, RolloutStatus, RootCause
 from assay.contracts.training import TrainingProgress, TrainingRequest, TrainingStatus
@@ -102,6 +104,11 @@ class AssayClient:
             "DataReview", request, names.data_review_id(request.tenant, request.dataset), ReviewStatus
         )
 
+    async def start_retention(self, request: RetentionRequest) -> WorkflowHandle[object, RetentionStatus]:
+        """Keep a sealed dataset until its rows expire; the timer that runs already goes on."""
+        id_ = names.retention_id(request.tenant, request.dataset, request.version)
+        return await self._start("Retention", request, id_, RetentionStatus)
+
     async def lifecycle_status(self, tenant: str, model: str, version: int) -> LifecycleStatus:
         """Where the whole stands."""
         return await self._query(names.lifecycle_id(tenant, model, version), LifecycleStatus)
@@ -138,9 +145,25 @@ class AssayClient:
         """Where its rollout stands."""
         return await self._query(names.rollout_id(tenant, model, version), RolloutStatus)
 
+    async def data_approval_status(self, query: ApprovalQuery) -> OwnerStatus:
+        """What the owner of a source is asked for; `terms` is what an answer names."""
+        return await self._query(_approval_id(query), OwnerStatus)
+
+    async def approve_data(self, query: ApprovalQuery, approval: OwnerApproval) -> OwnerStatus:
+        """Say yes as the owner of a source. Raises PolicyRefused with the reason or the gate's code."""
+        return await self._update(_approval_id(query), "approve", approval, OwnerStatus)
+
+    async def reject_data(self, query: ApprovalQuery, rejection: OwnerRejection) -> OwnerStatus:
+        """Say no as the owner of a source; the intakes that wait are refused. Raises PolicyRefused."""
+        return await self._update(_approval_id(query), "reject", rejection, OwnerStatus)
+
     async def data_review_status(self, tenant: str, dataset: str) -> ReviewStatus:
         """Where the review of its quarantined rows stands."""
         return await self._query(names.data_review_id(tenant, dataset), ReviewStatus)
+
+    async def retention_status(self, tenant: str, dataset: str, version: int) -> RetentionStatus:
+        """Until when its rows are kept, and what stops their removal."""
+        return await self._query(names.retention_id(tenant, dataset, version), RetentionStatus)
 
     async def release_rows(self, tenant: str, dataset: str, ruling: RowRuling) -> ReviewStatus:
         """Let rows enter the dataset's next intake. Raises PolicyRefused with the gate's code."""
@@ -206,6 +229,10 @@ class AssayClient:
         except RPCError as error:
             raise _not_found(id_, error) from error
         return status
+
+
+def _approval_id(query: ApprovalQuery) -> str:
+    return names.data_approval_id(query.tenant, query.source.name, query.purpose, query.intake)
 
 
 def _not_found(id_: str, error: RPCError) -> Exception:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from assay.settings import Settings
+from registry.approvals import ApprovalRecord, Approvals
 from registry.bases import BaseRecord, Bases
 from registry.blobs import BlobStore
 from registry.database import Database
@@ -17,6 +18,7 @@ from registry.keys import Keys, hash_key
 from registry.lineage import Lineage, Node
 from registry.pointers import Pointers
 from registry.quarantine import Quarantine, QuarantinedRow, QuarantineRecord
+from registry.retention import RetentionRecord, Retentions
 from registry.routes import Routes
 from registry.runs import EvaluationRecord, Evaluations, RunRecord, Runs
 from registry.schema import migrate
@@ -26,6 +28,7 @@ from registry.versions import VersionRecord, Versions
 from registry.withdrawals import Withdrawals
 
 __all__ = [
+    "ApprovalRecord",
     "BaseRecord",
     "BlobStore",
     "DatasetRecord",
@@ -35,6 +38,7 @@ __all__ = [
     "QuarantineRecord",
     "QuarantinedRow",
     "Registry",
+    "RetentionRecord",
     "RunRecord",
     "ShardStore",
     "VersionRecord",
@@ -65,6 +69,8 @@ class Registry:
         self.suppression = Suppression(database)
         self.holds = Holds(database)
         self.quarantine = Quarantine(database)
+        self.retention = Retentions(database)
+        self.approvals = Approvals(database)
 
     @classmethod
     def open(cls, settings: Settings) -> Registry:

@@ -118,6 +118,36 @@ class QuarantineRow(Base):
     __table_args__ = (Index("quarantine_subject", "subject"), Index("quarantine_row", "row_id"))
 
 
+class RetentionRow(Base):
+    """Until when rows of one source of a sealed dataset are kept, and what became of them."""
+
+    __tablename__ = "retention"
+    dataset: Mapped[str] = mapped_column(DIGEST, primary_key=True)
+    source: Mapped[str] = mapped_column(SLUG, primary_key=True)
+    tenant: Mapped[str] = mapped_column(SLUG, index=True)
+    name: Mapped[str] = mapped_column(SLUG)
+    version: Mapped[int]
+    expires_at: Mapped[datetime]
+    state: Mapped[str] = mapped_column(String(16), default="kept")
+    changed_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class DataApprovalRow(Base):
+    """A data owner's signed approval; what it says stands in the statement."""
+
+    __tablename__ = "data_approvals"
+    statement: Mapped[str] = mapped_column(DIGEST, primary_key=True)
+    uri: Mapped[str] = mapped_column(String(255))
+    tenant: Mapped[str] = mapped_column(SLUG)
+    source: Mapped[str] = mapped_column(SLUG)
+    terms: Mapped[str] = mapped_column(DIGEST)
+    intake: Mapped[str] = mapped_column(String(128), default="")
+    owner: Mapped[str] = mapped_column(String(128))
+    valid_until: Mapped[datetime]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    __table_args__ = (Index("data_approvals_source", "tenant", "source"),)
+
+
 class RunRow(Base):
     """A training run."""
 

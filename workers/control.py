@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from activities.data.approval import ApprovalActivities
+from activities.data.retention import RetentionActivities
 from activities.data.reviewing import ReviewActivities
 from activities.policy.activity import PolicyActivities
 from activities.registry.activity import RegistryActivities
@@ -23,6 +25,8 @@ def kind(settings: Settings) -> WorkerKind:
             *SigningActivities(settings).all(),
             *RegistryActivities(settings).all(),
             *ReviewActivities(settings).all(),
+            *RetentionActivities(settings).all(),
+            *ApprovalActivities(settings).all(),
         ],
         workflows=ALL,
         concurrency=16,

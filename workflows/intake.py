@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from temporalio import workflow
 from temporalio.common import VersioningBehavior
-from temporalio.exceptions import ActivityError, is_cancelled_exception
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from assay.contracts.data import (
@@ -18,6 +18,7 @@ with workflow.unsafe.imports_passed_through():
         seal_dataset,
     )
     from workflows.common import DATA, failure, given, reason_of, settled, stand
+    from workflows.owner_approval import owner_approves
 
 
 @workflow.defn(name="Intake", versioning_behavior=VersioningBehavior.PINNED)
@@ -34,6 +35,7 @@ class Intake:
         wanted = self._request
         stand("screening", f"0 of {len(wanted.sources)} sources", tenant=wanted.tenant, dataset=wanted.dataset)
         try:
+            await self._owners()
             screened = [await self._screen(i) for i in range(len(wanted.sources))]
             await self._seal(screened)
         except ActivityError as error:
@@ -52,6 +54,19 @@ class Intake:
     @property
     def _request(self) -> IntakeRequest:
         return given(self._asked)
+
+    async def _owners(self) -> None:
+        """Wait for the owners whose approval a source demands, before a byte of any source is read."""
+        for source in self._request.sources:
+            if source.approval != "none":
+                self._status = self._status.model_copy(update={"stage": "awaiting owner"})
+            try:
+                await owner_approves(self._request, source)
+            except ApplicationError as error:
+                self._status = self._status.model_copy(update={"stage": "refused"})
+                stand("refused", reason_of(error))
+                raise
+        self._status = self._status.model_copy(update={"stage": "screening"})
 
     async def _screen(self, index: int) -> ScreenedSource:
         request, source = self._request, self._request.sources[index]

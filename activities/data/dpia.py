@@ -7,6 +7,7 @@ record that was assessed (an export of tomorrow is covered too), named by the di
 from __future__ import annotations
 
 import hashlib
+from datetime import datetime
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -14,7 +15,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from activities.signing.envelope import open_envelope, sign_statement
 from activities.signing.statements import Statement, Subject
-from assay.contracts.base import Reference
+from assay.contracts.base import Person, Reference
 from assay.contracts.data import Purpose, Source
 from assay.contracts.errors import IntegrityRefused
 
@@ -23,12 +24,19 @@ REMEDY: Final = "attach the assessment of this system of record, signed with thi
 
 
 class Assessment(BaseModel):
-    """What an assessment says."""
+    """What an assessment says. `document` holds the risks and the measures against them, word by word."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     valid_until: AwareDatetime
     scope: tuple[Purpose, ...] = Field(min_length=1)
+    assessor: Person | None = None
+    issued_at: AwareDatetime | None = None
+    document: Reference | None = None
+
+    def in_force(self, now: datetime) -> bool:
+        """Whether it holds at this time."""
+        return (self.issued_at is None or self.issued_at <= now) and now < self.valid_until
 
 
 class Blobs(Protocol):
@@ -45,7 +53,7 @@ def sign_assessment(system: str, assessment: Assessment, private_key: Path) -> b
         Statement(
             subject=(Subject(name=system, digest={"sha256": _named(system)}),),
             predicate_type=PREDICATE,
-            predicate=assessment.model_dump(mode="json"),
+            predicate=assessment.model_dump(mode="json", exclude_none=True),
         ),
         private_key,
     )
@@ -58,13 +66,25 @@ def read_assessment(source: Source, blobs: Blobs, public_key: Path) -> Assessmen
     """
     if source.dpia is None:
         return None
-    statement = open_envelope(blobs.get(source.dpia), public_key)
-    if statement.predicate_type != PREDICATE or statement.subject[0].digest != {"sha256": _named(source.system)}:
+    system, assessment = assessment_of(blobs.get(source.dpia), public_key)
+    if system != source.system:
         raise IntegrityRefused(
             "DPIA_OF_ANOTHER_SYSTEM", f"the statement is no assessment of the system of source {source.name}", REMEDY
         )
+    return assessment
+
+
+def assessment_of(envelope: bytes, public_key: Path) -> tuple[str, Assessment]:
+    """The system that was assessed, and what was said of it, once the signature is verified.
+
+    Raises IntegrityRefused (`STATEMENT_INVALID`, `DPIA_OF_ANOTHER_SYSTEM`).
+    """
+    statement = open_envelope(envelope, public_key)
+    subject = statement.subject[0]
+    if statement.predicate_type != PREDICATE or subject.digest != {"sha256": _named(subject.name)}:
+        raise IntegrityRefused("DPIA_OF_ANOTHER_SYSTEM", "the statement is no assessment of a system", REMEDY)
     try:
-        return Assessment.model_validate(statement.predicate)
+        return subject.name, Assessment.model_validate(statement.predicate)
     except ValidationError as error:
         raise IntegrityRefused("STATEMENT_INVALID", "the assessment lacks a date or a scope", REMEDY) from error
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from assay.cli.main import as_json, json_option, settings_in_force
+from assay.cli.review import review
 
 if TYPE_CHECKING:
     from activities.data.story import Chapter, Repeats
@@ -20,6 +21,9 @@ dataset_metavar = "DIGEST|TENANT/NAME/VERSION"
 @click.group()
 def data() -> None:
     """Rows and datasets: why a row is where it is, what a dataset holds, how two differ, what a mix will be."""
+
+
+data.add_command(review)
 
 
 @data.command()

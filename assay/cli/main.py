@@ -36,6 +36,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "decisions": ("assay.cli.records", "Decisions of the gates about a digest."),
     "lineage": ("assay.cli.records", "What a digest was made from, and what was made from it."),
     "data": ("assay.cli.data", "Rows and datasets: why a row is there, a sheet of a dataset, a difference, a mix."),
+    "dpia": ("assay.cli.dpia", "Signed assessments of regulated systems."),
+    "retention": ("assay.cli.retention", "Until when rows are kept, and what became of them."),
     "show": ("assay.cli.records", "Print a stored document (a card, a diff, a report) by its digest."),
     "evidence": ("assay.cli.evidence", "Export what anybody needs to check a version without Assay."),
     "demo": ("assay.cli.demonstration", "The life of a model, once around, on real parts."),

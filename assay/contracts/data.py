@@ -29,6 +29,9 @@ LegalBasis = Literal[
 """The six of GDPR article 6(1), and none where there is nobody in the data."""
 People = Literal["real", "fictional", "public"]
 
+OwnersWord = Literal["required", "standing", "none"]
+"""Approved anew for each intake, once for all of them until it expires, or not at all."""
+
 
 class RowMapping(Message):
     """How a source's columns become rows. Left out, the shape is recognised and every column must be known."""
@@ -67,6 +70,7 @@ class Source(Message):
     consent_field: str | None = Field(default=None, max_length=256, description="column with each row's own consent")
     improves_shared_models: bool = Field(default=False, description="its customer agreed, in the contract named here")
     people: People = Field(default="real", description="who is in it: `fictional` and `public` are no data subjects")
+    approval: OwnersWord = Field(default="none", description="whether its owner approves a use before anything is read")
 
 
 class IntakeRequest(Message):
@@ -152,7 +156,7 @@ class Dataset(Message):
 class IntakeStatus(Message):
     """Where an intake stands, as its `status` query answers."""
 
-    stage: Literal["screening", "sealing", "sealed", "refused", "failed"] = "screening"
+    stage: Literal["awaiting owner", "screening", "sealing", "sealed", "refused", "failed"] = "screening"
     sources_done: int = 0
     sources_total: int = 0
     counts: RowCounts = RowCounts()

@@ -55,6 +55,16 @@ def data_review_id(tenant: str, dataset: str) -> str:
     return f"data-review/{tenant}/{dataset}"
 
 
+def retention_id(tenant: str, dataset: str, version: int) -> str:
+    """`retention/acme/support-calls/1`"""
+    return f"retention/{tenant}/{dataset}/{version}"
+
+
+def data_approval_id(tenant: str, source: str, purpose: str, intake: str = "") -> str:
+    """`data-approval/acme/tickets/train-tenant-model`, and `…/support-calls/1` where it is for one intake alone."""
+    return "/".join(filter(None, ("data-approval", tenant, source, purpose, intake)))
+
+
 def turn_id(tenant: str, model: str) -> str:
     """`turn/acme/helpdesk`"""
     return f"turn/{tenant}/{model}"

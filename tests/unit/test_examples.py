@@ -11,6 +11,7 @@ from assay.contracts.data import IntakeRequest
 from assay.contracts.evaluation import EvaluationRequest
 from assay.contracts.lifecycle import LifecycleRequest
 from assay.contracts.promotion import PromotionRequest
+from assay.contracts.retention import RetentionRequest
 from assay.contracts.review import ReviewRequest
 from assay.contracts.rollout import RolloutRequest
 from assay.contracts.training import TrainingRequest
@@ -25,6 +26,7 @@ REQUESTS: dict[str, type[Message]] = {
     "promotion": PromotionRequest,
     "rollout": RolloutRequest,
     "datareview": ReviewRequest,
+    "retention": RetentionRequest,
 }
 
 

@@ -20,7 +20,7 @@ from workflows import ALL
 
 
 @asynccontextmanager
-async def skipping(activities: Sequence[Callable[..., Any]]) -> AsyncIterator[Client]:
+async def skipping(activities: Sequence[Callable[..., Any]], workflows: Sequence[type] = ALL) -> AsyncIterator[Client]:
     """A client, with a worker that serves workflows and these activities; the server knows no worker versions."""
     binary = Path(sys.executable).with_name("temporal-test-server")
     async with await WorkflowEnvironment.start_time_skipping(test_server_existing_path=str(binary)) as environment:
@@ -31,5 +31,5 @@ async def skipping(activities: Sequence[Callable[..., Any]]) -> AsyncIterator[Cl
         config = environment.client.config()
         config["plugins"] = [plugin()]
         client = Client(**config)
-        async with Worker(client, task_queue=names.CONTROL_QUEUE, activities=activities, workflows=ALL):
+        async with Worker(client, task_queue=names.CONTROL_QUEUE, activities=activities, workflows=workflows):
             yield client

@@ -14,6 +14,7 @@ from pyarrow import parquet
 from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
+from activities.data.approval import ApprovalActivities
 from activities.data.reviewing import ReviewActivities
 from assay.client import AssayClient
 from assay.contracts import names
@@ -45,7 +46,8 @@ async def client(server: WorkflowEnvironment, settings: Settings) -> AsyncIterat
     config = server.client.config()
     config["plugins"] = [plugin()]
     connected = Client(**config)
-    kind = WorkerKind("control", names.CONTROL_QUEUE, 0, ReviewActivities(settings).all(), ALL)
+    activities = [*ReviewActivities(settings).all(), *ApprovalActivities(settings).all()]
+    kind = WorkerKind("control", names.CONTROL_QUEUE, 0, activities, ALL)
     async with make_worker(connected, settings, kind, grace=timedelta(0)):
         await make_current(connected, settings)
         yield AssayClient(connected)
@@ -64,7 +66,7 @@ def quarantine(registry: Registry, tmp_path: Path) -> Quarantine:
 
     def put(*categories: str, by: str = "ann", dataset: str | None = None) -> tuple[ReviewQueue, list[str]]:
         queue = ReviewQueue(tenant="acme", dataset=dataset or f"support-{next(datasets)}")
-        texts = [f"{queue.dataset} says something of category {category}" for category in categories]
+        texts = [f"{queue.dataset} says something: {n} {category}" for n, category in enumerate(categories)]
         stored = registry.shards.put_file(_shard(tmp_path / "quarantined.parquet", texts))
         rows = [
             QuarantinedRow(

@@ -211,7 +211,7 @@ async def test_the_text_is_read_from_the_shard_alone(
     found: tuple[QuarantineRecord, ...] = registry.quarantine.waiting(queue)
     read = contents(registry, found)
     assert set(read) == set(rows)
-    assert read[rows[1]]["messages"][0]["content"] == f"{queue.dataset} says something of category language"
+    assert read[rows[1]]["messages"][0]["content"] == f"{queue.dataset} says something: 1 language"
     database = settings.home / "registry.sqlite"
     everything = b"".join(path.read_bytes() for path in database.parent.glob("registry.sqlite*"))
     assert b"says something" not in everything
