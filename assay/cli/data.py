@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from assay.cli.data_diff import diff
+from assay.cli.data_plan import plan
 from assay.cli.main import as_json, json_option, settings_in_force
 
 if TYPE_CHECKING:
@@ -119,3 +121,7 @@ def _line(name: str, said: str) -> None:
 def _said(values: dict[str, Any]) -> str:
     shown = ((k, ", ".join(v) if isinstance(v, list | tuple) else v) for k, v in values.items())
     return "; ".join(f"{name.replace('_', ' ')} {value}" for name, value in shown if value not in (None, "", []))
+
+
+data.add_command(diff)
+data.add_command(plan)
