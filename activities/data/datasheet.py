@@ -108,10 +108,15 @@ def sheet_of(registry: Registry, dataset: str) -> Datasheet:
 
     Raises as `datasheet` does.
     """
-    for node in registry.lineage.descendants(dataset):
-        if node.relation == f"{RELATION} (numbers)":
-            return Datasheet.model_validate_json(registry.blobs.get(node.name))
-    return datasheet(registry, dataset)
+    numbers = page_of(registry, dataset, "numbers")
+    return Datasheet.model_validate_json(registry.blobs.get(numbers)) if numbers else datasheet(registry, dataset)
+
+
+def page_of(registry: Registry, dataset: str, page: str = "markdown") -> str | None:
+    """Digest of a page (markdown, html or numbers) that was written at the sealing; of several the last."""
+    nodes = registry.lineage.descendants(dataset)
+    found = [node.name for node in nodes if node.relation == f"{RELATION} ({page})" and node.via == dataset]
+    return found[-1] if found else None
 
 
 def judged(terms: list[dict[str, Any]], purpose: str, base: Mapping[str, Any] | None, gate: Asks) -> dict[str, Any]:
