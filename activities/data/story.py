@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pyarrow import parquet
+from pydantic import Field
 
 from activities.data.ledgers import references
 from activities.data.manifest import manifest_of
@@ -54,6 +55,15 @@ class Reviewed(Message):
     statement: Digest | None
 
 
+class Removal(Message):
+    """What an erasure or an opt-out means for this row. Cases and holds are named, nobody is."""
+
+    withdrawn: tuple[str, ...] = Field(default=(), description="names of the dataset and of what was made from it")
+    cases: tuple[str, ...] = ()
+    suppressed: bool = Field(default=False, description="its subject opted out: no intake takes it again")
+    holds: tuple[str, ...] = Field(default=(), description="legal holds that keep it where it is")
+
+
 class Chapter(Message):
     """A row in one dataset. What was redacted from it, and whose it is, is not said."""
 
@@ -71,6 +81,7 @@ class Chapter(Message):
     judged: Judged | None = None
     review: Reviewed | None = None
     made: tuple[Node, ...] = ()
+    removal: Removal = Removal()
 
 
 class Story(Message):
@@ -110,6 +121,7 @@ def _chapter(registry: Registry, row_id: str, dataset: str, entry: LedgerEntry, 
     source = next(one for one in request.sources if one.name == entry.source)
     details = _details(registry, record, entry.ordinal)
     terms = {name: (details or {}).get(name, getattr(entry, name, None)) for name in OWN_TERMS}
+    made = registry.lineage.descendants(dataset) if entry.outcome in KEPT else ()
     return Chapter(
         dataset=dataset,
         name=f"{request.tenant}/{request.dataset}/{request.version}",
@@ -124,7 +136,8 @@ def _chapter(registry: Registry, row_id: str, dataset: str, entry: LedgerEntry, 
         shard=_shard(registry, record, entry, details),
         judged=_judged(registry, record, entry, row_id, repeats),
         review=_review(registry, record, row_id),
-        made=registry.lineage.descendants(dataset) if entry.outcome in KEPT else (),
+        made=made,
+        removal=_removal(registry, record, entry, made),
     )
 
 
@@ -224,3 +237,14 @@ def _review(registry: Registry, record: DatasetRecord, row_id: str) -> Reviewed 
     if found is None:
         return None
     return Reviewed(state=found.state, reviewer=found.reviewer, reason=found.reason, statement=found.statement)
+
+
+def _removal(registry: Registry, record: DatasetRecord, entry: LedgerEntry, made: tuple[Node, ...]) -> Removal:
+    tenant, dataset = record.request.tenant, record.dataset.id
+    withdrawn = registry.withdrawals.of({dataset, *(node.name for node in made)})
+    return Removal(
+        withdrawn=tuple(sorted(one.name for one in withdrawn)),
+        cases=tuple(sorted({one.case for one in withdrawn})),
+        suppressed=bool(registry.suppression.obeyed(tenant, (entry.subject,))),
+        holds=tuple(hold.id for hold in registry.holds.on(tenant, (entry.subject,), (dataset,))),
+    )

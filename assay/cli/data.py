@@ -98,8 +98,13 @@ def _tell(chapter: Chapter) -> None:
     _line("repeats", details.get("duplicate_of") or "")
     _tell_decisions(chapter)
     _line("shard", chapter.shard or "")
+    removal = chapter.removal
+    _line("removal", "its subject opted out: no intake takes it again" if removal.suppressed else "")
+    _line("held by", ", ".join(removal.holds))
+    _line("withdrawn", f"under {', '.join(removal.cases)}" if removal.withdrawn else "")
     for node in chapter.made:
-        _line("made of it", f"{'  ' * (node.depth - 1)}{node.kind} {node.name} ({node.relation})")
+        gone = ", withdrawn" if node.name in removal.withdrawn else ""
+        _line("made of it", f"{'  ' * (node.depth - 1)}{node.kind} {node.name} ({node.relation}{gone})")
 
 
 def _tell_decisions(chapter: Chapter) -> None:

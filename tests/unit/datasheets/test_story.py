@@ -10,8 +10,9 @@ import pytest
 from pyarrow import parquet
 
 from activities.data.reader import read_rows, source_digest
-from activities.data.story import story
+from activities.data.story import Removal, story
 from assay.contracts.base import Reference
+from assay.contracts.erasure import HoldPlaced
 from assay.contracts.errors import NotFound
 from assay.contracts.policy import Decision
 from assay.contracts.review import ReviewQueue
@@ -110,6 +111,24 @@ def test_what_a_reviewer_decided_is_part_of_it(house: House) -> None:
     [chapter] = story(house.registry, row["row_id"]).chapters
     assert chapter.review is not None
     assert (chapter.review.state, chapter.review.reviewer) == ("released", "bob@acme.example")
+
+
+def test_erasure_opt_out_and_hold_are_part_of_it(house: House, assay: Run) -> None:
+    row = entry(0, subject="5" * 64)
+    dataset = house.seal([row])
+    house.registry.lineage.link(dataset, "run", "trained on", parent_kind="dataset", child_kind="run")
+    assert story(house.registry, row["row_id"]).chapters[0].removal == Removal()
+    house.registry.withdrawals.withdraw("case-7", [dataset])
+    house.registry.suppression.add("acme", ["5" * 64], "case-7")
+    placed = HoldPlaced(tenant="acme", dataset=dataset, subject=None, reason="a lawsuit", actor="lea@acme.example")
+    hold = house.registry.holds.place(placed)
+    [chapter] = story(house.registry, row["row_id"]).chapters
+    removal = chapter.removal
+    assert (removal.withdrawn, removal.cases) == (tuple(sorted((dataset, "run"))), ("case-7",))
+    assert (removal.suppressed, removal.holds) == (True, (hold,))
+    out = assay("data", "why", row["row_id"]).out
+    assert "under case-7" in out
+    assert "run run (trained on, withdrawn)" in out
 
 
 def test_only_the_row_group_that_holds_the_row_is_read(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
