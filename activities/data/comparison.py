@@ -90,8 +90,9 @@ def compare(registry: Registry, before: str, after: str) -> Comparison:
             record = registry.datasets.get(dataset)
             folder = Path(scratch, side)
             folder.mkdir()
-            _enter(meeting, side, fetch(registry, record, folder))
-            profiles.append(profile(fetch(registry, record, folder)))
+            ledger = (fetch(registry, record, folder),)
+            _enter(meeting, side, ledger)
+            profiles.append(profile(ledger))
         rows = _rows(meeting)
     one, other = profiles
     return Comparison(

@@ -64,7 +64,7 @@ def datasheet(registry: Registry, dataset: str, gate: Asks | None = None) -> Dat
     record = registry.datasets.get(dataset)
     manifest = manifest_of(registry, record)
     with tempfile.TemporaryDirectory(prefix="assay-datasheet-") as scratch:
-        counted = profile(fetch(registry, record, Path(scratch)))
+        counted = profile((fetch(registry, record, Path(scratch)),))
     depths = [int(one.name) for one in counted.depths]
     return Datasheet(
         dataset=dataset,

@@ -131,24 +131,27 @@ def test_erasure_opt_out_and_hold_are_part_of_it(house: House, assay: Run) -> No
     assert "run run (trained on, withdrawn)" in out
 
 
-def test_only_the_row_group_that_holds_the_row_is_read(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = [entry(n) for n in range(50)]
-    dataset = house.seal(rows)
-    path = house.registry.blobs.fetch_file(house.registry.datasets.get(dataset).ledger, house.folder / "l")
-    parquet.write_table(parquet.read_table(path), house.folder / "grouped", row_group_size=10)
-    stored = house.registry.blobs.put_file(house.folder / "grouped")
+def test_one_row_group_is_read_whole_and_the_shard_is_the_one_with_the_text(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [
+        entry(n, outcome="refused" if n % 2 else "accepted", codes=["ROW_TOXIC"] if n % 2 else []) for n in range(50)
+    ]
+    shards = [{"sha256": "sha256:" + letter * 64, "rows": 10, "source": "tickets"} for letter in "abc"]
+    house.seal(rows, group=10, shards=shards)
     read: list[int] = []
     original = parquet.ParquetFile.read_row_group
 
-    def counted(file: Any, group: int, *rest: Any, **more: Any) -> Any:
-        read.append(group)
-        return original(file, group, *rest, **more)
+    def counted(file: Any, group: int, columns: Any = None) -> Any:
+        read.extend([group] if columns is None else [])
+        return original(file, group, columns=columns)
 
     monkeypatch.setattr(parquet.ParquetFile, "read_row_group", counted)
-    monkeypatch.setattr("activities.data.story.references", lambda *_: (stored,))
-    [chapter] = story(house.registry, rows[37]["row_id"]).chapters
+    [chapter] = story(house.registry, rows[38]["row_id"]).chapters
     assert chapter.details is not None
-    assert (chapter.details["line"], read) == (38, [3])
+    assert (chapter.details["line"], read) == (39, [3])
+    assert chapter.shard == "sha256:" + "b" * 64
+    assert story(house.registry, rows[39]["row_id"]).chapters[0].shard is None
 
 
 def test_a_row_that_no_ledger_has_is_unknown(house: House) -> None:
