@@ -155,7 +155,7 @@ def _sources(record: DatasetRecord, manifest: Mapping[str, Any], counted: Profil
 def _terms(source: Source, digest: str | None, rows: Mapping[str, Any]) -> SourceTerms:
     mine = rows.get(source.name)
     plain = {"name", "system", "licence", "tier", "consent", "purposes", "retention_days", "regulated", "people"}
-    more = {"improves_shared_models", "synthetic_depth", "legal_basis", "contract_clause"}
+    more = {"improves_shared_models", "synthetic_depth", "legal_basis", "contract_clause", "known_gaps"}
     return SourceTerms(
         **source.model_dump(include=plain | more),
         assessed=source.dpia is not None,

@@ -115,6 +115,13 @@ def test_biases_and_gaps_are_hinted_at_with_what_was_measured(house: House) -> N
     assert (found["one-language"].measured, found["one-language"].bound) == (1.0, 0.9)
 
 
+def test_what_owners_state_stands_beside_what_the_numbers_show(house: House) -> None:
+    stated = source(known_gaps=("Nothing was asked on weekends.",))
+    sheet = datasheet(house.registry, house.seal([entry(0, stated)], (stated,)))
+    assert "Stated of tickets: Nothing was asked on weekends." in markdown(sheet)
+    assert "Stated of tickets: Nothing was asked on weekends." in html(sheet)
+
+
 def test_a_sheet_of_many_sorts_has_no_such_hint(sheet: Datasheet) -> None:
     assert {hint.code for hint in sheet.hints} == {"language-unknown"}
 
