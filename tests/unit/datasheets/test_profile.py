@@ -33,6 +33,9 @@ def test_percentiles_are_within_one_percent_of_the_exact_ones(lengths: list[int]
         exact = int(np.quantile(lengths, share, method="inverted_cdf"))
         assert exact / 1.01 - 1 <= getattr(found, name) <= exact
     assert sum(rows for _, rows in found.bars) == len(lengths)
+    edges = [edge for edge, _ in found.bars]
+    assert edges == sorted(set(edges))
+    assert edges[0] <= min(lengths)
 
 
 def test_no_lengths_are_no_error() -> None:
