@@ -160,6 +160,7 @@ class IntakeStatus(Message):
     sources_total: int = 0
     counts: RowCounts = RowCounts()
     dataset: Dataset | None = None
+    datasheet: Reference | None = Field(default=None, description="its sheet in Markdown; `assay data sheet` for more")
 
 
 @activity.defn

@@ -19,7 +19,7 @@ from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 
 from assay.client import AssayClient
-from assay.contracts import data, evaluation, lifecycle, names, policy, promotion, rollout, training
+from assay.contracts import data, datasheet, evaluation, lifecycle, names, policy, promotion, rollout, training
 from assay.contracts.base import BasePin, Rate, Reference
 from assay.settings import Settings
 from workers.plugin import plugin
@@ -168,6 +168,11 @@ class House:
     async def seal_dataset(self, job: data.SealJob) -> data.Dataset:
         counts = data.RowCounts(read=3, accepted=2, refused=1)
         return data.Dataset(id=DATASET, manifest=ref(DATASET), counts=counts)
+
+    @activity.defn
+    async def write_datasheet(self, job: datasheet.DatasheetJob) -> datasheet.DatasheetFiles:
+        await self.enter("write_datasheet")
+        return datasheet.DatasheetFiles(numbers=ref(sha("4")), markdown=ref(sha("5")), html=ref(sha("6")))
 
     @activity.defn
     async def decide_training(self, request: training.PinnedTraining) -> policy.Decision:
