@@ -17,6 +17,7 @@ with workflow.unsafe.imports_passed_through():
         screen_source,
         seal_dataset,
     )
+    from assay.contracts.datasheet import DatasheetJob, write_datasheet
     from workflows.common import DATA, failure, given, reason_of, settled, stand
     from workflows.owner_approval import owner_approves
 
@@ -38,6 +39,8 @@ class Intake:
             await self._owners()
             screened = [await self._screen(i) for i in range(len(wanted.sources))]
             await self._seal(screened)
+            if workflow.patched("a sealed dataset gets its sheet"):
+                await self._describe()
         except ActivityError as error:
             if is_cancelled_exception(error):
                 raise
@@ -83,3 +86,17 @@ class Intake:
         dataset = await settled(workflow.execute_activity(seal_dataset, job, **DATA, summary="write the manifest"))
         self._status = self._status.model_copy(update={"stage": "sealed", "dataset": dataset, "counts": dataset.counts})
         stand("sealed", f"{dataset.counts.accepted} rows, {dataset.id}", digest=dataset.id)
+
+    async def _describe(self) -> None:
+        """The dataset is sealed whatever becomes of its sheet, which can be made again at any time."""
+        dataset = self._status.dataset
+        assert dataset is not None
+        job = DatasheetJob(dataset=dataset.id)
+        try:
+            files = await settled(workflow.execute_activity(write_datasheet, job, **DATA, summary="write its sheet"))
+        except ActivityError as error:
+            if is_cancelled_exception(error):
+                raise
+            stand("sealed", f"{dataset.counts.accepted} rows, {dataset.id}; no sheet: {reason_of(error)}")
+            return
+        self._status = self._status.model_copy(update={"datasheet": files.markdown})

@@ -64,7 +64,7 @@ def datasheet(registry: Registry, dataset: str, gate: Asks | None = None) -> Dat
     record = registry.datasets.get(dataset)
     manifest = manifest_of(registry, record)
     with tempfile.TemporaryDirectory(prefix="assay-datasheet-") as scratch:
-        counted = profile(fetch(registry, record, Path(scratch)))
+        counted = profile((fetch(registry, record, Path(scratch)),))
     depths = [int(one.name) for one in counted.depths]
     return Datasheet(
         dataset=dataset,
@@ -108,10 +108,15 @@ def sheet_of(registry: Registry, dataset: str) -> Datasheet:
 
     Raises as `datasheet` does.
     """
-    for node in registry.lineage.descendants(dataset):
-        if node.relation == f"{RELATION} (numbers)":
-            return Datasheet.model_validate_json(registry.blobs.get(node.name))
-    return datasheet(registry, dataset)
+    numbers = page_of(registry, dataset, "numbers")
+    return Datasheet.model_validate_json(registry.blobs.get(numbers)) if numbers else datasheet(registry, dataset)
+
+
+def page_of(registry: Registry, dataset: str, page: str = "markdown") -> str | None:
+    """Digest of a page (markdown, html or numbers) that was written at the sealing; of several the last."""
+    nodes = registry.lineage.descendants(dataset)
+    found = [node.name for node in nodes if node.relation == f"{RELATION} ({page})" and node.via == dataset]
+    return found[-1] if found else None
 
 
 def judged(terms: list[dict[str, Any]], purpose: str, base: Mapping[str, Any] | None, gate: Asks) -> dict[str, Any]:
@@ -150,7 +155,7 @@ def _sources(record: DatasetRecord, manifest: Mapping[str, Any], counted: Profil
 def _terms(source: Source, digest: str | None, rows: Mapping[str, Any]) -> SourceTerms:
     mine = rows.get(source.name)
     plain = {"name", "system", "licence", "tier", "consent", "purposes", "retention_days", "regulated", "people"}
-    more = {"improves_shared_models", "synthetic_depth", "legal_basis", "contract_clause"}
+    more = {"improves_shared_models", "synthetic_depth", "legal_basis", "contract_clause", "known_gaps"}
     return SourceTerms(
         **source.model_dump(include=plain | more),
         assessed=source.dpia is not None,

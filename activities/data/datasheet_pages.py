@@ -171,8 +171,10 @@ def _findings(found: Profile) -> Section:
 
 
 def _hints(sheet: Datasheet) -> Section:
-    said = tuple(f"{hint.sentence} ({hint.code}: {hint.measured:g}, bound {hint.bound:g})." for hint in sheet.hints)
-    return Section("Known biases and gaps", said or ("The numbers show none of those that are looked for.",))
+    shown = [f"{hint.sentence} ({hint.code}: {hint.measured:g}, bound {hint.bound:g})." for hint in sheet.hints]
+    stated = [f"Stated of {source.name}: {gap}" for source in sheet.sources for gap in source.known_gaps]
+    said = (*(shown or ["The numbers show none of those that are looked for."]), *stated)
+    return Section("Known biases and gaps", said)
 
 
 def _parts(title: str, parts: Sequence[Part], *said: str) -> Section:

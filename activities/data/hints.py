@@ -31,42 +31,42 @@ def _hints(profile: Profile) -> Iterator[Hint]:
     if not profile.accepted:
         return
     known = [one for one in profile.languages if one.name not in UNSURE]
-    yield from _above("ONE_LANGUAGE", known[:1], ONE_LANGUAGE, "Most rows are in one language")
+    yield from _above("one-language", known[:1], ONE_LANGUAGE, "Most rows are in one language")
     unsure = [one for one in profile.languages if one.name in UNSURE]
-    yield from _above("LANGUAGE_UNKNOWN", unsure, UNKNOWN_LANGUAGE, "Of many rows the language is not known")
-    yield from _above("ONE_SOURCE", profile.sources[:1], ONE_SOURCE, "Most rows are from one source")
+    yield from _above("language-unknown", unsure, UNKNOWN_LANGUAGE, "Of many rows the language is not known")
+    yield from _above("one-source", profile.sources[:1], ONE_SOURCE, "Most rows are from one source")
     yield from _kinds(profile)
     yield from _tiers(profile)
     synthetic = sum(one.share for one in profile.depths if one.name != "0")
     if synthetic > MANY_SYNTHETIC:
-        yield _hint("MANY_SYNTHETIC", "More rows are written by models than by people", synthetic, MANY_SYNTHETIC)
+        yield _hint("many-synthetic", "More rows are written by models than by people", synthetic, MANY_SYNTHETIC)
     if (share := profile.accepted / profile.read) < FEW_ACCEPTED:
-        yield _hint("FEW_ACCEPTED", "Fewer than half of the rows read are in the dataset", share, FEW_ACCEPTED)
+        yield _hint("few-accepted", "Fewer than half of the rows read are in the dataset", share, FEW_ACCEPTED)
     if (share := profile.duplicates / profile.read) > MANY_DUPLICATES:
-        yield _hint("MANY_DUPLICATES", "Many rows that were read repeat others", share, MANY_DUPLICATES)
+        yield _hint("many-duplicates", "Many rows that were read repeat others", share, MANY_DUPLICATES)
     lengths = profile.lengths
     if lengths.p50 and (ratio := lengths.p99 / lengths.p50) > LONG_TAIL:
-        yield _hint("LONG_TAIL", "A few rows are much longer than the others", ratio, LONG_TAIL)
+        yield _hint("long-tail", "A few rows are much longer than the others", ratio, LONG_TAIL)
 
 
 def _kinds(profile: Profile) -> Iterator[Hint]:
     there = {one.name: one.share for one in profile.kinds}
     if "refusal" not in there:
-        yield _hint("NO_REFUSALS", "No row shows when to say no, or that no tool fits", 0.0, 0.0)
+        yield _hint("no-refusals", "No row shows when to say no, or that no tool fits", 0.0, 0.0)
     if "call" in there and "replay" not in there:
         yield _hint(
-            "NO_PLAIN_CHAT", "No row is plain chat: a model trained on this alone forgets how to talk", 0.0, 0.0
+            "no-plain-chat", "No row is plain chat: a model trained on this alone forgets how to talk", 0.0, 0.0
         )
     for kind in get_args(RowKind):
         if kind in there and there[kind] < RARE_KIND:
-            yield _hint("RARE_KIND", f"Rows of kind {kind} are rare", there[kind], RARE_KIND)
+            yield _hint("rare-kind", f"Rows of kind {kind} are rare", there[kind], RARE_KIND)
 
 
 def _tiers(profile: Profile) -> Iterator[Hint]:
     there = {one.name for one in profile.tiers}
     best: Tier = "human-gold"
     if best not in there:
-        yield _hint("NO_HUMAN_GOLD", "No row was verified by people (tier human-gold)", 0.0, 0.0)
+        yield _hint("no-human-gold", "No row was verified by people (tier human-gold)", 0.0, 0.0)
 
 
 def _above(code: str, found: list[Part] | tuple[Part, ...], bound: float, sentence: str) -> Iterator[Hint]:

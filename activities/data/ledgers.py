@@ -11,8 +11,6 @@ import pyarrow as arrow
 from pyarrow import compute, parquet
 
 from activities.data.ledger import KEPT, LEDGER
-from activities.data.manifest import manifest_of
-from assay.contracts.base import Reference
 from assay.contracts.datasheet import RowGroup
 from registry import DatasetRecord, Registry
 
@@ -21,24 +19,12 @@ ROWS: Final = 65_536
 """A batch: some megabytes of the widest columns."""
 
 
-def references(registry: Registry, record: DatasetRecord) -> tuple[Reference, ...]:
-    """Where the parts of a dataset's ledger are, in order: beside their shards, or one for all.
+def fetch(registry: Registry, record: DatasetRecord, folder: Path) -> Path:
+    """A dataset's ledger, in `folder`.
 
-    Raises as `manifest_of` does.
+    Raises NotFound (`SHARD_DESTROYED`) where an erasure has destroyed it, IntegrityRefused, Unavailable.
     """
-    shards = [shard for shard in manifest_of(registry, record).get("shards", []) if "ledger" in shard]
-    return tuple(Reference.model_validate(shard["ledger"]) for shard in shards) or (record.ledger,)
-
-
-def fetch(registry: Registry, record: DatasetRecord, folder: Path) -> Iterator[Path]:
-    """One part of the ledger after the other, each in `folder` until the next is asked for.
-
-    Raises as `references` does; NotFound (`SHARD_DESTROYED`) where an erasure has destroyed a part.
-    """
-    for number, reference in enumerate(references(registry, record)):
-        path = registry.shards.fetch_file(reference, folder / f"{number}.ledger")
-        yield path
-        path.unlink()
+    return registry.shards.fetch_file(record.ledger, folder / "ledger.parquet")
 
 
 def columns(paths: Iterable[Path], names: Sequence[str]) -> Iterator[arrow.Table]:

@@ -65,14 +65,15 @@ class Histogram:
         return int(_EDGES[bin_ - 1]) if bin_ else 0
 
     def _bars(self) -> tuple[tuple[int, int], ...]:
-        """Bars for a plot: powers of the square root of two, empty ones between the first and the last included."""
+        """Bars for a plot, each by the square root of two wider than the one before; those between are not left out."""
         found: Counter[int] = Counter()
         for bin_, count in enumerate(self.counts):
             if count:
                 edge = int(_EDGES[bin_ - 1]) if bin_ else 0
                 found[int(2 * np.log2(edge)) if edge else -1] += int(count)
-        powers = range(min(found), max(found) + 1)
-        return tuple((int(2 ** (power / 2)) if power >= 0 else 0, found[power]) for power in powers)
+        # No whole number lies from the square root of two to two.
+        powers = (power for power in range(min(found), max(found) + 1) if power != 1)
+        return tuple((int(np.ceil(2 ** (power / 2))) if power >= 0 else 0, found[power]) for power in powers)
 
 
 class Sums:

@@ -1,29 +1,31 @@
 """The story of one row: where it is from, under which terms, what was found, decided and done, and what became of it.
 
-The registry's index of the ledger leads to its entries, and each entry to one row group of one Parquet file: the time
-grows with the places where the row is, not with the datasets.
+The registry's index of the ledger leads to the row's entries, and each entry to its line of one Parquet file, of which
+one row group is read: the time grows with the places where the row is, and with fetching their ledgers.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from pyarrow import parquet
+from pydantic import Field
 
-from activities.data.ledgers import references
+from activities.data.ledger import KEPT
+from activities.data.ledgers import fetch
 from activities.data.manifest import manifest_of
 from activities.data.reader import read_rows, source_digest
-from assay.contracts.base import Digest, Message, Reference
+from assay.contracts.base import Digest, Message
 from assay.contracts.data import Source
 from assay.contracts.errors import AssayError, NotFound
 from assay.contracts.policy import Decision, Violation
 from assay.contracts.review import ReviewQueue
 from registry import DatasetRecord, LedgerEntry, Node, Registry
 
-KEPT: Final = frozenset({"accepted", "redacted"})
 UNASKED: Final = frozenset({"ROW_DUPLICATE", "LICENCE_NOT_SPDX", "LICENCE_TOO_BRANCHED"})
 """Codes of rows that are refused before a gate is asked; the question names their first copy, if any."""
 DETAILS: Final = ("line", "findings", "treatments", "kind", "characters", "language", "duplicate_of", "synthetic_depth")
@@ -54,6 +56,15 @@ class Reviewed(Message):
     statement: Digest | None
 
 
+class Removal(Message):
+    """What an erasure or an opt-out means for this row. Cases and holds are named, nobody is."""
+
+    withdrawn: tuple[str, ...] = Field(default=(), description="names of the dataset and of what was made from it")
+    cases: tuple[str, ...] = ()
+    suppressed: bool = Field(default=False, description="its subject opted out: no intake takes it again")
+    holds: tuple[str, ...] = Field(default=(), description="legal holds that keep it where it is")
+
+
 class Chapter(Message):
     """A row in one dataset. What was redacted from it, and whose it is, is not said."""
 
@@ -71,6 +82,7 @@ class Chapter(Message):
     judged: Judged | None = None
     review: Reviewed | None = None
     made: tuple[Node, ...] = ()
+    removal: Removal = Removal()
 
 
 class Story(Message):
@@ -108,8 +120,10 @@ def _chapter(registry: Registry, row_id: str, dataset: str, entry: LedgerEntry, 
     record = registry.datasets.get(dataset)
     request = record.request
     source = next(one for one in request.sources if one.name == entry.source)
-    details = _details(registry, record, entry.ordinal)
+    line = _read(registry, record, entry.ordinal)
+    details = line.fields if line else None
     terms = {name: (details or {}).get(name, getattr(entry, name, None)) for name in OWN_TERMS}
+    made = registry.lineage.descendants(dataset) if entry.outcome in KEPT else ()
     return Chapter(
         dataset=dataset,
         name=f"{request.tenant}/{request.dataset}/{request.version}",
@@ -121,10 +135,11 @@ def _chapter(registry: Registry, row_id: str, dataset: str, entry: LedgerEntry, 
         terms=terms,
         details=details and {name: details.get(name) for name in DETAILS},
         has_subject=bool(entry.subject),
-        shard=_shard(registry, record, entry, details),
+        shard=_shard(registry, record, line) if line and entry.outcome in KEPT else None,
         judged=_judged(registry, record, entry, row_id, repeats),
         review=_review(registry, record, row_id),
-        made=registry.lineage.descendants(dataset) if entry.outcome in KEPT else (),
+        made=made,
+        removal=_removal(registry, record, entry, made),
     )
 
 
@@ -132,56 +147,41 @@ def _stated(source: Source) -> dict[str, Any]:
     return {name: value for name, value in source.model_dump(mode="json").items() if name in STATED}
 
 
-def _details(registry: Registry, record: DatasetRecord, ordinal: int) -> dict[str, Any] | None:
-    """The row's line of the Parquet ledger; None where an erasure has destroyed it."""
+@dataclass(frozen=True)
+class _Line:
+    """A row's line of the Parquet ledger, and how many rows before it are in the dataset."""
+
+    fields: dict[str, Any]
+    kept_before: int
+
+
+def _read(registry: Registry, record: DatasetRecord, ordinal: int) -> _Line | None:
+    """None where an erasure has destroyed the ledger. One row group is read, and one column of those before it."""
     with tempfile.TemporaryDirectory(prefix="assay-why-") as scratch:
-        before = 0
-        for number, (reference, rows) in enumerate(_parts(registry, record)):
-            if rows is not None and before + rows <= ordinal:
+        try:
+            path = fetch(registry, record, Path(scratch))
+        except NotFound:
+            return None
+        with parquet.ParquetFile(path) as file:
+            before = kept = 0
+            for group in range(file.num_row_groups):
+                rows = file.metadata.row_group(group).num_rows
+                at = ordinal - before
+                outcomes = file.read_row_group(group, columns=["outcome"])["outcome"].slice(0, max(0, min(at, rows)))
+                kept += sum(outcome in KEPT for outcome in outcomes.to_pylist())
+                if at < rows:
+                    return _Line(file.read_row_group(group).slice(at, 1).to_pylist()[0], kept)
                 before += rows
-                continue
-            try:
-                path = registry.shards.fetch_file(reference, Path(scratch, f"{number}.ledger"))
-            except NotFound:
-                return None
-            with parquet.ParquetFile(path) as file:
-                if before + file.metadata.num_rows > ordinal:
-                    return _line(file, ordinal - before)
-                before += file.metadata.num_rows
     return None
 
 
-def _parts(registry: Registry, record: DatasetRecord) -> Iterator[tuple[Reference, int | None]]:
-    """Parts of the ledger, with their rows where the manifest says how many: the others need not be fetched."""
-    shards = [shard for shard in manifest_of(registry, record).get("shards", []) if "ledger" in shard]
-    read = [shard.get("read") for shard in shards] or [None]
-    yield from zip(references(registry, record), read, strict=True)
-
-
-def _line(file: parquet.ParquetFile, at: int) -> dict[str, Any]:
-    for group in range(file.num_row_groups):
-        rows = file.metadata.row_group(group).num_rows
-        if at < rows:
-            found: dict[str, Any] = file.read_row_group(group).slice(at, 1).to_pylist()[0]
-            return found
-        at -= rows
-    raise IndexError(at)
-
-
-def _shard(
-    registry: Registry, record: DatasetRecord, entry: LedgerEntry, details: Mapping[str, Any] | None
-) -> Digest | None:
-    """The shard that holds the row's text: of its source the one whose ledger the row is in."""
-    if entry.outcome not in KEPT or details is None:
-        return None
-    before = 0
+def _shard(registry: Registry, record: DatasetRecord, line: _Line) -> Digest | None:
+    """The shard that holds the row's text: shards hold the rows that entered, in the order of the ledger."""
+    left = line.kept_before
     for shard in manifest_of(registry, record).get("shards", []):
-        if "read" not in shard and shard.get("source") == entry.source:
+        if left < shard["rows"]:
             return str(shard["sha256"])
-        before += shard.get("read", 0)
-        if before > entry.ordinal:
-            rows: Mapping[str, Any] = shard.get("rows") if isinstance(shard.get("rows"), dict) else shard
-            return str(rows["sha256"])
+        left -= shard["rows"]
     return None
 
 
@@ -224,3 +224,14 @@ def _review(registry: Registry, record: DatasetRecord, row_id: str) -> Reviewed 
     if found is None:
         return None
     return Reviewed(state=found.state, reviewer=found.reviewer, reason=found.reason, statement=found.statement)
+
+
+def _removal(registry: Registry, record: DatasetRecord, entry: LedgerEntry, made: tuple[Node, ...]) -> Removal:
+    tenant, dataset = record.request.tenant, record.dataset.id
+    withdrawn = registry.withdrawals.of({dataset, *(node.name for node in made)})
+    return Removal(
+        withdrawn=tuple(sorted(one.name for one in withdrawn)),
+        cases=tuple(sorted({one.case for one in withdrawn})),
+        suppressed=bool(registry.suppression.obeyed(tenant, (entry.subject,))),
+        holds=tuple(hold.id for hold in registry.holds.on(tenant, (entry.subject,), (dataset,))),
+    )

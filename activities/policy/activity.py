@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from temporalio import activity
 
+from activities.data.notice import NOTICE, notice
 from activities.policy.client import PolicyClient
 from activities.policy.evidence import release_facts, review_facts
 from activities.policy.facts import training_facts
@@ -39,7 +40,17 @@ class PolicyActivities:
     def decide_training(self, request: PinnedTraining) -> Decision:
         """See `assay.contracts.training.decide_training`. The decision is about the run spec, by its config hash."""
         answer = self._client.decide("training", training_facts(self._registry, request))
+        if answer.decision.allow:
+            self._keep_notice(request, answer.document)
         return self._kept(answer.decision, request.spec.content_digest())
+
+    def _keep_notice(self, request: PinnedTraining, document: Mapping[str, Any]) -> None:
+        """What its licences ask to be named is known here, and is exported with what is trained."""
+        text = notice(self._registry, f"{request.tenant}/{request.model}", request.spec.base, document)
+        if text is not None:
+            stored = self._registry.blobs.put(text.encode())
+            spec = request.spec.content_digest()
+            self._registry.lineage.link(spec, stored.sha256, NOTICE, parent_kind="run spec", child_kind="notice")
 
     @activity.defn(name="decide_review", no_thread_cancel_exception=True)
     def decide_review(self, case: PromotionCase) -> Decision:

@@ -20,6 +20,17 @@ def training_facts(registry: Registry, request: PinnedTraining) -> dict[str, Any
 
     Raises NotFound (`BASE_UNKNOWN`), Unavailable.
     """
+    datasets = [_dataset_facts(registry, share.dataset) for share in request.spec.datasets]
+    return stated(registry, request, datasets, _plan(registry, request.spec))
+
+
+def stated(
+    registry: Registry, request: PinnedTraining, datasets: list[dict[str, Any]], plan: MixPlan | None
+) -> dict[str, Any]:
+    """The same, about datasets as they are stated: of what is only planned there is nothing on record.
+
+    Raises NotFound (`BASE_UNKNOWN`), Unavailable.
+    """
     spec = request.spec
     return {
         "tenant": request.tenant,
@@ -27,8 +38,9 @@ def training_facts(registry: Registry, request: PinnedTraining) -> dict[str, Any
         "purpose": request.purpose,
         "requested_by": request.requested_by,
         "base": base_facts(registry, spec.base),
-        "datasets": [_dataset_facts(registry, share.dataset) for share in spec.datasets],
-        "mix": _mix_facts(registry, spec),
+        "datasets": datasets,
+        # What it comes to; its parts are told apart in the status, not to the gate.
+        "mix": plan and plan.model_dump(mode="json", exclude={"parts"}),
         "recipe": spec.recipe.model_dump(mode="json"),
         "budget": spec.budget.model_dump(mode="json"),
         "template": spec.template,
@@ -43,15 +55,10 @@ def base_facts(registry: Registry, pin: BasePin) -> dict[str, Any]:
     return {**pin.model_dump(mode="json"), "licence": stated, "licences": ways_of(stated or "")}
 
 
-def mix_facts(plan: MixPlan) -> dict[str, Any]:
-    """What a plan comes to; its parts are told apart in the status, not to the gate."""
-    return plan.model_dump(mode="json", exclude={"parts"})
-
-
-def _mix_facts(registry: Registry, spec: RunSpec) -> dict[str, Any] | None:
+def _plan(registry: Registry, spec: RunSpec) -> MixPlan | None:
     """None where a dataset does not say what it is made of: the gate refuses that."""
     try:
-        return mix_facts(plan_of(registry, spec))
+        return plan_of(registry, spec)
     except (NotFound, IntegrityRefused):
         return None
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from assay.cli.data_diff import diff
+from assay.cli.data_plan import plan
 from assay.cli.main import as_json, json_option, settings_in_force
 from assay.cli.review import review
 
@@ -100,8 +102,13 @@ def _tell(chapter: Chapter) -> None:
     _line("repeats", details.get("duplicate_of") or "")
     _tell_decisions(chapter)
     _line("shard", chapter.shard or "")
+    removal = chapter.removal
+    _line("removal", "its subject opted out: no intake takes it again" if removal.suppressed else "")
+    _line("held by", ", ".join(removal.holds))
+    _line("withdrawn", f"under {', '.join(removal.cases)}" if removal.withdrawn else "")
     for node in chapter.made:
-        _line("made of it", f"{'  ' * (node.depth - 1)}{node.kind} {node.name} ({node.relation})")
+        gone = ", withdrawn" if node.name in removal.withdrawn else ""
+        _line("made of it", f"{'  ' * (node.depth - 1)}{node.kind} {node.name} ({node.relation}{gone})")
 
 
 def _tell_decisions(chapter: Chapter) -> None:
@@ -123,3 +130,7 @@ def _line(name: str, said: str) -> None:
 def _said(values: dict[str, Any]) -> str:
     shown = ((k, ", ".join(v) if isinstance(v, list | tuple) else v) for k, v in values.items())
     return "; ".join(f"{name.replace('_', ' ')} {value}" for name, value in shown if value not in (None, "", []))
+
+
+data.add_command(diff)
+data.add_command(plan)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from activities.data.datasheet import page_of
+from activities.data.notice import notice_of
 from assay.cli.main import as_json, json_option, settings_in_force
 from assay.cli.naming import name_of, released, states_about, version_named
 from assay.contracts.errors import Conflict, NotFound
@@ -24,7 +26,8 @@ def evidence(version: str, out: Path, *, as_json_: bool) -> None:
     """Export a version with its signature, statements, release decision, policy bundle and public keys.
 
     The folder then holds adapter/, model.sig, statements/, decision.json, input.json, bundle.tar.gz (that of the
-    decision), signing.pub.pem and policy.pub.pem: all that `model_signing` and `opa` need.
+    decision), signing.pub.pem and policy.pub.pem: all that `model_signing` and `opa` need. Beside them NOTICE, where
+    licences of the base or of the data ask for one, and datasheets/ with the sheet of each dataset.
     """
     settings = settings_in_force()
     registry = Registry.open(settings)
@@ -44,11 +47,22 @@ def evidence(version: str, out: Path, *, as_json_: bool) -> None:
     shutil.copyfile(bundle, out / "bundle.tar.gz")
     for key in ("signing.pub.pem", "policy.pub.pem"):
         shutil.copyfile(settings.home / "keys" / key, out / key)
+    _about_data(registry, found, out)
     _writable(out)
     if as_json_:
         as_json({"folder": str(out), "version": name, "decision": json.loads(decision.model_dump_json())})
     else:
         click.echo(f"{out}: {name}: adapter, signature, {len(statements)} statements, decision {decision.decision_id}")
+
+
+def _about_data(registry: Registry, version: VersionRecord, out: Path) -> None:
+    """What has to be passed on with the weights, and what they were trained from."""
+    if text := notice_of(registry, version.request.training.config_hash):
+        (out / "NOTICE").write_text(text, "utf-8")
+    for dataset in version.request.datasets:
+        if page := page_of(registry, dataset):
+            (out / "datasheets").mkdir(exist_ok=True)
+            registry.blobs.fetch_file(page, out / "datasheets" / f"{dataset.removeprefix('sha256:')}.md")
 
 
 def _writable(out: Path) -> None:

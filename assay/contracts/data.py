@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 from temporalio import activity
 
-from assay.contracts.base import CodeCount, Digest, Message, Person, Reference, Slug, Version
+from assay.contracts.base import CodeCount, Digest, Message, Person, Reference, Sentence, Slug, Version
 from assay.contracts.policy import Decision
 
 Tier = Literal["human-gold", "curated", "scraped"]
@@ -57,6 +57,9 @@ class Source(Message):
     consent: Consent
     retention_days: int = Field(gt=0)
     tier: Tier
+    known_gaps: tuple[Sentence, ...] = Field(
+        default=(), max_length=50, description="biases and gaps its owner knows of"
+    )
     regulated: bool = False
     dpia: Reference | None = Field(default=None, description="signed data protection impact assessment")
     synthetic_depth: int = Field(default=0, ge=0, description="0 = by people; n = by a model fed with depth n-1")
@@ -161,6 +164,7 @@ class IntakeStatus(Message):
     sources_total: int = 0
     counts: RowCounts = RowCounts()
     dataset: Dataset | None = None
+    datasheet: Reference | None = Field(default=None, description="its sheet in Markdown; `assay data sheet` for more")
 
 
 @activity.defn

@@ -110,6 +110,7 @@ class SourceTerms(Message):
     sha256: Digest | None
     accepted: int
     share: float
+    known_gaps: tuple[str, ...] = ()
 
 
 class Hint(Message):

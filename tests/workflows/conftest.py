@@ -19,7 +19,7 @@ from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 
 from assay.client import AssayClient
-from assay.contracts import data, evaluation, lifecycle, names, policy, promotion, rollout, training
+from assay.contracts import data, datasheet, evaluation, lifecycle, names, policy, promotion, rollout, training
 from assay.contracts.base import BasePin, Rate, Reference
 from assay.settings import Settings
 from workers.plugin import plugin
@@ -41,6 +41,15 @@ def ref(digest: str) -> Reference:
 
 CANDIDATES = tuple(
     training.Candidate(step=n, adapter=sha(c), files=ref(sha(c)), train_loss=1) for n, c in ((10, "a"), (20, "9"))
+)
+PLAN = training.MixPlan(
+    steps=10,
+    drawn=40,
+    parts=(),
+    human=training.MixTotal(rows=10, drawn=10, share=0.25),
+    gold=training.MixTotal(rows=0, drawn=0, share=0),
+    synthetic=training.MixTotal(rows=30, drawn=30, share=0.75),
+    deepest=1,
 )
 TRAINED = training.TrainingResult(
     run_id="run",
@@ -69,6 +78,7 @@ class House:
     begun: set[str] = field(default_factory=set)
     on_trial: bool = False
     trained: training.TrainingResult = TRAINED
+    plan: training.MixPlan = PLAN
 
     async def enter(self, name: str) -> None:
         """At the beginning of an activity: wait where a test wants to wait, fail where it wants to fail."""
@@ -109,6 +119,7 @@ class House:
             version=request.version,
             spec=spec,
             requested_by=request.requested_by,
+            plan=self.plan,
         )
 
     @activity.defn
@@ -157,6 +168,11 @@ class House:
     async def seal_dataset(self, job: data.SealJob) -> data.Dataset:
         counts = data.RowCounts(read=3, accepted=2, refused=1)
         return data.Dataset(id=DATASET, manifest=ref(DATASET), counts=counts)
+
+    @activity.defn
+    async def write_datasheet(self, job: datasheet.DatasheetJob) -> datasheet.DatasheetFiles:
+        await self.enter("write_datasheet")
+        return datasheet.DatasheetFiles(numbers=ref(sha("4")), markdown=ref(sha("5")), html=ref(sha("6")))
 
     @activity.defn
     async def decide_training(self, request: training.PinnedTraining) -> policy.Decision:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -57,3 +58,18 @@ async def test_a_training_that_went_back_says_so_when_it_is_done(client: AssayCl
     assert (status.stage, status.cause) == ("trained", "LOSS_SPIKE")
     assert status.reasons == ("LOSS_SPIKE at step 33: roll-back to step 20",)
     await expect_found(client, request, "LOSS_SPIKE")
+
+
+async def test_what_is_drawn_is_shown_before_anything_is_built(client: AssayClient, house: Any) -> None:
+    house.gates["train"] = asyncio.Event()
+    request = asked()
+    handle = await client.start_training(request)
+
+    async def training() -> bool:
+        return (await client.training_status("acme", "helpdesk", request.version)).stage == "training"
+
+    await until(training)
+    status = await client.training_status("acme", "helpdesk", request.version)
+    assert (status.plan, status.result) == (house.plan, None)
+    house.gates["train"].set()
+    assert (await handle.result()).plan == house.plan

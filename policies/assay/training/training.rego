@@ -10,8 +10,10 @@ import data.assay.lib
 # title: Decision of the training gate
 # description: >-
 #   Besides allow, violations and warnings, `licences`: for each dataset and expression the way that is chosen and what
-#   it asks for.
-decision := object.union(lib.decision(deny, warn, set()), {"licences": verdicts})
+#   it asks for; and `base`: the same of the base.
+decision := object.union(lib.decision(deny, warn, set()), {"licences": verdicts, "base": base})
+
+base := {"chosen": base_way, "obligations": lib.obligations(base_way)}
 
 verdicts := [object.union(verdict, {"dataset": named(dataset)}) |
 	some dataset in input.datasets

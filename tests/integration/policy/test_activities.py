@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from temporalio import activity
 
+from activities.data.notice import notice_of
 from activities.policy.activity import PolicyActivities
 from activities.signing.activity import SigningActivities
 from activities.signing.envelope import open_envelope
@@ -79,3 +80,19 @@ def test_activities_carry_the_names_of_the_contracts(tmp_path: Path) -> None:
     ]
     assert names == ["decide_training", "decide_review", "decide_release", "sign_version", "attest_decision"]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_licences_ask_to_be_named_is_kept_with_the_run_spec(house: House, settings: Settings) -> None:
+    request = house.training_request(house.seal_dataset())
+    decision = PolicyActivities(settings).decide_training(request)
+    text = notice_of(house.registry, request.spec.content_digest())
+    assert {warning.code for warning in decision.warnings} == {"TRAINING_NOTICE_ASKED"}
+    assert text is not None
+    assert "smol/base, revision r1" in text
+    assert "crm, 9 rows (source support of dataset support/1)" in text
+
+
+def test_a_run_that_is_refused_has_no_notice(house: House, settings: Settings) -> None:
+    request = house.training_request(house.seal_dataset(synthetic_share=0.9))
+    assert not PolicyActivities(settings).decide_training(request).allow
+    assert notice_of(house.registry, request.spec.content_digest()) is None

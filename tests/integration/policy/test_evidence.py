@@ -182,3 +182,19 @@ def test_a_name_that_nobody_registered_is_unknown(house: House, case: PromotionC
     for name in ("acme/helpdesk/9", "sha256:" + "0" * 64, "helpdesk"):
         with pytest.raises(NotFound, match="VERSION_UNKNOWN"):
             export(name, tmp_path / "evidence")
+
+
+def test_notice_and_datasheets_go_with_the_weights(
+    house: House, case: PromotionCase, settings: Settings, opa: OpaServer, tmp_path: Path
+) -> None:
+    keep_with_key_of(house)
+    [dataset] = case.request.datasets
+    assert PolicyActivities(settings).decide_training(house.training_request(dataset)).allow
+    sheet = house.registry.blobs.put(b"# Datasheet")
+    house.registry.lineage.link(
+        dataset, sheet.sha256, "described by (markdown)", parent_kind="dataset", child_kind="datasheet"
+    )
+    out = tmp_path / "evidence"
+    export(case.version.digest, out)
+    assert "smol/base, revision r1" in (out / "NOTICE").read_text("utf-8")
+    assert [path.read_text("utf-8") for path in (out / "datasheets").iterdir()] == ["# Datasheet"]

@@ -67,10 +67,11 @@ class House:
     registry: Registry
     folder: Path
 
-    def ledger(self, rows: Sequence[dict[str, Any]], name: str = "ledger") -> Path:
+    def ledger(self, rows: Sequence[dict[str, Any]], name: str = "ledger", group: int = 500) -> Path:
         path = self.folder / f"{name}.parquet"
         with Table(path, LEDGER) as table:
-            table.write(rows)
+            for start in range(0, len(rows), group):
+                table.write(rows[start : start + group])
         return path
 
     def seal(
@@ -81,9 +82,11 @@ class House:
         name: str = "support",
         version: int = 1,
         tenant: str = "acme",
+        group: int = 500,
+        shards: Sequence[dict[str, Any]] = (),
     ) -> str:
-        """Enter a dataset of these ledger rows; its id."""
-        path = self.ledger(rows)
+        """Enter a dataset of these ledger rows, so many a row group; its id."""
+        path = self.ledger(rows, group=group)
         stored = self.registry.blobs.put_file(path)
         stated = tuple(sources) or (source(),)
         kept = sum(row["outcome"] in KEPT for row in rows)
@@ -97,6 +100,7 @@ class House:
                     "dataset": name,
                     "version": version,
                     "ledger": stored.model_dump(),
+                    "shards": list(shards),
                     "composition": [group.model_dump() for group in composition((path,))],
                     "sources": [{"name": one.name, "sha256": canonical_digest(one.name)} for one in stated],
                 }

@@ -111,12 +111,19 @@ def test_subjects_are_counted_and_never_named(sheet: Datasheet) -> None:
 def test_biases_and_gaps_are_hinted_at_with_what_was_measured(house: House) -> None:
     lonely = [entry(n, characters=10) for n in range(20)]
     found = {hint.code: hint for hint in datasheet(house.registry, house.seal(lonely)).hints}
-    assert found.keys() >= {"ONE_LANGUAGE", "ONE_SOURCE", "NO_REFUSALS", "NO_PLAIN_CHAT", "NO_HUMAN_GOLD"}
-    assert (found["ONE_LANGUAGE"].measured, found["ONE_LANGUAGE"].bound) == (1.0, 0.9)
+    assert found.keys() >= {"one-language", "one-source", "no-refusals", "no-plain-chat", "no-human-gold"}
+    assert (found["one-language"].measured, found["one-language"].bound) == (1.0, 0.9)
+
+
+def test_what_owners_state_stands_beside_what_the_numbers_show(house: House) -> None:
+    stated = source(known_gaps=("Nothing was asked on weekends.",))
+    sheet = datasheet(house.registry, house.seal([entry(0, stated)], (stated,)))
+    assert "Stated of tickets: Nothing was asked on weekends." in markdown(sheet)
+    assert "Stated of tickets: Nothing was asked on weekends." in html(sheet)
 
 
 def test_a_sheet_of_many_sorts_has_no_such_hint(sheet: Datasheet) -> None:
-    assert {hint.code for hint in sheet.hints} == {"LANGUAGE_UNKNOWN"}
+    assert {hint.code for hint in sheet.hints} == {"language-unknown"}
 
 
 def test_pages_have_every_section_and_html_its_plots(sheet: Datasheet) -> None:

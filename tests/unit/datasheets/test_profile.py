@@ -33,6 +33,9 @@ def test_percentiles_are_within_one_percent_of_the_exact_ones(lengths: list[int]
         exact = int(np.quantile(lengths, share, method="inverted_cdf"))
         assert exact / 1.01 - 1 <= getattr(found, name) <= exact
     assert sum(rows for _, rows in found.bars) == len(lengths)
+    edges = [edge for edge, _ in found.bars]
+    assert edges == sorted(set(edges))
+    assert edges[0] <= min(lengths)
 
 
 def test_no_lengths_are_no_error() -> None:
@@ -100,17 +103,17 @@ def told(**changes: Any) -> set[str]:
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
-        ({"languages": {"en": 0.91, "de": 0.09}}, "ONE_LANGUAGE"),
-        ({"languages": {"en": 0.6, "und": 0.4}}, "LANGUAGE_UNKNOWN"),
-        ({"sources": {"a": 0.81, "b": 0.19}}, "ONE_SOURCE"),
-        ({"tiers": {"curated": 1.0}}, "NO_HUMAN_GOLD"),
-        ({"kinds": {"call": 0.5, "replay": 0.5}}, "NO_REFUSALS"),
-        ({"kinds": {"call": 0.5, "refusal": 0.5}}, "NO_PLAIN_CHAT"),
-        ({"kinds": {"call": 0.66, "refusal": 0.04, "replay": 0.3}}, "RARE_KIND"),
-        ({"depths": {"1": 0.51, "0": 0.49}}, "MANY_SYNTHETIC"),
-        ({"accepted": 49}, "FEW_ACCEPTED"),
-        ({"duplicates": 11}, "MANY_DUPLICATES"),
-        ({"lengths": Lengths(p50=100, p99=900)}, "LONG_TAIL"),
+        ({"languages": {"en": 0.91, "de": 0.09}}, "one-language"),
+        ({"languages": {"en": 0.6, "und": 0.4}}, "language-unknown"),
+        ({"sources": {"a": 0.81, "b": 0.19}}, "one-source"),
+        ({"tiers": {"curated": 1.0}}, "no-human-gold"),
+        ({"kinds": {"call": 0.5, "replay": 0.5}}, "no-refusals"),
+        ({"kinds": {"call": 0.5, "refusal": 0.5}}, "no-plain-chat"),
+        ({"kinds": {"call": 0.66, "refusal": 0.04, "replay": 0.3}}, "rare-kind"),
+        ({"depths": {"1": 0.51, "0": 0.49}}, "many-synthetic"),
+        ({"accepted": 49}, "few-accepted"),
+        ({"duplicates": 11}, "many-duplicates"),
+        ({"lengths": Lengths(p50=100, p99=900)}, "long-tail"),
     ],
 )
 def test_each_hint_has_its_bound(changes: dict[str, Any], code: str) -> None:

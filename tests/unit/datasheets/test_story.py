@@ -10,8 +10,9 @@ import pytest
 from pyarrow import parquet
 
 from activities.data.reader import read_rows, source_digest
-from activities.data.story import story
+from activities.data.story import Removal, story
 from assay.contracts.base import Reference
+from assay.contracts.erasure import HoldPlaced
 from assay.contracts.errors import NotFound
 from assay.contracts.policy import Decision
 from assay.contracts.review import ReviewQueue
@@ -112,24 +113,45 @@ def test_what_a_reviewer_decided_is_part_of_it(house: House) -> None:
     assert (chapter.review.state, chapter.review.reviewer) == ("released", "bob@acme.example")
 
 
-def test_only_the_row_group_that_holds_the_row_is_read(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = [entry(n) for n in range(50)]
-    dataset = house.seal(rows)
-    path = house.registry.blobs.fetch_file(house.registry.datasets.get(dataset).ledger, house.folder / "l")
-    parquet.write_table(parquet.read_table(path), house.folder / "grouped", row_group_size=10)
-    stored = house.registry.blobs.put_file(house.folder / "grouped")
+def test_erasure_opt_out_and_hold_are_part_of_it(house: House, assay: Run) -> None:
+    row = entry(0, subject="5" * 64)
+    dataset = house.seal([row])
+    house.registry.lineage.link(dataset, "run", "trained on", parent_kind="dataset", child_kind="run")
+    assert story(house.registry, row["row_id"]).chapters[0].removal == Removal()
+    house.registry.withdrawals.withdraw("case-7", [dataset])
+    house.registry.suppression.add("acme", ["5" * 64], "case-7")
+    placed = HoldPlaced(tenant="acme", dataset=dataset, subject=None, reason="a lawsuit", actor="lea@acme.example")
+    hold = house.registry.holds.place(placed)
+    [chapter] = story(house.registry, row["row_id"]).chapters
+    removal = chapter.removal
+    assert (removal.withdrawn, removal.cases) == (tuple(sorted((dataset, "run"))), ("case-7",))
+    assert (removal.suppressed, removal.holds) == (True, (hold,))
+    out = assay("data", "why", row["row_id"]).out
+    assert "under case-7" in out
+    assert "run run (trained on, withdrawn)" in out
+
+
+def test_one_row_group_is_read_whole_and_the_shard_is_the_one_with_the_text(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [
+        entry(n, outcome="refused" if n % 2 else "accepted", codes=["ROW_TOXIC"] if n % 2 else []) for n in range(50)
+    ]
+    shards = [{"sha256": "sha256:" + letter * 64, "rows": 10, "source": "tickets"} for letter in "abc"]
+    house.seal(rows, group=10, shards=shards)
     read: list[int] = []
     original = parquet.ParquetFile.read_row_group
 
-    def counted(file: Any, group: int, *rest: Any, **more: Any) -> Any:
-        read.append(group)
-        return original(file, group, *rest, **more)
+    def counted(file: Any, group: int, columns: Any = None) -> Any:
+        read.extend([group] if columns is None else [])
+        return original(file, group, columns=columns)
 
     monkeypatch.setattr(parquet.ParquetFile, "read_row_group", counted)
-    monkeypatch.setattr("activities.data.story.references", lambda *_: (stored,))
-    [chapter] = story(house.registry, rows[37]["row_id"]).chapters
+    [chapter] = story(house.registry, rows[38]["row_id"]).chapters
     assert chapter.details is not None
-    assert (chapter.details["line"], read) == (38, [3])
+    assert (chapter.details["line"], read) == (39, [3])
+    assert chapter.shard == "sha256:" + "b" * 64
+    assert story(house.registry, rows[39]["row_id"]).chapters[0].shard is None
 
 
 def test_a_row_that_no_ledger_has_is_unknown(house: House) -> None:

@@ -1,0 +1,35 @@
+"""A sealed dataset gets its sheet, and is sealed whatever becomes of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from assay.client import AssayClient
+from assay.contracts import names
+from assay.contracts.data import IntakeRequest, IntakeStatus
+
+from .asking import SOURCE, versions
+
+
+async def ended(client: AssayClient) -> IntakeStatus:
+    request = IntakeRequest(
+        tenant="acme", dataset="support", version=next(versions), sources=(SOURCE,), requested_by="ann"
+    )
+    handle = await client.start_intake(request)
+    status = await handle.result()
+    assert handle.id == names.intake_id("acme", "support", request.version)
+    return status
+
+
+async def test_the_status_of_an_intake_has_the_sheet_of_its_dataset(client: AssayClient, house: Any) -> None:
+    status = await ended(client)
+    assert status.stage == "sealed"
+    assert status.datasheet is not None
+    assert status.datasheet.sha256 == "sha256:" + "5" * 64
+
+
+async def test_a_dataset_is_sealed_also_where_its_sheet_cannot_be_written(client: AssayClient, house: Any) -> None:
+    house.refused["write_datasheet"] = "SHARD_DESTROYED"
+    status = await ended(client)
+    assert (status.stage, status.datasheet) == ("sealed", None)
+    assert status.dataset is not None
