@@ -57,7 +57,7 @@ class AdapterStore:
         return target
 
     def discard(self, digest: str) -> bool:
-        """Remove an adapter from this disk, so that an engine told to read it finds nothing; False when none is there."""
+        """Remove an adapter from this disk: an engine told to read it finds nothing. False when none is there."""
         target = self.path(digest)
         if not target.is_dir() or target.is_symlink():
             return False
