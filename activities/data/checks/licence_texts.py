@@ -95,7 +95,9 @@ def _tagged(text: str) -> Iterator[str]:
     for match in _TAG.finditer(text):
         try:
             tag = _TAG_END.split(match[1].strip())[0].strip()
-            yield from normalise(tag if tag.count("(") == tag.count(")") else tag.rstrip(")")).ids
+            # An exception to a licence does not make it another one.
+            for named in normalise(tag if tag.count("(") == tag.count(")") else tag.rstrip(")")).ids:
+                yield named.partition(" WITH ")[0]
         except InputRefused:
             yield UNKNOWN
 

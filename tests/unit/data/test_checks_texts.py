@@ -51,7 +51,7 @@ GNU = """\
  * (at your option) any later version. */"""
 LICENSED = (
     ("// SPDX-License-Identifier: MIT", {"MIT"}),
-    ("# SPDX-License-Identifier: GPL-2.0 WITH Classpath-exception-2.0", {"GPL-2.0-only", "Classpath-exception-2.0"}),
+    ("# SPDX-License-Identifier: GPL-2.0 WITH Classpath-exception-2.0", {"GPL-2.0-only"}),
     ("/* SPDX-License-Identifier: (Apache-2.0 OR MIT) */", {"Apache-2.0", "MIT"}),
     ("SPDX-License-Identifier: Whatever You Like", {"LicenseRef-unknown"}),
     (GNU.format(family="", version=2), {"GPL-2.0-or-later"}),
