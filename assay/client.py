@@ -20,6 +20,7 @@ from assay.contracts import names
 from assay.contracts.approval import ApprovalQuery, OwnerApproval, OwnerRejection, OwnerStatus
 from assay.contracts.base import Message
 from assay.contracts.data import IntakeRequest, IntakeStatus
+from assay.contracts.erasure import ErasureRequest, ErasureStatus
 from assay.contracts.errors import NotFound, PolicyRefused, Unavailable
 from assay.contracts.evaluation import EvaluationRequest, EvaluationStatus
 from assay.contracts.lifecycle import LifecycleRequest, LifecycleStatus
@@ -108,6 +109,17 @@ class AssayClient:
         """Keep a sealed dataset until its rows expire; the timer that runs already goes on."""
         id_ = names.retention_id(request.tenant, request.dataset, request.version)
         return await self._start("Retention", request, id_, RetentionStatus)
+
+    async def start_erasure(
+        self, request: ErasureRequest, what: str | None = None
+    ) -> WorkflowHandle[object, ErasureStatus]:
+        """Start an erasure; `what` names it where no `subject` or `dataset` does. Nobody is named in either."""
+        named = what or request.subject or request.dataset or request.content_digest()
+        return await self._start("Erasure", request, names.erasure_id(request.tenant, named), ErasureStatus)
+
+    async def erasure_status(self, workflow_id: str) -> ErasureStatus:
+        """Where an erasure stands."""
+        return await self._query(workflow_id, ErasureStatus)
 
     async def lifecycle_status(self, tenant: str, model: str, version: int) -> LifecycleStatus:
         """Where the whole stands."""

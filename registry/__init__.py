@@ -82,6 +82,15 @@ class Registry:
         key = settings.home / "keys" / "shards.key"
         return cls(Database(settings.database), BlobStore.open(settings.blobs), key)
 
+    def mentions_of(self, values: list[str]) -> tuple[str, ...]:
+        """Tables in which one of these values stands in any column of text, lists of cases and suppressions apart."""
+        return self._database.tables_with(values, aside=frozenset({"erasure_rows", "suppressions", "holds"}))
+
+    def scrub(self) -> bool:
+        """Have the database forget what was deleted from the record of rows; False when it could not yet."""
+        done = [self._database.scrub(table) for table in ("ledger_mentions", "quarantine", "shard_keys")]
+        return all(done)
+
     def close(self) -> None:
         """Give the connections back."""
         self._database.close()

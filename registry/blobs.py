@@ -161,6 +161,16 @@ class BlobStore:
         except BaseError as error:
             raise _away(error) from error
 
+    def digests(self) -> Iterator[str]:
+        """Every blob that is there, as `sha256:<hex>`. Raises Unavailable."""
+        try:
+            for batch in obstore.list(self._store, "sha256/"):
+                yield from (f"sha256:{name}" for one in batch if _HEX.fullmatch(name := one["path"].rpartition("/")[2]))
+        except FileNotFoundError:
+            return
+        except BaseError as error:
+            raise _away(error) from error
+
     def _create(self, digest: str, data: bytes | Path) -> bool:
         """True when it was created, False when it was there."""
         size = data.stat().st_size if isinstance(data, Path) else len(data)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event, func, make_url, select
+from sqlalchemy import Connection, Engine, String, Table, create_engine, event, func, make_url, select
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import URL
@@ -87,6 +87,19 @@ class Database:
             select(func.max(table.c.created_at)).where(*(table.c[name] == value for name, value in of.items()))
         )
         return now() if last is None else max(now(), last + timedelta(microseconds=1))
+
+    def tables_with(self, values: list[str], *, aside: frozenset[str]) -> tuple[str, ...]:
+        """Tables in which one of these values is a whole column of text: read row by row, and no index is believed."""
+        wanted, found = set(values), []
+        with self.reading() as session:
+            for table in Base.metadata.sorted_tables:
+                columns = [one for one in table.columns if isinstance(one.type, String)]
+                if table.name in aside or not columns:
+                    continue
+                rows = session.execute(select(*columns).execution_options(yield_per=1000))
+                if any(not wanted.isdisjoint(row) for row in rows):
+                    found.append(table.name)
+        return tuple(found)
 
     def scrub(self, table: str) -> bool:
         """Have the database forget what was overwritten or deleted in `table`; False when it could not yet.

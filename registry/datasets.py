@@ -96,6 +96,13 @@ class Datasets:
                 return _record(row)
         raise NotFound("DATASET_UNKNOWN", f"no dataset {name}/{version} of {tenant}", "run an Intake for it")
 
+    def all_named(self, tenant: str, name: str) -> tuple[DatasetRecord, ...]:
+        """Every seal of a tenant's dataset, newest first."""
+        query = select(DatasetRow).where(DatasetRow.tenant == tenant, DatasetRow.name == name)
+        with self._database.reading() as session:
+            rows = session.scalars(query.order_by(DatasetRow.created_at.desc())).all()
+        return tuple(_record(row) for row in rows)
+
     def outcomes(self, id_: str) -> dict[str, int]:
         """How many ledger entries of a dataset ended how."""
         query = select(LedgerRow.outcome, func.count()).where(LedgerRow.dataset == id_).group_by(LedgerRow.outcome)

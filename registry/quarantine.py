@@ -6,7 +6,8 @@ unless there are codes now that they did not see: then it waits again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any, cast
@@ -132,6 +133,29 @@ class Quarantine:
                 gone = delete(QuarantineRow).where(QuarantineRow.tenant == tenant, QuarantineRow.row_id.in_(batch))
                 removed += len(session.scalars(gone.returning(QuarantineRow.row_id)).all())
         return removed
+
+    def shards_of(self, tenant: str, row_ids: Iterable[str]) -> tuple[Reference, ...]:
+        """The shards in which the texts of these rows stand."""
+        found: set[Reference] = set()
+        left = iter(row_ids)
+        columns = (QuarantineRow.shard, QuarantineRow.shard_uri)
+        with self._database.reading() as session:
+            while batch := list(islice(left, _BATCH)):
+                query = select(*columns).where(QuarantineRow.tenant == tenant, QuarantineRow.row_id.in_(batch))
+                found |= {Reference(uri=uri, sha256=digest) for digest, uri in session.execute(query)}
+        return tuple(sorted(found, key=lambda one: one.sha256))
+
+    def moved(self, former: Reference, new: Reference | None, without: Collection[str]) -> None:
+        """A shard was written again without some of its rows, as erasure does: say where the others stand now."""
+        query = select(QuarantineRow).where(QuarantineRow.shard == former.sha256).order_by(QuarantineRow.ordinal)
+        with self._database.writing() as session:
+            rows = list(session.scalars(query))
+            gone = sorted({row.ordinal for row in rows if row.row_id in without})
+            for row in rows:
+                if row.row_id in without or new is None:
+                    continue
+                row.ordinal -= bisect_left(gone, row.ordinal)
+                row.shard, row.shard_uri = new.sha256, new.uri
 
     def queues(self, tenant: str | None = None) -> tuple[ReviewQueue, ...]:
         """Queues in which rows wait, sorted."""

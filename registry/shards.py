@@ -85,6 +85,12 @@ class ShardStore:
             plain.replace(target)
         return target
 
+    def living(self) -> frozenset[str]:
+        """Digests of all shards whose key stands."""
+        query = select(ShardKeyRow.shard).where(ShardKeyRow.wrapped.is_not(None), ShardKeyRow.shard.is_not(None))
+        with self._database.reading() as session:
+            return frozenset(one for one in session.scalars(query) if one)
+
     def readable(self, reference: Reference) -> bool:
         """Whether it can still be read: its key stands, or it is a plain blob that is there."""
         if not reference.uri.startswith("shard:"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from activities.data.approval import ApprovalActivities
 from activities.data.retention import RetentionActivities
 from activities.data.reviewing import ReviewActivities
+from activities.erasure.activity import ErasureControl
 from activities.policy.activity import PolicyActivities
 from activities.registry.activity import RegistryActivities
 from activities.signing.activity import SigningActivities
@@ -24,6 +25,7 @@ def kind(settings: Settings) -> WorkerKind:
             *PolicyActivities(settings).all(),
             *SigningActivities(settings).all(),
             *RegistryActivities(settings).all(),
+            *ErasureControl(settings).all(),
             *ReviewActivities(settings).all(),
             *RetentionActivities(settings).all(),
             *ApprovalActivities(settings).all(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from activities.data.activity import DataActivities
+from activities.erasure.activity import ErasureData
 from assay.contracts.names import DATA_QUEUE
 from assay.settings import Settings
 from workers.run import WorkerKind, main
@@ -14,7 +15,7 @@ def kind(settings: Settings) -> WorkerKind:
         name="data",
         queue=DATA_QUEUE,
         number=1,
-        activities=DataActivities(settings).all(),
+        activities=[*DataActivities(settings).all(), *ErasureData(settings).all()],
         concurrency=2,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from activities.erasure.activity import ErasureServing
 from activities.evaluation.activity import EvaluationActivities
 from activities.serving.activity import ServingActivities
 from assay.contracts.names import SERVING_QUEUE
@@ -16,7 +17,11 @@ def kind(settings: Settings) -> WorkerKind:
         name="serving",
         queue=SERVING_QUEUE,
         number=3,
-        activities=[*serving.all(), *EvaluationActivities(settings).all()],
+        activities=[
+            *serving.all(),
+            *EvaluationActivities(settings).all(),
+            *ErasureServing(settings, serving).all(),
+        ],
         concurrency=8,
         beside=lambda: serving.reconciler().run(),
     )

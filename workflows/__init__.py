@@ -2,6 +2,7 @@
 
 from workflows.data_approval import DataApproval
 from workflows.data_review import DataReview
+from workflows.erasure import Erasure
 from workflows.evaluation import Evaluation
 from workflows.intake import Intake
 from workflows.lifecycle import Lifecycle
@@ -12,7 +13,7 @@ from workflows.rollout import Rollout
 from workflows.training import Training
 from workflows.turn import Turn
 
-FROM_OUTSIDE = (Lifecycle, Intake, Training, Evaluation, Promotion, Rollout, DataReview, Retention)
+FROM_OUTSIDE = (Lifecycle, Intake, Training, Evaluation, Promotion, Rollout, DataReview, Retention, Erasure)
 """Those that people and services start; `examples/` has an input for each. The others are started by these alone."""
 ALL = (*FROM_OUTSIDE, DataApproval, Place, Turn)
 
@@ -21,6 +22,7 @@ __all__ = [
     "FROM_OUTSIDE",
     "DataApproval",
     "DataReview",
+    "Erasure",
     "Evaluation",
     "Intake",
     "Lifecycle",

@@ -22,13 +22,14 @@ with workflow.unsafe.imports_passed_through():
     )
     from assay.contracts.training import Candidate
     from workflows.common import CONTROL, EVALUATION, SERVING, failure, given, reason_of, settled, stand
+    from workflows.stopping import Stoppable
 
 REPORTED_ARMS = 4
 """Base and chosen checkpoint, each with and without JSON-schema decoding."""
 
 
 @workflow.defn(name="Evaluation", versioning_behavior=VersioningBehavior.PINNED)
-class Evaluation:
+class Evaluation(Stoppable):
     """Scores of base and candidates, with and without JSON-schema decoding."""
 
     @workflow.init
@@ -39,6 +40,10 @@ class Evaluation:
 
     @workflow.run
     async def run(self, request: EvaluationRequest | None = None) -> EvaluationStatus:  # noqa: ARG002  # __init__ keeps it
+        with self.may_be_stopped():
+            return await self._go()
+
+    async def _go(self) -> EvaluationStatus:
         try:
             pinned = await self._pin()
             chosen = await self._select(pinned)

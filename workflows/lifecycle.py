@@ -27,6 +27,7 @@ with workflow.unsafe.imports_passed_through():
     from assay.contracts.training import DatasetChoice, TrainingRequest, TrainingResult, TrainingStatus
     from assay.contracts.turn import PlaceRequest, TurnNotice
     from workflows.common import CONTROL, failure, given, reason_of, refuse_if, settled, stand
+    from workflows.stopping import Stoppable
 
 Status = TypeVar("Status", bound=Message)
 FIRST_LOOK: Final = timedelta(seconds=1)
@@ -44,7 +45,7 @@ class Ended(Exception):
 
 
 @workflow.defn(name="Lifecycle", versioning_behavior=VersioningBehavior.AUTO_UPGRADE)
-class Lifecycle:
+class Lifecycle(Stoppable):
     """One version of one tenant's model. Days may pass between two lines of it."""
 
     @workflow.init
@@ -56,6 +57,10 @@ class Lifecycle:
 
     @workflow.run
     async def run(self, request: LifecycleRequest | None = None) -> LifecycleStatus:  # noqa: ARG002  # __init__ keeps it
+        with self.may_be_stopped():
+            return await self._go()
+
+    async def _go(self) -> LifecycleStatus:
         try:
             await self._live()
         except Ended as end:

@@ -44,6 +44,7 @@ with workflow.unsafe.imports_passed_through():
         settled,
         stand,
     )
+    from workflows.stopping import Stoppable
 
 ENDED = frozenset({"staged", "refused", "rejected", "expired", "failed"})
 MORE_PEOPLE = frozenset({"QUORUM_NOT_MET", "ROLE_MISSING", "OVERRIDE_ALONE"})
@@ -53,7 +54,7 @@ MOST_ANSWERS = 50
 
 
 @workflow.defn(name="Promotion", versioning_behavior=VersioningBehavior.PINNED)
-class Promotion:
+class Promotion(Stoppable):
     """One attempt to promote one version. Refusals end it; a new attempt is a new workflow."""
 
     @workflow.init
@@ -65,6 +66,10 @@ class Promotion:
 
     @workflow.run
     async def run(self, request: PromotionRequest | None = None) -> PromotionStatus:  # noqa: ARG002  # __init__ keeps it
+        with self.may_be_stopped():
+            return await self._go()
+
+    async def _go(self) -> PromotionStatus:
         try:
             await self._draft()
             if await self._reviewed() and await self._released():

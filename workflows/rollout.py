@@ -44,6 +44,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from workflows import common
     from workflows.common import CONTROL, SERVING, committed, failure, given, reason_of, refuse_if, settled, stand
+    from workflows.stopping import Stoppable
 
 NOT_HELD = frozenset({"promoting", "promoted", "rolling back", "awaiting root cause", "rolled back", "failed"})
 """Stages in which there is nothing left to hold."""
@@ -52,7 +53,7 @@ LOOK = timedelta(seconds=60)
 
 
 @workflow.defn(name="Rollout", versioning_behavior=VersioningBehavior.PINNED)
-class Rollout:
+class Rollout(Stoppable):
     """Exactly one of: the version is in production, or the previous one is and says why."""
 
     @workflow.init
@@ -72,6 +73,10 @@ class Rollout:
 
     @workflow.run
     async def run(self, request: RolloutRequest | None = None) -> RolloutStatus:  # noqa: ARG002  # __init__ keeps it
+        with self.may_be_stopped():
+            return await self._go()
+
+    async def _go(self) -> RolloutStatus:
         common.refuse_forged(self._resumed)
         try:
             if not self._resumed:

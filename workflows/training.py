@@ -17,10 +17,11 @@ with workflow.unsafe.imports_passed_through():
         train,
     )
     from workflows.common import CONTROL, TRAINING, code_of, failure, given, reason_of, settled, stand
+    from workflows.stopping import Stoppable
 
 
 @workflow.defn(name="Training", versioning_behavior=VersioningBehavior.PINNED)
-class Training:
+class Training(Stoppable):
     """One run. Its id comes from the run spec, so asking again for the same spec goes on with the same run."""
 
     @workflow.init
@@ -30,6 +31,10 @@ class Training:
 
     @workflow.run
     async def run(self, request: TrainingRequest | None = None) -> TrainingStatus:  # noqa: ARG002  # __init__ keeps it
+        with self.may_be_stopped():
+            return await self._go()
+
+    async def _go(self) -> TrainingStatus:
         try:
             pinned = await self._pin()
             if await self._allowed(pinned):

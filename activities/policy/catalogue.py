@@ -28,6 +28,7 @@ GATES: Final[tuple[Gate, ...]] = (
     "routes",
     "data_review",
     "data_approval",
+    "erasure",
 )
 KINDS: Final = {
     "deny": "refuses",

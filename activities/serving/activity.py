@@ -53,7 +53,7 @@ class ServingActivities:
     @activity.defn(name="warm_version")
     async def warm_version(self, job: WarmJob) -> None:
         """See `assay.contracts.rollout.warm_version`."""
-        for engine in self._engines:
+        for engine in self.engines:
             await self._load_version(engine, job.tenant, job.model, job.version)
 
     @activity.defn(name="cool_version")
@@ -62,7 +62,7 @@ class ServingActivities:
         name = adapter_name(job.tenant, job.model, job.version)
         if name in adapters_needed(await asyncio.to_thread(self._registry.routes.current)):
             return
-        for engine in self._engines:
+        for engine in self.engines:
             if name in await engine.loaded():
                 await engine.unload(name)
 
@@ -76,7 +76,7 @@ class ServingActivities:
         """See `assay.contracts.rollout.publish_routes`."""
         begun = time.perf_counter()
         published = await asyncio.to_thread(publish, self._registry, self._policy, change)
-        gateways = await self._gateways.refresh(published.revision)
+        gateways = await self.gateways.refresh(published.revision)
         flip = (time.perf_counter() - begun) * 1000
         decision_id = await asyncio.to_thread(self._registry.routes.decision_id, published.revision)
         return RoutesPublished(
@@ -86,7 +86,7 @@ class ServingActivities:
     @activity.defn(name="analyse_canary")
     async def analyse_canary(self, job: AnalysisJob) -> Analysis:
         """See `assay.contracts.rollout.analyse_canary`."""
-        seen = await self._gateways.observations(job.tenant, job.model, job.since_revision, job.version)
+        seen = await self.gateways.observations(job.tenant, job.model, job.since_revision, job.version)
         watched = "shadow" if job.shadow else "canary"
         candidate = seen.get(watched) or ArmObservation(arm=watched, requests=0, bad=0)
         return judge(candidate, seen.get("stable"), job.rules, job.min_requests)
@@ -95,7 +95,7 @@ class ServingActivities:
         """The loop that a serving worker runs beside its activities."""
         registry = self._registry
         return Reconciler(
-            self._engines, registry.routes.current, self._load_by_name, self._named_before, self._discard_withdrawn
+            self.engines, registry.routes.current, self._load_by_name, self._named_before, self._discard_withdrawn
         )
 
     def _discard_withdrawn(self) -> frozenset[str]:
@@ -148,10 +148,12 @@ class ServingActivities:
         return PolicyClient(self._settings.opa, self._registry.blobs)
 
     @cached_property
-    def _gateways(self) -> Gateways:
+    def gateways(self) -> Gateways:
+        """The fleet, for other activities of this worker too."""
         return Gateways(self._settings.gateways, self._settings.control_key.get_secret_value())
 
     @cached_property
-    def _engines(self) -> tuple[Engine, ...]:
+    def engines(self) -> tuple[Engine, ...]:
+        """All engines, likewise."""
         data, admin = (key.get_secret_value() for key in (self._settings.engine_key, self._settings.control_key))
         return tuple(SGLangEngine(url, data, admin) for url in self._settings.engines)

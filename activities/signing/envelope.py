@@ -20,8 +20,13 @@ REMEDY: Final = "attest the version again from the registry's facts"
 
 def sign_statement(statement: Statement, private_key: Path) -> bytes:
     """A DSSE envelope (JSON) around the canonical bytes of the statement. `private_key`: EC P-256, PEM."""
+    return sign_payload(statement.payload(), private_key)
+
+
+def sign_payload(payload: bytes, private_key: Path) -> bytes:
+    """The same around the bytes of any in-toto statement, as of one with several subjects."""
     key = load_pem_private_key(private_key.read_bytes(), password=None)
-    envelope = Envelope(statement.payload(), PAYLOAD_TYPE, {})
+    envelope = Envelope(payload, PAYLOAD_TYPE, {})
     envelope.sign(CryptoSigner(key))
     return json.dumps(envelope.to_dict(), sort_keys=True).encode()
 

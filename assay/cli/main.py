@@ -40,6 +40,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "retention": ("assay.cli.retention", "Until when rows are kept, and what became of them."),
     "show": ("assay.cli.records", "Print a stored document (a card, a diff, a report) by its digest."),
     "evidence": ("assay.cli.evidence", "Export what anybody needs to check a version without Assay."),
+    "erase": ("assay.cli.erase", "Remove a person's rows and all that was made from them, with a receipt."),
+    "hold": ("assay.cli.holds", "Legal holds, which stop destruction."),
     "demo": ("assay.cli.demonstration", "The life of a model, once around, on real parts."),
 }
 

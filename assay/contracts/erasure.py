@@ -14,6 +14,7 @@ from temporalio import activity
 
 from assay.contracts.base import Digest, Message, Person, Reference, Sentence, Slug
 from assay.contracts.policy import Decision
+from assay.contracts.training import TrainingRequest
 
 KeyedHash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="HMAC-SHA-256, as `assay erase hash` prints")]
 Case = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,63}\.[0-9a-f]{12}$", description="acme.9f3c2a71d00b")]
@@ -333,6 +334,12 @@ async def search_serving(job: CaseJob) -> Remains:
     """What was withdrawn, looked for in engines, in what gateways have in force, and among adapters on disk.
 
     Raises Unavailable."""
+    raise NotImplementedError
+
+
+@activity.defn
+def read_training_request(planned: Retraining) -> TrainingRequest:
+    """The stored request of a planned retraining. Raises NotFound, IntegrityRefused, Unavailable."""
     raise NotImplementedError
 
 

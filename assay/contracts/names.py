@@ -65,6 +65,11 @@ def data_approval_id(tenant: str, source: str, purpose: str, intake: str = "") -
     return "/".join(filter(None, ("data-approval", tenant, source, purpose, intake)))
 
 
+def erasure_id(tenant: str, what: str) -> str:
+    """`erasure/acme/5f0c…`: by the keyed hash of the person, or by the dataset; nobody is named."""
+    return f"erasure/{tenant}/{what.removeprefix('sha256:')}"
+
+
 def turn_id(tenant: str, model: str) -> str:
     """`turn/acme/helpdesk`"""
     return f"turn/{tenant}/{model}"

@@ -6,7 +6,9 @@ from typing import Literal
 
 from assay.contracts.base import Message, Reference
 
-Gate = Literal["intake", "licences", "training", "review", "release", "routes", "data_review", "data_approval"]
+Gate = Literal[
+    "intake", "licences", "training", "review", "release", "routes", "data_review", "data_approval", "erasure"
+]
 
 
 class Violation(Message):

@@ -8,6 +8,7 @@ import pytest
 
 from assay.contracts.base import Message
 from assay.contracts.data import IntakeRequest
+from assay.contracts.erasure import ErasureRequest
 from assay.contracts.evaluation import EvaluationRequest
 from assay.contracts.lifecycle import LifecycleRequest
 from assay.contracts.promotion import PromotionRequest
@@ -27,6 +28,7 @@ REQUESTS: dict[str, type[Message]] = {
     "rollout": RolloutRequest,
     "datareview": ReviewRequest,
     "retention": RetentionRequest,
+    "erasure": ErasureRequest,
 }
 
 

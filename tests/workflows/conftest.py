@@ -19,7 +19,7 @@ from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 
 from assay.client import AssayClient
-from assay.contracts import data, datasheet, evaluation, lifecycle, names, policy, promotion, rollout, training
+from assay.contracts import data, datasheet, erasure, evaluation, lifecycle, names, policy, promotion, rollout, training
 from assay.contracts.base import BasePin, Rate, Reference
 from assay.settings import Settings
 from workers.plugin import plugin
@@ -79,6 +79,9 @@ class House:
     on_trial: bool = False
     trained: training.TrainingResult = TRAINED
     plan: training.MixPlan = PLAN
+    holds: list[str] = field(default_factory=list)
+    mentioned: tuple[erasure.FoundIn, ...] = ()
+    working: tuple[str, ...] = ()
 
     async def enter(self, name: str) -> None:
         """At the beginning of an activity: wait where a test wants to wait, fail where it wants to fail."""
@@ -296,6 +299,63 @@ class House:
     async def close_incident(self, incident: rollout.Incident, cause: rollout.RootCause) -> None:
         await self.enter("close_incident")
         self.diary.append("incident closed")
+
+    @activity.defn
+    async def decide_erasure(self, job: erasure.CaseJob) -> policy.Decision:
+        return self.decision("erasure")
+
+    @activity.defn
+    async def withdraw_rows(self, job: erasure.CaseJob) -> erasure.Withdrawn:
+        self.diary.append("withdraw")
+        found = erasure.Found(own=(erasure.FoundIn(dataset=DATASET, kept=1),), mentioned=self.mentioned)
+        return erasure.Withdrawn(found=found, workflows=self.working, revision=1)
+
+    @activity.defn
+    async def replace_routes(self, job: erasure.CaseJob, withdrawn: erasure.Withdrawn) -> tuple[erasure.Replaced, ...]:
+        self.diary.append("replace")
+        return ()
+
+    @activity.defn
+    async def read_holds(self, job: erasure.CaseJob) -> erasure.Held:
+        return erasure.Held(holds=tuple(self.holds))
+
+    @activity.defn
+    async def reseal_datasets(self, job: erasure.CaseJob) -> tuple[erasure.NewDataset, ...]:
+        self.diary.append("reseal")
+        return (erasure.NewDataset(replaces=DATASET, dataset=sha("d"), version=2, rows=1),)
+
+    @activity.defn
+    async def shred_rows(self, job: erasure.CaseJob, withdrawn: erasure.Withdrawn) -> erasure.Shredded:
+        self.diary.append("shred")
+        return erasure.Shredded(shards=(DATASET,))
+
+    @activity.defn
+    async def confirm_rows(self, job: erasure.ConfirmJob) -> erasure.Found:
+        return erasure.Found(own=(erasure.FoundIn(dataset=DATASET, kept=2),))
+
+    @activity.defn
+    async def plan_retraining(
+        self, job: erasure.CaseJob, datasets: tuple[erasure.NewDataset, ...]
+    ) -> tuple[erasure.Retraining, ...]:
+        self.diary.append("plan")
+        return ()
+
+    @activity.defn
+    async def search_stores(self, job: erasure.CaseJob) -> erasure.Remains:
+        return erasure.Remains(searched=("blobs",))
+
+    @activity.defn
+    async def search_serving(self, job: erasure.CaseJob) -> erasure.Remains:
+        return erasure.Remains(searched=("engines",))
+
+    @activity.defn
+    async def write_receipt(self, done: erasure.CaseDone) -> erasure.Receipt:
+        self.diary.append("receipt")
+        return erasure.Receipt(reference=ref(sha("c")))
+
+    @activity.defn
+    async def remind_erasure(self, reminder: erasure.Reminder) -> None:
+        self.diary.append("remind")
 
 
 @pytest.fixture

@@ -142,7 +142,7 @@ overridable_by_data := object.keys(data.tunables.overrides.roles)
 #   remedy: mark the rule `decision` with `entrypoint`
 #   overridable: false
 deny contains finding(rego.metadata.rule(), "policies", gate) if {
-	some gate in {"intake", "licences", "training", "review", "release", "routes", "data_review", "data_approval"}
+	some gate in {"intake", "licences", "training", "review", "release", "routes", "data_review", "data_approval", "erasure"}
 	not gate in marked
 }
 

@@ -34,7 +34,7 @@ mentions(codes) := {
 
 gates := [module(["assay", gate], [entrypoint]) | some gate in other_gates]
 
-other_gates := ["intake", "licences", "training", "review", "release", "data_review", "data_approval"]
+other_gates := ["intake", "licences", "training", "review", "release", "data_review", "data_approval", "erasure"]
 
 tidy(rules) := array.concat(gates, [
 	module(["assay", "routes"], array.concat([entrypoint], rules)),

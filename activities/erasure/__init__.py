@@ -1,0 +1,1 @@
+"""Erasure: rows withdrawn from use at once, destroyed, searched for again, and a receipt for it."""

@@ -1,0 +1,141 @@
+"""A dataset again without the rows of a case: from the shards that are there, never from the source."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import rfc8785
+
+from activities.data.ledger import KEPT, read_ledger
+from activities.data.ledgers import composition
+from activities.data.licences import normalise
+from activities.erasure.probe import Probe, add_to_probe
+from activities.erasure.tables import cut, holds, shared, store_like
+from assay.contracts.base import CodeCount, Reference
+from assay.contracts.data import Dataset, RowCounts
+from assay.contracts.erasure import CaseJob, NewDataset
+from assay.contracts.errors import NotFound
+from registry import DatasetRecord, LedgerEntry, Registry
+
+
+def reseal(registry: Registry, job: CaseJob) -> tuple[NewDataset, ...]:
+    """A new version of every dataset that the case withdrew, named once however many versions of it were withdrawn.
+
+    Raises IntegrityRefused, Unavailable.
+    """
+    found = registry.erasures.found(job.case)
+    records = [registry.datasets.get(one.dataset) for one in found.own if one.kept]
+    made: dict[tuple[str, str], DatasetRecord | None] = {}
+    for record in records:
+        name = (record.request.tenant, record.request.dataset)
+        if name not in made:
+            made[name] = _newest(registry, job, name)
+    answers = ((record, made[record.request.tenant, record.request.dataset]) for record in records)
+    return tuple(
+        NewDataset(
+            replaces=old.dataset.id,
+            dataset=new.dataset.id if new else None,
+            version=new.request.version if new else None,
+            rows=new.dataset.counts.accepted if new else 0,
+        )
+        for old, new in answers
+    )
+
+
+def _newest(registry: Registry, job: CaseJob, name: tuple[str, str]) -> DatasetRecord | None:
+    """The newest version that is clean: there, or made now from the newest one of the case that can still be read."""
+    known = registry.datasets.all_named(*name)
+    for record in known:
+        rows = {target.row_id for target in registry.erasures.targets(job.case, dataset=record.dataset.id)}
+        if not rows and not record.quarantined:
+            return record
+        if rows and (made := _without(registry, job, record, rows, 1 + max(r.request.version for r in known))):
+            return made
+    return None
+
+
+def _without(
+    registry: Registry, job: CaseJob, record: DatasetRecord, rows: set[str], version: int
+) -> DatasetRecord | None:
+    manifest = json.loads(registry.blobs.get(record.dataset.manifest))
+    with tempfile.TemporaryDirectory(prefix="assay-reseal-") as folder:
+        scratch = Path(folder)
+        try:
+            shards = [*_shards(registry, job, manifest["shards"], rows, scratch)]
+            former = registry.shards.fetch_file(record.ledger, scratch / "former.ledger")
+        except NotFound:
+            return None  # its keys are destroyed: another case was here
+        if not shards:
+            return None
+        whole = scratch / "whole.ledger"
+        cut(former, whole, rows)
+        ledger = store_like(registry, whole, record.ledger)
+        counts, groups = _counts(whole), composition((whole,))
+        body = manifest | {
+            "version": version,
+            "shards": shards,
+            "ledger": {**ledger.model_dump(), "rows": counts.read},
+            "counts": counts.model_dump(mode="json"),
+            "licences": sorted({one for group in groups for one in normalise(group.licence).ids}),
+            "composition": [group.model_dump() for group in groups],
+            "replaces": record.dataset.id,
+        }
+        stored = registry.blobs.put(rfc8785.dumps(body))
+        dataset = Dataset(id=stored.sha256, manifest=stored, counts=counts)
+        request = record.request.model_copy(update={"version": version})
+        registry.datasets.add(dataset, request, ledger, _entries(whole))
+    _link(registry, record.dataset.id, dataset.id)
+    return registry.datasets.get(dataset.id)
+
+
+def _shards(
+    registry: Registry, job: CaseJob, shards: list[dict[str, Any]], rows: set[str], scratch: Path
+) -> Iterator[dict[str, Any]]:
+    """Entries of the new manifest; a shard in which none of the rows stands is the same as before."""
+    texts: set[str] = set()
+    for entry in shards:
+        reference = Reference(uri=entry["uri"], sha256=entry["sha256"])
+        path = registry.shards.fetch_file(reference, scratch / "former")
+        if not holds(path, rows):
+            yield entry
+            continue
+        done = cut(path, scratch / "left", rows)
+        texts |= done.texts - shared(scratch / "left", done.texts)
+        if done.left:
+            yield entry | store_like(registry, scratch / "left", reference).model_dump() | {"rows": done.left}
+    add_to_probe(registry, job, Probe(texts=tuple(sorted(texts)), rows=tuple(sorted(rows))))
+
+
+def _counts(ledger: Path) -> RowCounts:
+    outcomes: Counter[str] = Counter()
+    codes: dict[str, Counter[str]] = {"refused": Counter(), "redacted": Counter(), "quarantined": Counter()}
+    for row in (row for batch in read_ledger(ledger) for row in batch):
+        outcomes[row["outcome"]] += 1
+        codes.get(row["outcome"], Counter()).update(row["codes"])
+    by = {f"{name}_by_code": _by_code(counter) for name, counter in codes.items()}
+    kept = sum(outcomes[name] for name in KEPT)
+    plain = {name: outcomes[name] for name in ("redacted", "refused", "quarantined")}
+    return RowCounts.model_validate({"read": outcomes.total(), "accepted": kept, **plain, **by})
+
+
+def _by_code(counter: Counter[str]) -> tuple[CodeCount, ...]:
+    return tuple(CodeCount(code=code, count=count) for code, count in sorted(counter.items()))
+
+
+def _entries(ledger: Path) -> Iterator[LedgerEntry]:
+    names = ("row_id", "source", "outcome", "licence", "consent", "tier", "subject")
+    for ordinal, row in enumerate(row for batch in read_ledger(ledger) for row in batch):
+        kept = {name: row[name] for name in names}
+        yield LedgerEntry(**kept, ordinal=ordinal, codes=tuple(row["codes"]), mentions=tuple(row.get("mentions") or ()))
+
+
+def _link(registry: Registry, former: str, new: str) -> None:
+    """From the same sources. Not from the former dataset: what is made from that one may not be used."""
+    for node in registry.lineage.ancestors(former):
+        if node.depth == 1:
+            registry.lineage.link(node.name, new, node.relation, parent_kind=node.kind, child_kind="dataset")

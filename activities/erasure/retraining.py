@@ -1,0 +1,60 @@
+"""What would have to be trained again, as requests that can be started, with what the last training took."""
+
+from __future__ import annotations
+
+import json
+
+from assay.contracts.erasure import CaseJob, NewDataset, Retraining
+from assay.contracts.errors import NotFound
+from assay.contracts.training import DatasetChoice, TrainingRequest
+from registry import Registry
+from registry.runs import RunRecord
+
+
+def plan(registry: Registry, job: CaseJob, datasets: tuple[NewDataset, ...]) -> tuple[Retraining, ...]:
+    """One request for every model of which a run was withdrawn, made from its newest run. Raises Unavailable."""
+    new = {one.replaces: one.dataset for one in datasets}
+    newest: dict[tuple[str, str], RunRecord] = {}
+    for record in registry.runs.list():
+        if any(share.dataset in new for share in record.request.spec.datasets):
+            newest.setdefault((record.request.tenant, record.request.model), record)
+    planned = (_plan(registry, job, record, new) for _, record in sorted(newest.items()))
+    return tuple(one for one in planned if one)
+
+
+def _plan(registry: Registry, job: CaseJob, record: RunRecord, new: dict[str, str | None]) -> Retraining | None:
+    run, spec = record.request, record.request.spec
+    shares = [(new.get(share.dataset, share.dataset), share.ratio) for share in spec.datasets]
+    choices = tuple(DatasetChoice(dataset=dataset, ratio=ratio) for dataset, ratio in shares if dataset)
+    if not choices:
+        return None
+    numbers = [one.request.version for one in registry.runs.list(tenant=run.tenant, model=run.model)]
+    request = TrainingRequest(
+        tenant=run.tenant,
+        model=run.model,
+        version=max(numbers) + 1,
+        base=spec.base.digest,
+        datasets=choices,
+        template=spec.template,
+        recipe=spec.recipe,
+        purpose=run.purpose,
+        requested_by=job.request.requested_by,
+    )
+    return Retraining(
+        tenant=run.tenant,
+        model=run.model,
+        version=request.version,
+        request=registry.blobs.put(request.model_dump_json().encode()),
+        steps=spec.recipe.max_steps,
+        seconds=_seconds(registry, record),
+        tokens_per_second=record.result.tokens_per_second,
+    )
+
+
+def _seconds(registry: Registry, record: RunRecord) -> float | None:
+    """What its steps took, by its own record; None where that is gone."""
+    try:
+        steps = json.loads(registry.blobs.get(record.result.record))["metrics"]
+    except (NotFound, ValueError, KeyError):
+        return None
+    return float(round(sum(one["tokens"] / one["tokens_per_second"] for one in steps if one["tokens_per_second"]), 1))

@@ -1,0 +1,114 @@
+"""The second search. It shares no code with the first: no ledger, no lineage, no manifest is believed.
+
+It reads bytes: every blob and every file below the state folder, raw and, where a living key or a plain Parquet file
+lets it, in the clear; the tables as the database prints them. It looks for texts that only the erased rows said, for
+their ids in rows, and for the person's keyed hashes.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+from pyarrow import ArrowInvalid, parquet
+
+from activities.erasure.probe import Probe
+from assay.contracts.base import Reference
+from assay.contracts.erasure import Remains
+from assay.contracts.errors import IntegrityRefused, NotFound
+from registry import Registry
+
+_CHUNK: Final = 8 * 1024 * 1024
+_SKIPPED: Final = ("keys", "blobs")
+"""Below the state folder: keys are no text, and blobs are read through the store."""
+_MANY: Final = 20
+
+
+def search(
+    registry: Registry, probe: Probe, own: str | None, home: Path, beat: Callable[[], None] = lambda: None
+) -> Remains:
+    """Places in which something is left, by digest, table or path; `own` is the digest of the probe itself.
+
+    Below the state folder stand the suppression list and the ids of workflows, which are keyed hashes: there only texts
+    are looked for. Raises Unavailable.
+    """
+    needles, texts, read, shards = _needles(probe), _needles(probe.model_copy(update={"hashes": ()})), 0, 0
+    found: list[str] = []
+    with tempfile.TemporaryDirectory(prefix="assay-search-") as folder:
+        for place, path, encrypted in _stored(registry, Path(folder)):
+            if place == f"shard {own}":
+                continue
+            shards += encrypted
+            read += path.stat().st_size
+            # A decision that was stored names rows by digest, as it must: it is no copy of them.
+            if _in_file(path, needles) or _in_table(path, needles, probe):
+                found.append(place)
+            path.unlink()
+            beat()
+        for path in _files(home):
+            read += path.stat().st_size
+            if _in_file(path, texts):
+                found.append(f"file {path.relative_to(home)}")
+    found += [f"table {table}" for table in registry.mentions_of([*probe.hashes, *probe.rows])]
+    searched = ("blobs", "shards", "database", "state folder")
+    return Remains(searched=searched, found=tuple(sorted(found)[:_MANY]), bytes=read, shards=shards)
+
+
+def _needles(probe: Probe) -> tuple[bytes, ...]:
+    """Texts raw and as JSON writes them, with and without letters beyond ASCII."""
+    forms: set[bytes] = {one.encode() for one in probe.hashes}
+    for text in probe.texts:
+        forms |= {text.encode(), json.dumps(text)[1:-1].encode(), json.dumps(text, ensure_ascii=False)[1:-1].encode()}
+    return tuple(sorted(forms))
+
+
+def _stored(registry: Registry, scratch: Path) -> Iterator[tuple[str, Path, bool]]:
+    """Every blob as it lies in the store, and once more in the clear where a living key opens it."""
+    keys = frozenset(registry.shards.living())
+    for digest in registry.blobs.digests():
+        path = scratch / "bytes"
+        try:
+            yield f"blob {digest}", registry.blobs.fetch_file(digest, path), False
+            if digest in keys:
+                opened = Reference(uri=digest.replace("sha256:", "shard:"), sha256=digest)
+                yield f"shard {digest}", registry.shards.fetch_file(opened, path), True
+        except (NotFound, IntegrityRefused):
+            continue  # destroyed while we looked, or not what its name says: it cannot be used
+
+
+def _in_file(path: Path, needles: tuple[bytes, ...]) -> bool:
+    overlap = max(map(len, needles), default=1) - 1
+    with path.open("rb") as file:
+        tail = b""
+        while chunk := file.read(_CHUNK):
+            window = tail + chunk
+            if any(needle in window for needle in needles):
+                return True
+            tail = window[-overlap:] if overlap else b""
+    return False
+
+
+def _in_table(path: Path, needles: tuple[bytes, ...], probe: Probe) -> bool:
+    """Parquet is compressed: read as rows. Row ids count here, where a row would stand."""
+    ids = frozenset(probe.rows)
+    try:
+        with parquet.ParquetFile(path) as file:
+            for batch in file.iter_batches(500):
+                for row in batch.to_pylist():
+                    said = json.dumps(row, ensure_ascii=False, default=str).encode()
+                    escaped = said.replace(b"\\\\", b"\\")
+                    if row.get("row_id") in ids or any(one in said or one in escaped for one in needles):
+                        return True
+    except (ArrowInvalid, OSError):
+        return False
+    return False
+
+
+def _files(home: Path) -> Iterator[Path]:
+    for path in sorted(home.rglob("*")):
+        inside = path.relative_to(home).parts
+        if inside[0] not in _SKIPPED and path.is_file() and not path.is_symlink() and "assay-search-" not in str(path):
+            yield path

@@ -1,0 +1,57 @@
+"""`assay hold`: legal holds, which stop destruction and say so."""
+
+from __future__ import annotations
+
+import click
+
+from assay.cli.main import as_json, json_option, settings_in_force
+
+
+@click.group()
+def hold() -> None:
+    """Legal holds: what is held is not served, and not destroyed either."""
+
+
+@hold.command()
+@click.option("--tenant", required=True)
+@click.option("--subject", help="A person's id as rows carry it; without it and --dataset all of the tenant is held.")
+@click.option("--dataset", help="Digest of a dataset.")
+@click.option("--reason", required=True)
+@click.option("--by", required=True, help="Who places it.")
+def add(tenant: str, subject: str | None, dataset: str | None, reason: str, by: str) -> None:
+    """Place a hold, and print its id."""
+    from assay.cli.erase import hashes
+    from assay.contracts.erasure import HoldPlaced
+    from registry import Registry
+
+    settings = settings_in_force()
+    own = hashes(settings, tenant, subject, ())[0] if subject else None
+    placed = HoldPlaced(tenant=tenant, subject=own, dataset=dataset, reason=reason, actor=by)
+    click.echo(Registry.open(settings).holds.place(placed))
+
+
+@hold.command()
+@click.argument("id_", metavar="ID")
+@click.option("--by", required=True, help="Who lifts it.")
+def lift(id_: str, by: str) -> None:
+    """End a hold; an erasure that waits for it goes on within its next look."""
+    from registry import Registry
+
+    Registry.open(settings_in_force()).holds.lift(id_, by)
+    click.echo("lifted")
+
+
+@hold.command("list")
+@click.option("--tenant")
+@json_option
+def list_(tenant: str | None, *, as_json_: bool) -> None:
+    """Holds in force."""
+    from registry import Registry
+
+    holds = Registry.open(settings_in_force()).holds.list(tenant)
+    if as_json_:
+        as_json([one.model_dump(mode="json") for one in holds])
+        return
+    for one in holds:
+        on = "a person" if one.subject else (one.dataset or "all")
+        click.echo(f"{one.id}  {one.tenant}  on {on}  {one.created_at:%Y-%m-%d}  {one.reason}")

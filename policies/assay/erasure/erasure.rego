@@ -1,0 +1,81 @@
+# METADATA
+# title: Erasure gate
+# description: May this person order that rows and all that was made from them go. Asked before anything is touched.
+package assay.erasure
+
+import data.assay.lib
+
+# METADATA
+# entrypoint: true
+# title: Decision of the erasure gate
+# description: allow, violations, warnings. Nothing here can be overridden.
+decision := lib.decision(deny, set(), set())
+
+# METADATA
+# title: Facts are complete
+# description: Whose installation, which case, on which ground, who orders it and in which role.
+# custom:
+#   code: ERASURE_FACTS_MISSING
+#   remedy: order it with tenant, ground, role and the name of who orders it
+#   overridable: false
+deny contains lib.violation(rego.metadata.rule(), "the facts of this erasure are not complete") if not stated
+
+stated if {
+	lib.is_text(input.case)
+	lib.is_text(input.tenant)
+	lib.is_text(input.ground)
+	lib.is_text(input.role)
+	lib.is_text(input.requested_by)
+}
+
+# METADATA
+# title: The role may order it
+# description: Each ground has roles that may order removal on it.
+# custom:
+#   code: ERASURE_ROLE_MISSING
+#   remedy: have somebody in one of the roles of this ground order it
+#   overridable: false
+deny contains lib.violation(rego.metadata.rule(), "this role may not order removal on this ground") if not permitted
+
+permitted if input.role in data.tunables.erasure.roles[input.ground]
+
+# METADATA
+# title: It says what has to go
+# description: A person by keyed hash, or rows of one dataset; never both, never neither.
+# custom:
+#   code: ERASURE_SELECTS_NOTHING
+#   remedy: name the person's keyed hashes (`assay erase hash`), or for retention a dataset
+#   overridable: false
+deny contains lib.violation(rego.metadata.rule(), "what has to go is not stated") if not selects
+
+selects if {
+	input.ground != "retention"
+	person
+	input.selects.dataset == null
+}
+
+selects if {
+	input.ground == "retention"
+	not person
+	lib.is_digest(input.selects.dataset)
+}
+
+person if input.selects.subject == true
+
+person if input.selects.mentions > 0
+
+# METADATA
+# title: It ends in time
+# description: The deadline is not later than the law and the house allow.
+# custom:
+#   code: ERASURE_DEADLINE_TOO_LATE
+#   remedy: order it with an earlier deadline
+#   overridable: false
+deny contains lib.violation(rego.metadata.rule(), "the deadline is later than it may be") if not in_time
+
+in_time if {
+	is_number(input.deadline_days)
+	is_number(data.tunables.erasure.most_days)
+	input.deadline_days > 0
+	input.deadline_days <= data.tunables.erasure.most_days
+}

@@ -1,0 +1,85 @@
+"""An erasure takes its steps in order, waits for holds and reviewers, and stops whoever works on the same lineage."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from temporalio.client import WorkflowFailureError
+from temporalio.exceptions import ApplicationError
+
+from assay.client import AssayClient
+from assay.contracts import names
+from assay.contracts.erasure import ErasureRequest, FoundIn, MentionsConfirmed
+from assay.contracts.training import DatasetChoice, TrainingRequest
+
+from .asking import until, versions
+
+DATASET = "sha256:" + "e" * 64
+
+
+def asked(**fields: Any) -> ErasureRequest:
+    subject = f"{next(versions):064x}"
+    return ErasureRequest.model_validate({"tenant": "acme", "subject": subject, "requested_by": "pia", **fields})
+
+
+async def test_unservable_comes_first_and_the_receipt_last(client: AssayClient, house: Any) -> None:
+    status = await (await client.start_erasure(asked())).result()
+    assert status.stage == "erased"
+    assert status.receipt is not None
+    assert house.diary == ["withdraw", "replace", "reseal", "shred", "plan", "receipt"]
+
+
+async def test_a_hold_stops_destruction_until_it_is_lifted(client: AssayClient, house: Any) -> None:
+    house.holds = ["a1: a lawsuit"]
+    handle = await client.start_erasure(asked())
+
+    async def held() -> bool:
+        return (await client.erasure_status(handle.id)).stage == "held"
+
+    await until(held)
+    assert house.diary == ["withdraw", "replace"]
+    house.holds = []
+    await handle.signal("look_again")
+    assert (await handle.result()).stage == "erased"
+
+
+async def test_rows_that_mention_the_person_wait_for_a_reviewer(client: AssayClient, house: Any) -> None:
+    house.mentioned = (FoundIn(dataset=DATASET, kept=1),)
+    handle = await client.start_erasure(asked())
+
+    async def waits() -> bool:
+        return (await client.erasure_status(handle.id)).stage == "awaiting confirmation"
+
+    await until(waits)
+    house.mentioned = ()
+    confirmed = MentionsConfirmed(reviewer="rob", rows=(DATASET,), others_are_not=True)
+    await handle.execute_update("confirm_mentions", confirmed)
+    assert (await handle.result()).stage == "erased"
+    assert house.diary.count("shred") == 2
+
+
+async def test_a_training_of_the_same_lineage_stops_and_says_why(client: AssayClient, house: Any) -> None:
+    house.gates["train"] = asyncio.Event()
+    training = TrainingRequest(
+        tenant="acme",
+        model="helpdesk",
+        version=next(versions),
+        base="acme/base",
+        datasets=(DatasetChoice(dataset=DATASET),),
+        requested_by="ann",
+    )
+    running = await client.start_training(training)
+
+    async def trains() -> bool:
+        return "train" in house.begun
+
+    await until(trains)
+    house.working = (names.training_id("acme", "helpdesk", training.version),)
+    erasing = await client.start_erasure(asked())
+    with pytest.raises(WorkflowFailureError) as failure:
+        await running.result()
+    assert isinstance(failure.value.cause, ApplicationError)
+    assert failure.value.cause.type == "STOPPED_FOR_ERASURE"
+    assert (await erasing.result()).stage == "erased"

@@ -1,0 +1,282 @@
+"""Rows are withdrawn from use at once, destroyed when no hold stops it, searched for again, and a receipt is signed."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from contextlib import suppress
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.common import VersioningBehavior
+from temporalio.exceptions import ActivityError, FailureError, is_cancelled_exception
+from temporalio.workflow import ParentClosePolicy
+
+with workflow.unsafe.imports_passed_through():
+    from assay.contracts import names
+    from assay.contracts.erasure import (
+        CaseDone,
+        CaseJob,
+        ConfirmJob,
+        ErasureRequest,
+        ErasureStatus,
+        MentionsConfirmed,
+        Remains,
+        Reminder,
+        Shredded,
+        StopNotice,
+        Withdrawn,
+        confirm_rows,
+        decide_erasure,
+        plan_retraining,
+        read_holds,
+        read_training_request,
+        remind_erasure,
+        replace_routes,
+        reseal_datasets,
+        search_serving,
+        search_stores,
+        shred_rows,
+        withdraw_rows,
+        write_receipt,
+    )
+    from workflows.common import CONTROL, DATA, SERVING, code_of, failure, given, reason_of, refuse_if, settled, stand
+
+LONGEST_LOOK = timedelta(hours=6)
+"""Between two looks whether a legal hold was lifted, when nobody says so."""
+
+
+@workflow.defn(name="Erasure", versioning_behavior=VersioningBehavior.AUTO_UPGRADE)
+class Erasure:
+    """One case. Its input names nobody: a person is a keyed hash (`assay erase hash`)."""
+
+    @workflow.init
+    def __init__(self, request: ErasureRequest | None = None) -> None:
+        self._asked = request
+        self._case = ""
+        self._opened = workflow.now()
+        deadline = self._opened + request.deadline if request else None
+        self._status = ErasureStatus(deadline=deadline)
+        self._decision_id = ""
+        self._done: list[Withdrawn] = []
+        self._shredded: list[Shredded] = []
+        self._confirmed: list[MentionsConfirmed] = []
+        self._look_again = False
+
+    @workflow.run
+    async def run(self, request: ErasureRequest | None = None) -> ErasureStatus:  # noqa: ARG002  # __init__ keeps it
+        mark = hashlib.sha256(workflow.info().run_id.encode()).hexdigest()[:12]
+        self._case = f"{self._request.tenant}.{mark}"
+        self._set(stage="deciding", case=self._case)
+        reminders = asyncio.create_task(self._remind())
+        try:
+            if await self._permitted():
+                await self._work()
+        except ActivityError as error:
+            if is_cancelled_exception(error):
+                raise
+            self._set(stage="failed", reasons=(reason_of(error),))
+            raise failure(error) from error
+        finally:
+            reminders.cancel()
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        return self._status
+
+    @workflow.query
+    def status(self) -> ErasureStatus:
+        """Where this erasure stands."""
+        return self._status
+
+    @workflow.update
+    async def confirm_mentions(self, confirmed: MentionsConfirmed) -> ErasureStatus:
+        """Say which rows that mention the person are about them."""
+        self._confirmed.append(confirmed)
+        return self._status
+
+    @confirm_mentions.validator
+    def _may_confirm(self, confirmed: MentionsConfirmed) -> None:
+        if not any(one.kept or one.aside for one in self._status.found.mentioned):
+            refuse_if("no row waits for a confirmation")
+        if not confirmed.rows and not confirmed.others_are_not:
+            refuse_if("name rows, or say that the others are not about this person")
+
+    @workflow.signal
+    def look_again(self) -> None:
+        """A hold was lifted, or something that stood in the way is gone."""
+        self._look_again = True
+
+    @property
+    def _request(self) -> ErasureRequest:
+        return given(self._asked)
+
+    @property
+    def _job(self) -> CaseJob:
+        me = workflow.info().workflow_id
+        return CaseJob(case=self._case, workflow=me, request=self._request, decision_id=self._decision_id)
+
+    async def _permitted(self) -> bool:
+        decision = await settled(
+            workflow.execute_activity(decide_erasure, self._job, **CONTROL, summary="ask the erasure gate")
+        )
+        self._decision_id = decision.decision_id
+        if not decision.allow:
+            self._set(stage="refused", reasons=tuple(f"{v.code}: {v.msg}" for v in decision.violations))
+        return decision.allow
+
+    async def _work(self) -> None:
+        await self._remove()
+        while any(one.kept or one.aside for one in self._status.found.mentioned):
+            self._set(stage="awaiting confirmation")
+            await workflow.wait_condition(lambda: bool(self._confirmed))
+            await self._confirm(self._confirmed.pop(0))
+            await self._remove()
+        await self._prove()
+
+    async def _confirm(self, confirmed: MentionsConfirmed) -> None:
+        job = ConfirmJob(job=self._job, confirmed=confirmed)
+        found = await settled(
+            workflow.execute_activity(confirm_rows, job, **CONTROL, summary="take rows into the case")
+        )
+        self._set(found=found)
+
+    async def _remove(self) -> None:
+        """Unservable first; everything slower after it."""
+        self._set(stage="withdrawing")
+        withdrawn = await settled(
+            workflow.execute_activity(withdraw_rows, self._job, **SERVING, summary="find, quarantine, flip the routes")
+        )
+        self._done.append(withdrawn)
+        first = self._status.unservable_milliseconds
+        took = withdrawn.milliseconds if first is None else first
+        self._set(found=withdrawn.found, artifacts=len(withdrawn.artifacts), unservable_milliseconds=took)
+        await self._stop(withdrawn)
+        await self._replace(withdrawn)
+        await self._destroy(withdrawn)
+
+    async def _stop(self, withdrawn: Withdrawn) -> None:
+        """Whoever works on the same lineage; those that ended do not mind."""
+        self._set(stage="stopping")
+        notice = StopNotice(case=self._case)
+        await asyncio.gather(*(self._tell(one, notice) for one in withdrawn.workflows))
+
+    async def _tell(self, workflow_id: str, notice: StopNotice) -> None:
+        with suppress(FailureError):
+            await workflow.get_external_workflow_handle(workflow_id).signal("stop_for_erasure", notice)
+
+    async def _replace(self, withdrawn: Withdrawn) -> None:
+        self._set(stage="replacing")
+        replaced = await settled(
+            workflow.execute_activity(
+                replace_routes, args=[self._job, withdrawn], **SERVING, summary="bring the clean versions back"
+            )
+        )
+        known = {(one.tenant, one.model): one for one in (*self._status.replaced, *replaced) if one.withdrawn}
+        self._set(replaced=tuple(known[name] for name in sorted(known)))
+
+    async def _destroy(self, withdrawn: Withdrawn) -> None:
+        while True:
+            await self._not_held()
+            self._set(stage="destroying", holds=())
+            made = await settled(
+                workflow.execute_activity(
+                    reseal_datasets, self._job, **DATA, summary="seal the datasets without the rows"
+                )
+            )
+            try:
+                gone = await settled(
+                    workflow.execute_activity(
+                        shred_rows, args=[self._job, withdrawn], **DATA, summary="destroy keys, weights, samples"
+                    )
+                )
+                break
+            except ActivityError as error:
+                if code_of(error) != "ERASURE_HELD":
+                    raise
+        self._shredded.append(gone)
+        known = {one.replaces: one for one in (*self._status.datasets, *made)}
+        self._set(datasets=tuple(known[name] for name in sorted(known)))
+
+    async def _not_held(self) -> None:
+        """Unservable is not destroyed: a legal hold stops here, and says so."""
+        pause = timedelta(minutes=1)
+        while True:
+            held = await settled(workflow.execute_activity(read_holds, self._job, **CONTROL, summary="legal holds"))
+            if not held.holds:
+                return
+            self._set(stage="held", holds=held.holds)
+            self._look_again = False
+            with suppress(TimeoutError):
+                await workflow.wait_condition(lambda: self._look_again, timeout=pause, timeout_summary="legal hold")
+            pause = min(pause * 2, LONGEST_LOOK)
+
+    async def _prove(self) -> None:
+        retraining = await settled(
+            workflow.execute_activity(
+                plan_retraining, args=[self._job, self._status.datasets], **CONTROL, summary="what to train again"
+            )
+        )
+        self._set(stage="verifying", retraining=retraining)
+        remains = await self._search()
+        job = CaseDone(
+            job=self._job,
+            withdrawn=tuple(self._done),
+            replaced=self._status.replaced,
+            shredded=tuple(self._shredded),
+            datasets=self._status.datasets,
+            retraining=retraining,
+            remains=remains,
+            opened=self._opened,
+            closed=workflow.now(),
+        )
+        receipt = await settled(workflow.execute_activity(write_receipt, job, **CONTROL, summary="sign the receipt"))
+        if self._request.retrain:
+            await self._retrain()
+        self._set(stage="erased", receipt=receipt.reference, remains=(), reasons=())
+
+    async def _search(self) -> Remains:
+        """Until nothing is found: what still runs may hold a copy, and is being stopped. What does not go is shown."""
+        pause = timedelta(seconds=2)
+        while True:
+            stores, serving = await asyncio.gather(
+                settled(workflow.execute_activity(search_stores, self._job, **DATA, summary="search the stores")),
+                settled(workflow.execute_activity(search_serving, self._job, **SERVING, summary="search what serves")),
+            )
+            found = (*stores.found, *serving.found)
+            searched = (*stores.searched, *serving.searched)
+            if not found:
+                return stores.model_copy(update={"searched": searched})
+            self._set(remains=found, reasons=(f"ERASURE_INCOMPLETE: {len(found)} places still hold something",))
+            self._look_again = False
+            with suppress(TimeoutError):
+                await workflow.wait_condition(lambda: self._look_again, timeout=pause, timeout_summary="search again")
+            pause = min(pause * 2, LONGEST_LOOK)
+
+    async def _retrain(self) -> None:
+        for one in self._status.retraining:
+            request = await settled(
+                workflow.execute_activity(read_training_request, one, **CONTROL, summary="read the request")
+            )
+            await workflow.start_child_workflow(
+                "Training",
+                request,
+                id=names.training_id(one.tenant, one.model, one.version),
+                parent_close_policy=ParentClosePolicy.ABANDON,
+            )
+
+    async def _remind(self) -> None:
+        """Time passes whatever this waits for; when it is up, the work goes on and is late."""
+        deadline = self._opened + self._request.deadline
+        for after in (*sorted(one for one in self._request.reminders if one < self._request.deadline), None):
+            at = self._opened + after if after else deadline
+            await workflow.sleep(max(at - workflow.now(), timedelta(0)), summary="reminder" if after else "deadline")
+            left = (deadline - workflow.now()).total_seconds() / 86400
+            self._set(reminders=self._status.reminders + (after is not None), overdue=after is None)
+            told = Reminder(job=self._job, stage=self._status.stage, days_left=left)
+            with suppress(ActivityError):
+                await workflow.execute_activity(remind_erasure, told, **CONTROL, summary="say how much time is left")
+
+    def _set(self, **changes: object) -> None:
+        self._status = self._status.model_copy(update=changes)
+        s = self._status
+        late = "late, " if s.overdue else ""
+        stand(s.stage, f"{late}case {s.case}. {'; '.join((*s.holds, *s.reasons))}", tenant=self._request.tenant)
