@@ -15,7 +15,7 @@ from pyarrow import parquet
 
 from activities.data.ledgers import references
 from activities.data.manifest import manifest_of
-from activities.data.reader import read_rows, source_digest
+from activities.data.readers import read_rows, source_digest
 from assay.contracts.base import Digest, Message, Reference
 from assay.contracts.data import Source
 from assay.contracts.errors import AssayError, NotFound
