@@ -27,7 +27,7 @@ from activities.data.findings import Scanner
 from activities.data.ledger import LEDGER, Screened, Table, ledger_row
 from activities.data.licences import normalise
 from activities.data.personal import Span
-from activities.data.reader import ReadRow, read_rows, source_digest
+from activities.data.readers import ReadRow, read_rows, source_digest
 from activities.data.screening import BATCH, SCANNED, Tools, screen
 from activities.data.sealing import seal
 from activities.data.text import normalised, strings

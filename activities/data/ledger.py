@@ -19,7 +19,7 @@ from pyarrow import parquet
 
 from activities.data.facts import Terms
 from activities.data.findings import Finding
-from activities.data.reader import ReadRow
+from activities.data.readers import ReadRow
 from activities.data.rows import Row
 from activities.data.text import normalised
 from assay.contracts.data import Source
@@ -40,8 +40,10 @@ SHARD: Final = arrow.schema(
         "tier": arrow.string(),
         "synthetic_depth": arrow.int32(),
         "subject": arrow.string(),
+        "rejected": arrow.string(),
     }
 )
+"""`rejected`: of a preference, the answer that was liked less; "" in other rows."""
 LEDGER: Final = arrow.schema(
     {
         "row_id": arrow.string(),
@@ -119,8 +121,9 @@ def mention_hash(key: bytes, tenant: str, kind: str, value: str) -> str:
 
 def characters(row: Row) -> int:
     """How long the texts of a row's messages and call arguments are together."""
-    texts = [message.content or "" for message in row.messages]
-    calls = [call.function.arguments for message in row.messages for call in message.tool_calls or ()]
+    messages = [*row.messages, *(row.rejected or ())]
+    texts = [message.content or "" for message in messages]
+    calls = [call.function.arguments for message in messages for call in message.tool_calls or ()]
     return sum(map(len, texts)) + sum(len(_json(arguments)) for arguments in calls)
 
 
@@ -136,6 +139,7 @@ def shard_row(screened: Screened, source: Source, subject: str) -> dict[str, Any
         "tier": source.tier,
         "synthetic_depth": source.synthetic_depth,
         "subject": subject,
+        "rejected": _json(content["rejected"]) if content.get("rejected") else "",
     }
 
 

@@ -1,7 +1,7 @@
 """What a row may look like, and what it is called.
 
-A row's id is the digest of what can be learnt from it (kind, messages, tools) and of its source. Its terms and its name
-in the source system are left out: the same text twice is the same row.
+A row's id is the digest of what can be learnt from it (kind, messages, tools, rejected answer) and of its source. Its
+terms and its name in the source system are left out: the same text twice is the same row.
 """
 
 from __future__ import annotations
@@ -44,6 +44,11 @@ class ChatMessage(_Part):
     tool_call_id: str | None = None
     name: str | None = None
 
+    @property
+    def says_text(self) -> bool:
+        """Whether it is text and no call."""
+        return not self.tool_calls and bool((self.content or "").strip())
+
 
 class Function(_Part):
     """A function that may be called; `parameters` is a JSON schema."""
@@ -73,21 +78,39 @@ class Row(_Part):
     purposes: list[Purpose] | None = None
     subject: str | None = None
     meta: dict[str, str] = Field(default_factory=dict)
+    rejected: list[ChatMessage] | None = Field(default=None, min_length=1)
+    """Of a preference: what raters liked less than the end of `messages`."""
 
     @model_validator(mode="after")
     def _answered(self) -> Row:
-        answer = self.messages[-1]
-        if answer.role != "assistant":
-            raise ValueError("the last message must be the assistant's answer")
-        if self.kind == "call" and not answer.tool_calls:
+        _refuse_no_answer(self.messages[-1])
+        if self.kind == "preference":
+            self._refuse_no_choice()
+        elif self.rejected is not None:
+            raise ValueError("only a row of kind 'preference' has a rejected answer")
+        elif self.kind == "call" and not self.messages[-1].tool_calls:
             raise ValueError("a row of kind 'call' must end with a tool call")
-        if self.kind != "call" and (answer.tool_calls or not (answer.content or "").strip()):
+        elif self.kind != "call" and not self.messages[-1].says_text:
             raise ValueError(f"a row of kind {self.kind!r} must end with text and no tool call")
         return self
 
+    def _refuse_no_choice(self) -> None:
+        if not self.rejected:
+            raise ValueError("a row of kind 'preference' must have a rejected answer")
+        _refuse_no_answer(self.rejected[-1])
+        if any(not (m.says_text or m.tool_calls) for m in (self.messages[-1], self.rejected[-1])):
+            raise ValueError("both answers of a preference must say or call something")
+        if self.rejected == self.messages[-len(self.rejected) :]:
+            raise ValueError("the rejected answer is the chosen one")
+
     def learnt(self) -> dict[str, Any]:
         """What a model can learn from the row, as plain data."""
-        return self.model_dump(mode="json", include={"kind", "messages", "tools"}, exclude_none=True)
+        return self.model_dump(mode="json", include={"kind", "messages", "tools", "rejected"}, exclude_none=True)
+
+
+def _refuse_no_answer(message: ChatMessage) -> None:
+    if message.role != "assistant":
+        raise ValueError("the last message must be the assistant's answer")
 
 
 def row_id(row: Row, source: str) -> str:

@@ -19,7 +19,7 @@ from activities.data.facts import question, row_facts, terms_of
 from activities.data.findings import RowFindings, Scanner
 from activities.data.ledger import SHARD, Outcome, Screened, Table, ledger_row, ledger_schema, shard_row, subject_hash
 from activities.data.licences import Licence, normalise
-from activities.data.reader import ReadRow, read_rows, source_digest
+from activities.data.readers import ReadRow, read_rows, source_digest
 from activities.data.redaction import Redactor
 from activities.data.seen import SeenRows
 from assay.contracts.base import CodeCount, Reference
@@ -30,7 +30,7 @@ from assay.contracts.policy import Decision, Gate, Violation
 BATCH: Final = 500
 """Rows a question: a stored decision stays small enough to read, and asking costs little beside scanning."""
 
-SCANNED: Final = {"messages", "tools", "meta"}
+SCANNED: Final = {"messages", "tools", "meta", "rejected"}
 
 
 class Answered(Protocol):

@@ -18,7 +18,7 @@ from pydantic import Field
 from activities.data.ledger import KEPT
 from activities.data.ledgers import fetch
 from activities.data.manifest import manifest_of
-from activities.data.reader import read_rows, source_digest
+from activities.data.readers import read_rows, source_digest
 from assay.contracts.base import Digest, Message
 from assay.contracts.data import Source
 from assay.contracts.errors import AssayError, NotFound

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from typing import Literal
+from typing import Final, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from temporalio import activity
 
 from assay.contracts.base import CodeCount, Digest, Message, Person, Reference, Sentence, Slug, Version
@@ -14,7 +15,7 @@ from assay.contracts.policy import Decision
 Tier = Literal["human-gold", "curated", "scraped"]
 Purpose = Literal["train-tenant-model", "train-shared-model", "evaluate"]
 Consent = Literal["granted", "contract", "not-required", "withdrawn", "unknown"]
-RowKind = Literal["call", "refusal", "replay"]
+RowKind = Literal["call", "refusal", "replay", "preference"]
 Format = Literal["jsonl", "csv", "parquet", "hf-dataset", "sql"]
 Shape = Literal["row", "chat", "sharegpt", "tool-call", "preference", "instruction"]
 LegalBasis = Literal[
@@ -28,6 +29,9 @@ LegalBasis = Literal[
 ]
 """The six of GDPR article 6(1), and none where there is nobody in the data."""
 People = Literal["real", "fictional", "public"]
+ENDINGS: Final[dict[str, Format]] = {".csv": "csv", ".tsv": "csv", ".parquet": "parquet", "/": "hf-dataset"}
+PACKED: Final = re.compile(r"\.(gz|bz2|xz|zst|zip)$")
+PASSWORD: Final = re.compile(r"://[^/@]*:[^/]*@|[?&](password|passwd|pwd|sslpassword)=", re.IGNORECASE)
 
 OwnersWord = Literal["required", "standing", "none"]
 """Approved anew for each intake, once for all of them until it expires, or not at all."""
@@ -41,6 +45,7 @@ class RowMapping(Message):
     columns: dict[str, str] = Field(default={}, max_length=100, description="field of the shape: column it stands in")
     json_columns: tuple[str, ...] = Field(default=(), max_length=100, description="columns with JSON in a string")
     meta: tuple[str, ...] = Field(default=(), max_length=100, description="columns kept as `meta`, scanned as text")
+    delimiter: str | None = Field(default=None, min_length=1, max_length=1, description="of a CSV file")
     ignored: tuple[str, ...] = Field(default=(), max_length=100, description="columns that are not read")
 
 
@@ -74,6 +79,24 @@ class Source(Message):
     improves_shared_models: bool = Field(default=False, description="its customer agreed, in the contract named here")
     people: People = Field(default="real", description="who is in it: `fictional` and `public` are no data subjects")
     approval: OwnersWord = Field(default="none", description="whether its owner approves a use before anything is read")
+
+    @property
+    def reads_as(self) -> Format:
+        """The format that is stated, or that the name tells."""
+        if self.format is not None:
+            return self.format
+        if self.query is not None:
+            return "sql"
+        name = PACKED.sub("", self.uri.lower())
+        return next((form for ending, form in ENDINGS.items() if name.endswith(ending)), "jsonl")
+
+    @model_validator(mode="after")
+    def _readable(self) -> Source:
+        if (self.query is not None) != (self.reads_as == "sql"):
+            raise ValueError("a SQL source has a `query`, and no other has one")
+        if "://" in self.uri and PASSWORD.search(self.uri):
+            raise ValueError("`uri` holds a password: give the data worker the connection, and name it `sql:NAME`")
+        return self
 
 
 class IntakeRequest(Message):

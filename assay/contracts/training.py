@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from temporalio import activity
 
 from assay.contracts.base import BasePin, Digest, Message, Person, Reference, Slug, Version
@@ -31,6 +31,13 @@ class MixShare(Message):
     first_token_weight: float = Field(default=1.0, gt=0)
     objective: Literal["cross-entropy", "kl-to-base"] = "cross-entropy"
     weight: float = Field(default=1.0, gt=0)
+
+    @field_validator("kind")
+    @classmethod
+    def _answers(cls, kind: RowKind) -> RowKind:
+        if kind == "preference":
+            raise ValueError("a preference is no answer to imitate: it needs preference tuning, not this recipe")
+        return kind
 
 
 HEALTHY_MIX = (

@@ -35,7 +35,7 @@ from temporalio.api.common.v1 import Payload
 from temporalio.exceptions import ApplicationError
 
 import assay.contracts
-from activities.data.reader import read_rows, source_digest
+from activities.data.readers import read_rows, source_digest
 from activities.data.rows import Row
 from assay.contracts.base import Message
 from assay.contracts.data import Source

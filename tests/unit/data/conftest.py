@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import create_engine, text
 
 from activities.data.findings import Scanner
 from activities.data.screening import Tools
@@ -121,5 +122,24 @@ def source(tmp_path: Path) -> Callable[..., Source]:
 def job() -> Callable[[Source], ScreenJob]:
     def make(source: Source) -> ScreenJob:
         return ScreenJob(tenant="acme", dataset="support", purpose="train-tenant-model", source=source)
+
+    return make
+
+
+@pytest.fixture
+def database(tmp_path: Path, source: Callable[..., Source]) -> Callable[..., Source]:
+    """A source of a query against a database of tickets, patients and a view that joins them."""
+    url = f"sqlite:///{tmp_path / 'desk.sqlite'}"
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE tickets (id INTEGER PRIMARY KEY, question TEXT, answer TEXT)"))
+        connection.execute(text("CREATE TABLE patients (id INTEGER PRIMARY KEY, diagnosis TEXT)"))
+        connection.execute(text("INSERT INTO tickets VALUES (1, 'Open?', 'At nine.'), (2, 'Closed?', 'At five.')"))
+        connection.execute(text("INSERT INTO patients VALUES (1, 'flu'), (2, 'cold')"))
+        connection.execute(text("CREATE VIEW handy AS SELECT t.*, diagnosis FROM tickets t JOIN patients p USING (id)"))
+    engine.dispose()
+
+    def make(query: str, **terms: object) -> Source:
+        return source(b"", **{"uri": url, "query": query, **terms})
 
     return make

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from activities.data.findings import Scanner
-from activities.data.reader import read_rows, source_digest
+from activities.data.readers import read_rows, source_digest
 from assay.contracts.data import Source
 from assay.contracts.errors import InputRefused
 from evals.suite import read_suite

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from activities.data.reader import MAX_LINE_BYTES, ReadRow, read_rows, source_digest
+from activities.data.readers import MAX_LINE_BYTES, ReadRow, read_rows, source_digest
 from assay.contracts.data import Source
 from assay.contracts.errors import AssayError, InputRefused, NotFound
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pyarrow import parquet
 
-from activities.data.reader import read_rows, source_digest
+from activities.data.readers import read_rows, source_digest
 from activities.data.story import Removal, story
 from assay.contracts.base import Reference
 from assay.contracts.erasure import HoldPlaced
