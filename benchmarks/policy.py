@@ -72,7 +72,8 @@ def intake(rows: int, number: int) -> dict[str, Any]:
         "licence": "Apache-2.0",
         "licences": ["Apache-2.0"],
         "synthetic_depth": 0,
-        "dpia": None,
+        "systems": ["crm"],
+        "assessments": [],
     }
     found = [
         {"category": "pii", "kind": "EMAIL_ADDRESS", "count": 1},

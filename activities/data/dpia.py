@@ -33,6 +33,12 @@ class Assessment(BaseModel):
     assessor: Person | None = None
     issued_at: AwareDatetime | None = None
     document: Reference | None = None
+    system: str | None = Field(default=None, description="set where it is read: the statement's subject says it")
+    others: tuple[Assessment, ...] = Field(default=(), description="of further systems behind the same source")
+
+    def each(self) -> tuple[Assessment, ...]:
+        """This one and the others."""
+        return (self, *self.others)
 
     def in_force(self, now: datetime) -> bool:
         """Whether it holds at this time."""
@@ -53,25 +59,30 @@ def sign_assessment(system: str, assessment: Assessment, private_key: Path) -> b
         Statement(
             subject=(Subject(name=system, digest={"sha256": _named(system)}),),
             predicate_type=PREDICATE,
-            predicate=assessment.model_dump(mode="json", exclude_none=True),
+            predicate=assessment.model_dump(mode="json", exclude_none=True, exclude={"system", "others"}),
         ),
         private_key,
     )
 
 
 def read_assessment(source: Source, blobs: Blobs, public_key: Path) -> Assessment | None:
-    """The verified assessment of a source, None when it has none. Whether it is in force and enough, policy says.
+    """The verified assessments of a source as one, which ends when the first of them does; None when it has none.
+
+    Whether they are enough, and of all systems that need one, policy says.
 
     Raises IntegrityRefused (`STATEMENT_INVALID`, `DPIA_OF_ANOTHER_SYSTEM`), NotFound (`BLOB_UNKNOWN`).
     """
-    if source.dpia is None:
-        return None
-    system, assessment = assessment_of(blobs.get(source.dpia), public_key)
-    if system != source.system:
+    attached = (*((source.dpia,) if source.dpia else ()), *source.assessments)
+    found = [assessment_of(blobs.get(reference), public_key) for reference in attached]
+    if any(system not in source.systems for system, _ in found):
         raise IntegrityRefused(
-            "DPIA_OF_ANOTHER_SYSTEM", f"the statement is no assessment of the system of source {source.name}", REMEDY
+            "DPIA_OF_ANOTHER_SYSTEM", f"a statement is no assessment of a system of source {source.name}", REMEDY
         )
-    return assessment
+    each = [one.model_copy(update={"system": system}) for system, one in found]
+    if not each:
+        return None
+    ends = min(one.valid_until for one in each)
+    return each[0].model_copy(update={"valid_until": ends, "others": tuple(each[1:])})
 
 
 def assessment_of(envelope: bytes, public_key: Path) -> tuple[str, Assessment]:

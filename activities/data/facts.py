@@ -62,7 +62,7 @@ def question(
     job: ScreenJob, licence: Licence, assessment: Assessment | None, rows: list[dict[str, Any]], now: datetime
 ) -> dict[str, Any]:
     """The whole input document for a batch of rows."""
-    source = job.source
+    source, assessed = job.source, assessment.each() if assessment else ()
     terms = source.model_dump(mode="json", include=STATED)
     return {
         "tenant": job.tenant,
@@ -71,7 +71,10 @@ def question(
             **terms,
             "licence": licence.expression,
             "licences": licence.facts(),
-            "dpia": assessment and {"present": True, **assessment.model_dump(mode="json")},
+            "systems": list(source.systems),
+            "assessments": [
+                one.model_dump(mode="json", include={"system", "valid_until", "scope"}) for one in assessed
+            ],
         },
         "rows": rows,
         "now": now.isoformat(timespec="seconds"),

@@ -80,7 +80,7 @@ def _manifest(
         "composition": [group.model_dump() for group in groups],
         "synthetic_share": round(synthetic / counts.accepted, 6),
         "sources": [
-            {**source.model_dump(mode="json", exclude={"uri", "dpia"}), "sha256": digest}
+            {**source.model_dump(mode="json", exclude={"uri", "dpia", "assessments"}), "sha256": digest}
             for source, digest in zip(request.sources, digests, strict=True)
         ],
     }

@@ -15,7 +15,7 @@ from activities.data.facts import terms_of
 from activities.data.licences import normalise
 from activities.data.manifest import licence_terms
 from activities.data.mixes import Ingredient, mix_plan
-from activities.data.reader import read_rows, source_digest
+from activities.data.readers import read_rows, source_digest
 from activities.policy.facts import stated, training_facts
 from activities.registry.pinning import pin_training
 from assay.contracts.data import Source

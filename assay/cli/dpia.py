@@ -63,7 +63,7 @@ def show(digest: str, *, as_json_: bool) -> None:
     system, said = assessment_of(registry.blobs.get(digest), settings.home / "keys" / "signing.pub.pem")
     in_force = said.in_force(datetime.now(UTC))
     if as_json_:
-        as_json({"system": system, "in_force": in_force, **said.model_dump(mode="json")})
+        as_json({"system": system, "in_force": in_force, **said.model_dump(mode="json", exclude={"system", "others"})})
         return
     click.echo(f"{system}, for {', '.join(said.scope)}")
     click.echo(f"{'in force' if in_force else 'EXPIRED'}: until {said.valid_until:%Y-%m-%d %H:%M} UTC")

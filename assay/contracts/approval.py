@@ -26,11 +26,13 @@ class ApprovalQuery(Message):
 
     @property
     def terms(self) -> Digest:
-        """Digest of the terms that an owner approves: all that the source states but where its bytes are now.
+        """Digest of the terms that an owner approves: what the source states but where its bytes are.
 
         Fields that are left at their defaults are left out, so that later releases, which know more, find the same.
         """
-        stated = self.source.model_dump(mode="json", exclude={"uri", "sha256"}, exclude_defaults=True)
+        stated = self.source.model_dump(
+            mode="json", exclude={"uri", "sha256", "dpia", "assessments"}, exclude_defaults=True
+        )
         return canonical_digest(stated)
 
 

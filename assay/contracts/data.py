@@ -78,7 +78,15 @@ class Source(Message):
     consent_field: str | None = Field(default=None, max_length=256, description="column with each row's own consent")
     improves_shared_models: bool = Field(default=False, description="its customer agreed, in the contract named here")
     people: People = Field(default="real", description="who is in it: `fictional` and `public` are no data subjects")
+    assessments: tuple[Reference, ...] = Field(
+        default=(), max_length=100, description="assessments of further regulated systems that its rows passed through"
+    )
     approval: OwnersWord = Field(default="none", description="whether its owner approves a use before anything is read")
+
+    @property
+    def systems(self) -> tuple[str, ...]:
+        """Every system of record behind it: its own, those of a query's tables, those that its rows passed through."""
+        return tuple(sorted({self.system, *self.tables.values(), *self.derived_from}))
 
     @property
     def reads_as(self) -> Format:

@@ -98,22 +98,42 @@ shared_use_agreed if {
 shared_use_agreed if input.source.consent in data.tunables.consent.shared_use_of_tenant_data
 
 # METADATA
-# title: Regulated sources have an assessment in force
-# description: A regulated source needs a data protection impact assessment that is signed, not expired, for this purpose.
+# title: Regulated systems have an assessment in force
+# description: >-
+#   Every regulated system behind a source, also one that a join or a re-export hides, has a data protection impact
+#   assessment that is signed, not expired, for this purpose.
 # custom:
 #   code: DPIA_MISSING
-#   remedy: attach a signed assessment that covers this purpose and is still valid
+#   remedy: attach a signed assessment of each regulated system that covers this purpose and is still valid
 #   overridable: false
-deny contains lib.violation(rego.metadata.rule(), "a regulated source needs a valid assessment for this purpose") if {
+deny contains lib.violation(rego.metadata.rule(), "a regulated system needs a valid assessment for this purpose") if {
 	not assessed
 }
 
-assessed if input.source.regulated == false
-
 assessed if {
-	input.source.dpia.present == true
-	time.parse_rfc3339_ns(input.source.dpia.valid_until) > time.parse_rfc3339_ns(input.now)
-	input.purpose in input.source.dpia.scope
+	input.source.system in input.source.systems
+	is_array(data.tunables.sources.regulated_systems)
+	every system in regulated {
+		assessed_system(system)
+	}
+}
+
+# A source that does not say that it is unregulated is regulated; and what the house knows to be regulated is, whatever
+# a source says.
+regulated contains input.source.system if not unregulated
+
+regulated contains system if {
+	some system in input.source.systems
+	system in data.tunables.sources.regulated_systems
+}
+
+unregulated if input.source.regulated == false
+
+assessed_system(system) if {
+	some assessment in input.source.assessments
+	assessment.system == system
+	time.parse_rfc3339_ns(assessment.valid_until) > time.parse_rfc3339_ns(input.now)
+	input.purpose in assessment.scope
 }
 
 # METADATA

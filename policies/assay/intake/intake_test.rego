@@ -28,7 +28,8 @@ facts := {
 		"tier": "curated",
 		"people": "real",
 		"regulated": true,
-		"dpia": {"present": true, "valid_until": "2027-01-01T00:00:00Z", "scope": ["train-tenant-model"]},
+		"systems": ["crm"],
+		"assessments": [{"system": "crm", "valid_until": "2027-01-01T00:00:00Z", "scope": ["train-tenant-model"]}],
 		"synthetic_depth": 0,
 	},
 	"rows": [row],
@@ -114,7 +115,7 @@ shared := object.union(facts, {
 		"licences": ["LicenseRef-tenant-agreement"],
 		"purposes": ["train-shared-model"],
 		"regulated": false,
-		"dpia": null,
+		"assessments": [],
 	}),
 	"rows": [],
 })
@@ -141,23 +142,39 @@ test_refuses_shared_use_when_nobody_says_what_tenants_own if {
 	not intake.decision.allow with input as open with data.tunables.licences.tenant_owned as []
 }
 
+assessment := facts.source.assessments[0]
+
 test_refuses_regulated_source_without_assessment_in_force if {
-	source_refused("dpia", null) == {"DPIA_MISSING"}
-	source_refused("dpia", object.union(facts.source.dpia, {"present": false})) == {"DPIA_MISSING"}
-	source_refused("dpia", object.union(facts.source.dpia, {"valid_until": "2026-11-24T11:59:59Z"})) == {"DPIA_MISSING"}
-	source_refused("dpia", object.union(facts.source.dpia, {"scope": ["evaluate"]})) == {"DPIA_MISSING"}
+	source_refused("assessments", []) == {"DPIA_MISSING"}
+	source_refused("assessments", null) == {"DPIA_MISSING"}
+	every changes in [{"system": "erp"}, {"valid_until": "2026-11-24T11:59:59Z"}, {"scope": ["evaluate"]}] {
+		source_refused("assessments", [object.union(assessment, changes)]) == {"DPIA_MISSING"}
+	}
 }
 
 test_source_that_does_not_say_whether_it_is_regulated_needs_an_assessment if {
-	silent := t.without(t.without(facts, ["source", "dpia"]), ["source", "regulated"])
+	silent := t.without(t.changed(facts, ["source", "assessments"], []), ["source", "regulated"])
 	t.codes(decided(silent).violations) == {"DPIA_MISSING"}
 }
 
-test_unregulated_source_needs_no_assessment if {
-	decided(json.patch(facts, [
-		{"op": "replace", "path": "/source/regulated", "value": false},
-		{"op": "replace", "path": "/source/dpia", "value": null},
-	])).allow
+unregulated(systems, assessments) := t.codes(decided(object.union(facts, {"source": object.union(facts.source, {
+	"regulated": false,
+	"systems": systems,
+	"assessments": assessments,
+})})).violations)
+
+test_unregulated_source_needs_no_assessment if unregulated(["crm"], []) == set()
+
+test_regulated_system_that_hides_behind_a_source_needs_its_own_assessment if {
+	hidden := ["crm", "patient-portal"]
+	unregulated(hidden, []) == {"DPIA_MISSING"}
+	unregulated(hidden, [assessment]) == {"DPIA_MISSING"}
+	unregulated(hidden, [assessment, object.union(assessment, {"system": "patient-portal"})]) == set()
+}
+
+test_source_that_leaves_its_systems_out_needs_an_assessment if {
+	unregulated([], []) == {"DPIA_MISSING"}
+	unregulated(["erp"], []) == {"DPIA_MISSING"}
 }
 
 test_refuses_unbounded_retention if {

@@ -10,6 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from activities.data.dpia import Assessment, read_assessment, sign_assessment
+from assay.contracts.base import Reference
 from assay.contracts.data import Source
 from assay.contracts.errors import IntegrityRefused
 from registry import BlobStore
@@ -26,7 +27,32 @@ def keys(tmp_path: Path) -> Path:
 
 def test_a_signed_assessment_is_read(keys: Path, blobs: BlobStore, source: MakeSource) -> None:
     signed = blobs.put(sign_assessment("helpdesk", ASSESSMENT, keys / "signing.pem"))
-    assert read_assessment(source(b"", dpia=signed), blobs, keys / "signing.pub.pem") == ASSESSMENT
+    found = read_assessment(source(b"", dpia=signed), blobs, keys / "signing.pub.pem")
+    assert found == ASSESSMENT.model_copy(update={"system": "helpdesk"})
+
+
+def test_assessments_of_all_systems_behind_a_source_are_read_and_end_with_the_first(
+    keys: Path, blobs: BlobStore, source: MakeSource
+) -> None:
+    def sign(system: str, year: int) -> Reference:
+        until = ASSESSMENT.model_copy(update={"valid_until": datetime(year, 1, 1, tzinfo=UTC)})
+        return blobs.put(sign_assessment(system, until, keys / "signing.pem"))
+
+    joined = {"dpia": sign("helpdesk", 2028), "tables": {"visits": "patient-portal"}, "derived_from": ("payroll",)}
+    both = source(b"", **joined, assessments=(sign("patient-portal", 2027), sign("payroll", 2029)))
+    found = read_assessment(both, blobs, keys / "signing.pub.pem")
+    assert found is not None
+    assert [one.system for one in found.each()] == ["helpdesk", "patient-portal", "payroll"]
+    assert found.valid_until.year == 2027
+    assert found.in_force(datetime(2026, 12, 31, tzinfo=UTC))
+    assert not found.in_force(datetime(2027, 1, 1, tzinfo=UTC))
+    assert both.systems == ("helpdesk", "patient-portal", "payroll")
+
+
+def test_an_assessment_is_not_in_force_before_it_is_issued() -> None:
+    later = ASSESSMENT.model_copy(update={"issued_at": datetime(2026, 6, 1, tzinfo=UTC)})
+    assert not later.in_force(datetime(2026, 5, 31, tzinfo=UTC))
+    assert later.in_force(datetime(2026, 6, 1, tzinfo=UTC))
 
 
 def test_no_assessment_is_none(keys: Path, blobs: BlobStore, source: MakeSource) -> None:
