@@ -17,7 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from assay.contracts.errors import InputRefused, IntegrityRefused, Unavailable
-from registry.tables import Base, now
+from registry.columns import Base, now
 
 _BUSY_SECONDS = 30
 _SCRUB_MILLISECONDS = 500

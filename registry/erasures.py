@@ -28,8 +28,9 @@ from assay.contracts.base import Message, Reference
 from assay.contracts.erasure import ErasureRequest, Found, FoundIn
 from assay.contracts.errors import NotFound
 from registry.batches import batched
+from registry.columns import now
 from registry.database import Database
-from registry.tables import ErasedRow, ErasureRow, LedgerMentionRow, LedgerRow, QuarantineRow, now
+from registry.tables import ErasedRow, ErasureRow, LedgerMentionRow, LedgerRow, QuarantineRow
 
 _ROWS = cast(Table, ErasedRow.__table__)
 _OUTCOMES = {"accepted": "kept", "redacted": "kept", "quarantined": "aside"}

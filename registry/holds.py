@@ -11,8 +11,9 @@ from sqlalchemy import select
 from assay.contracts.base import Message
 from assay.contracts.erasure import HoldPlaced
 from assay.contracts.errors import NotFound
+from registry.columns import now
 from registry.database import Database
-from registry.tables import HoldRow, now
+from registry.tables import HoldRow
 
 
 class HoldRecord(Message):

@@ -6,8 +6,9 @@ from sqlalchemy import select
 
 from assay.contracts.errors import Conflict, NotFound
 from assay.contracts.rollout import Incident, RootCause
+from registry.columns import now
 from registry.database import Database
-from registry.tables import IncidentRow, now
+from registry.tables import IncidentRow
 
 
 class Incidents:

@@ -12,8 +12,9 @@ import secrets
 from sqlalchemy import select
 
 from assay.contracts.errors import NotFound
+from registry.columns import now
 from registry.database import Database
-from registry.tables import ApiKeyRow, now
+from registry.tables import ApiKeyRow
 
 
 def hash_key(key: str) -> str:

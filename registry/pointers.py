@@ -40,7 +40,7 @@ class Pointers:
         """Compare and set. The same `key` again answers what it did the first time.
 
         Raises Conflict: `POINTER_MOVED` when the pointer holds something else than `expected`, `KEY_REUSED` when
-        another move was made under the key. IntegrityRefused (`WITHDRAWN`): the target may not be used any more.
+        another move was made under the key. IntegrityRefused (`ARTIFACT_WITHDRAWN`): the target may not be used.
         """
         with self._database.writing() as session:
             pointer = self._lock(session, move)
@@ -49,7 +49,7 @@ class Pointers:
                 return _repeated(done, move)
             if move.target is not None and (gone := session.get(WithdrawalRow, move.target)) is not None:
                 raise IntegrityRefused(
-                    "WITHDRAWN",
+                    "ARTIFACT_WITHDRAWN",
                     f"{move.target} was made from rows that had to go (case {gone.case})",
                     "point at a version that was made without them",
                 )

@@ -19,8 +19,9 @@ from sqlalchemy.orm import Session
 from assay.contracts.base import Digest, Message, Person, Reference, Slug
 from assay.contracts.errors import Conflict
 from assay.contracts.review import ReviewQueue, RowState
+from registry.columns import now
 from registry.database import Database
-from registry.tables import QuarantineRow, now
+from registry.tables import QuarantineRow
 
 _BATCH = 500
 _TABLE = cast(Table, QuarantineRow.__table__)

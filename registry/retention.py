@@ -9,8 +9,9 @@ from sqlalchemy import select
 
 from assay.contracts.base import Digest, Message
 from assay.contracts.retention import Keeping, RetentionNote, SourceTerm
+from registry.columns import now
 from registry.database import Database
-from registry.tables import DatasetRow, RetentionRow, now
+from registry.tables import DatasetRow, RetentionRow
 
 
 class RetentionRecord(SourceTerm):

@@ -24,8 +24,9 @@ from assay.contracts.base import Reference
 from assay.contracts.errors import InputRefused, IntegrityRefused, NotFound
 from registry import sealed_stream
 from registry.blobs import BlobStore
+from registry.columns import now
 from registry.database import Database
-from registry.tables import ShardKeyRow, now
+from registry.tables import ShardKeyRow
 
 _NONCE: Final = 12
 _HEX_KEY: Final = 64

@@ -53,10 +53,10 @@ class Withdrawals:
         return tuple(_record(row) for row in sorted(rows, key=lambda row: row.name))
 
     def refuse(self, name: str) -> None:
-        """Raises IntegrityRefused (`WITHDRAWN`) for what may not be used any more."""
+        """Raises IntegrityRefused (`ARTIFACT_WITHDRAWN`) for what may not be used any more."""
         if found := self.of((name,)):
             raise IntegrityRefused(
-                "WITHDRAWN",
+                "ARTIFACT_WITHDRAWN",
                 f"{name} was made from rows that had to go (case {found[0].case})",
                 "use what was made without them; `assay erase show` names it",
             )

@@ -22,7 +22,7 @@ Verify = Callable[[Path, str], None]
 """Checks the signature over a directory with this root digest; raises IntegrityRefused."""
 
 Refuse = Callable[[str], None]
-"""Raises IntegrityRefused (`WITHDRAWN`) for a digest that may not be used any more."""
+"""Raises IntegrityRefused (`ARTIFACT_WITHDRAWN`) for a digest that may not be used any more."""
 
 PROBE = {
     "messages": [{"role": "user", "content": "What is the capital of France?"}],

@@ -48,8 +48,7 @@ with workflow.unsafe.imports_passed_through():
 
 NOT_HELD = frozenset({"promoting", "promoted", "rolling back", "awaiting root cause", "rolled back", "failed"})
 """Stages in which there is nothing left to hold."""
-LOOK = timedelta(seconds=60)
-"""How long one look may take at least: a serving worker that restarts is no lack of data."""
+LOOK = timedelta(seconds=60)  # at least, for one look: a serving worker that restarts is no lack of data
 
 
 @workflow.defn(name="Rollout", versioning_behavior=VersioningBehavior.PINNED)
@@ -73,11 +72,11 @@ class Rollout(Stoppable):
 
     @workflow.run
     async def run(self, request: RolloutRequest | None = None) -> RolloutStatus:  # noqa: ARG002  # __init__ keeps it
+        common.refuse_forged(self._resumed)
         with self.may_be_stopped():
             return await self._go()
 
     async def _go(self) -> RolloutStatus:
-        common.refuse_forged(self._resumed)
         try:
             if not self._resumed:
                 await self._warm()
@@ -385,8 +384,7 @@ class Rollout(Stoppable):
         await workflow.execute_activity(move_pointer, move, **CONTROL, summary=f"move the production pointer: {key}")
 
     def _warm_job(self) -> WarmJob:
-        assert self._pinned is not None
-        pinned = self._pinned
+        assert (pinned := self._pinned) is not None
         return WarmJob(tenant=pinned.tenant, model=pinned.model, base=pinned.base, version=pinned.target)
 
     def _key(self, step: str) -> str:

@@ -14,8 +14,6 @@ with workflow.unsafe.imports_passed_through():
     from assay.contracts.erasure import StopNotice
     from workflows.common import stand
 
-CODE = "STOPPED_FOR_ERASURE"
-
 
 class Stoppable:
     """Takes the signal `stop_for_erasure` as a cancellation from within: the same compensations run."""
@@ -46,11 +44,11 @@ class Stoppable:
 
     def _why(self, notice: StopNotice) -> ApplicationError:
         said = f"rows that this was made from had to go (case {notice.case})"
-        changes = {"stage": "failed", "reasons": (f"{CODE}: {said}",)}
+        changes = {"stage": "failed", "reasons": (f"STOPPED_FOR_ERASURE: {said}",)}
         status = vars(self)["_status"]  # each workflow's own, all of them with a stage
         known = type(status).model_fields
         update = {name: one for name, one in changes.items() if name in known}
         vars(self)["_status"] = status.model_copy(update=update)
-        stand("failed", said, cause=CODE)
+        stand("failed", said, cause="STOPPED_FOR_ERASURE")
         remedy = "start it again on the dataset without them; `assay erase show` names it"
-        return ApplicationError(said, {"remedy": remedy}, type=CODE, non_retryable=True)
+        return ApplicationError(said, {"remedy": remedy}, type="STOPPED_FOR_ERASURE", non_retryable=True)

@@ -72,7 +72,17 @@ class Instrument:
         return _made[self.name]
 
 
-GATES: Final = ("intake", "training", "review", "release", "routes", "data_review", "data_approval", "erasure")
+GATES: Final = (
+    "intake",
+    "licences",
+    "training",
+    "review",
+    "release",
+    "routes",
+    "data_review",
+    "data_approval",
+    "erasure",
+)
 STAGES: Final = ("staging", "production", "archived")
 
 GATE_DECISIONS: Final = Instrument(

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from registry.tables import Base
+from registry.columns import Base
 
 context.configure(
     connection=context.config.attributes["connection"],

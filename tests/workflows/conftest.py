@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -15,7 +15,6 @@ import pytest
 from temporalio import activity
 from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
-from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 
 from assay.client import AssayClient
@@ -25,6 +24,8 @@ from assay.settings import Settings
 from workers.plugin import plugin
 from workers.run import WorkerKind, make_current, make_worker
 from workflows import ALL
+
+from .recording import end_all, record
 
 
 def sha(letter: str) -> str:
@@ -392,34 +393,3 @@ async def client(server: WorkflowEnvironment, house: House) -> AsyncIterator[Ass
         if folder := os.environ.get("ASSAY_RECORD_HISTORIES"):
             await record(connected, Path(folder))
         await end_all(connected)
-
-
-async def end_all(client: Client) -> None:
-    """What a test leaves running must not keep the next one from its turn. Places and turns end by themselves."""
-    query = "ExecutionStatus = 'Running' AND WorkflowType NOT IN ('Place', 'Turn')"
-    async for found in client.list_workflows(query):
-        with suppress(RPCError):  # it ended meanwhile
-            await client.get_workflow_handle(found.id, run_id=found.run_id).terminate("its test is over")
-
-
-CHECKOUT = f"{Path(__file__).resolve().parents[2]}/"
-
-
-RECORDED: set[tuple[str, frozenset[str], frozenset[int]]] = set()
-
-
-async def record(client: Client, folder: Path) -> None:
-    """Keep the histories of this test's closed workflows, for `tests/replay`: once per released version.
-
-    One of each shape (workflow, activities, kinds of event): the same way taken twice is not worth its bytes.
-    """
-    async for found in client.list_workflows("ExecutionStatus != 'Running'"):
-        history = await client.get_workflow_handle(found.id, run_id=found.run_id).fetch_history()
-        scheduled = {event.activity_task_scheduled_event_attributes.activity_type.name for event in history.events}
-        shape = (found.workflow_type, frozenset(scheduled), frozenset(event.event_type for event in history.events))
-        if shape in RECORDED:
-            continue
-        RECORDED.add(shape)
-        name = f"{found.workflow_type}.{found.id.replace('/', '-')}.json".lower()
-        # Stack traces name the checkout; a kept history should not.
-        (folder / name).write_text(history.to_json().replace(CHECKOUT, ""), "utf-8")

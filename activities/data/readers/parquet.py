@@ -35,7 +35,7 @@ def records(source: Source, digest: str) -> Iterator[Record]:
     with _seekable(source, digest) as file:
         try:
             yield from _rows(file, source)
-        except (pyarrow.ArrowException, OSError, MemoryError) as error:
+        except (pyarrow.ArrowException, OSError, MemoryError, UnicodeDecodeError) as error:
             raise InputRefused(
                 "PARQUET_MALFORMED",
                 f"source {source.name} is no Parquet file, or is damaged or cut off",

@@ -138,7 +138,7 @@ def test_the_whole_cascade_leaves_nothing_and_says_so(registry: Registry, tmp_pa
     assert [one.kept for one in withdrawn.found.own] == [1]
     assert {one.kind for one in withdrawn.artifacts} == {"dataset", "run", "adapter", "route"}
     assert registry.datasets.get(dataset.id).quarantined
-    with pytest.raises(IntegrityRefused, match="WITHDRAWN"):
+    with pytest.raises(IntegrityRefused, match="ARTIFACT_WITHDRAWN"):
         registry.withdrawals.refuse(adapter)
 
     [made] = resealing.reseal(registry, mine)
@@ -184,7 +184,7 @@ def test_the_base_answers_at_once_and_nothing_brings_the_adapter_back(registry: 
     adapter = serving(registry, sealed(registry, tmp_path))
     withdrawing.withdraw(registry, job())
     table = registry.routes.current()
-    with pytest.raises(IntegrityRefused, match="WITHDRAWN"):
+    with pytest.raises(IntegrityRefused, match="ARTIFACT_WITHDRAWN"):
         registry.pointers.move(
             PointerMove(
                 tenant="acme",

@@ -20,8 +20,8 @@ from assay.contracts.promotion import CardDraft, PinnedPromotion, PromotionCase,
 from assay.contracts.training import Candidate, DatasetShare, PinnedTraining, RunSpec, TrainingResult
 from assay.settings import Settings
 from registry import BlobStore, LedgerEntry, Registry
+from registry.columns import Base
 from registry.schema import migrate
-from registry.tables import Base
 from tests._servers.postgresql import Server
 from tests._servers.s3 import Server as S3
 

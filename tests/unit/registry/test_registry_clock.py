@@ -13,7 +13,7 @@ from assay.contracts.base import BasePin
 from assay.contracts.policy import Decision
 from assay.contracts.promotion import PointerMove
 from registry import BaseRecord, Registry
-from registry.tables import now
+from registry.columns import now
 
 A, B = ("sha256:" + letter * 64 for letter in "ab")
 Set = Callable[[timedelta], None]

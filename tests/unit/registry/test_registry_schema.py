@@ -14,9 +14,9 @@ from sqlalchemy import Engine, inspect
 from assay.contracts.errors import Conflict, InputRefused, IntegrityRefused, Unavailable
 from assay.settings import Settings
 from registry import Registry
+from registry.columns import Base
 from registry.database import make_engine
 from registry.schema import migrate
-from registry.tables import Base
 
 
 @pytest.fixture
