@@ -384,8 +384,9 @@ class Rollout(Stoppable):
         await workflow.execute_activity(move_pointer, move, **CONTROL, summary=f"move the production pointer: {key}")
 
     def _warm_job(self) -> WarmJob:
-        assert (pinned := self._pinned) is not None
-        return WarmJob(tenant=pinned.tenant, model=pinned.model, base=pinned.base, version=pinned.target)
+        assert self._pinned is not None
+        same = self._pinned.model_dump(include={"tenant", "model", "base"})
+        return WarmJob(**same, version=self._pinned.target)
 
     def _key(self, step: str) -> str:
         return f"{workflow.info().workflow_id}/{self._origin}/{step}"
