@@ -78,8 +78,12 @@ async def test_a_training_of_the_same_lineage_stops_and_says_why(client: AssayCl
     await until(trains)
     house.working = (names.training_id("acme", "helpdesk", training.version),)
     erasing = await client.start_erasure(asked())
+    assert (await erasing.result()).stage == "erased"
+    house.gates["train"].set()  # the stand-in does not heartbeat, so it is told of no cancellation: it ends well
     with pytest.raises(WorkflowFailureError) as failure:
         await running.result()
     assert isinstance(failure.value.cause, ApplicationError)
     assert failure.value.cause.type == "STOPPED_FOR_ERASURE"
-    assert (await erasing.result()).stage == "erased"
+    status = await client.training_status("acme", "helpdesk", training.version)
+    assert status.stage == "failed"
+    assert status.reasons[0].startswith("STOPPED_FOR_ERASURE: rows that this was made from had to go")
