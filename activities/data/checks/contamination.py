@@ -27,10 +27,10 @@ class Contamination:
     prompts: frozenset[int] = frozenset()
 
     @classmethod
-    def of(cls, suites: Iterable[Path]) -> Contamination:
+    def of(cls, suites: Iterable[Path | bytes]) -> Contamination:
         """Of suites as JSONL: each line an object with `messages`, as evaluation suites and datasets have them.
 
-        Raises InputRefused (`SUITE_UNREADABLE`).
+        Raises InputRefused (`SUITE_UNREADABLE`, `SUITE_MALFORMED`).
         """
         runs, prompts = set[int](), set[int]()
         for prompt in (prompt for suite in suites for prompt in _prompts(suite)):
@@ -53,16 +53,29 @@ class Contamination:
         return {kind: count for kind, count in found.items() if count}
 
 
-def _prompts(suite: Path) -> Iterator[str]:
+def _prompts(suite: Path | bytes) -> Iterator[str]:
     try:
-        for line in suite.read_text("utf-8").splitlines():
+        for line in _read(suite).decode().splitlines():
             if line.strip():
                 yield from (m["content"] for m in _messages(json.loads(line)) if m["role"] == "user" and m["content"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputRefused(
+            "SUITE_MALFORMED",
+            "a line of an evaluation suite that the dataset must not overlap with has no messages",
+            "mend the line, or leave the suite out",
+        ) from error
+
+
+def _read(suite: Path | bytes) -> bytes:
+    if isinstance(suite, bytes):
+        return suite
+    try:
+        return suite.read_bytes()
+    except OSError as error:
         raise InputRefused(
             "SUITE_UNREADABLE",
-            "an evaluation suite that the dataset must not overlap with cannot be read",
-            "give the path of a JSONL file whose lines have messages",
+            f"an evaluation suite that the dataset must not overlap with cannot be read: {error.strerror}",
+            "give a path that the data worker can read",
         ) from error
 
 

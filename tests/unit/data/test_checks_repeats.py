@@ -137,8 +137,10 @@ def test_a_short_prompt_of_a_suite_counts_when_it_is_a_whole_turn(suite: Path) -
 def test_a_suite_that_cannot_be_read_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "suite.jsonl"
     path.write_text(text, "utf-8")
-    with pytest.raises(InputRefused, match="SUITE_UNREADABLE"):
+    with pytest.raises(InputRefused, match="SUITE_MALFORMED"):
         Contamination.of([path])
+    with pytest.raises(InputRefused, match="SUITE_MALFORMED"):
+        Contamination.of([text.encode()])
     with pytest.raises(InputRefused, match="SUITE_UNREADABLE"):
         Contamination.of([tmp_path / "absent"])
 
