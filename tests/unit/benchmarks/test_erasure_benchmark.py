@@ -17,8 +17,7 @@ def test_a_planted_person_is_found_and_unservable_and_others_stay(tmp_path: Path
     registry = Registry.open(Settings(home=tmp_path))
     erasure.add(registry, "corpus", erasure.entries(200, 1), 200)
     first, other = (erasure.plant(registry, number) for number in range(2))
-    found, ended = erasure.unservable(registry, first)
-    assert 0 < found < ended
+    assert erasure.unservable(registry, first) > 0
     assert [one.name for one in registry.withdrawals.by_kind("adapter")] == [first.adapter]
     routes = {route.model: route.arms[0].version for route in registry.routes.current().routes}
     assert routes == {first.model: None, other.model: other.adapter}
