@@ -26,6 +26,23 @@ def schema() -> None:
 
 
 @sources.command()
+@click.argument("description", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+def draft(description: Path) -> None:
+    """Begin a contract for each file of a Croissant DESCRIPTION; what it does not say is for the owner to state."""
+    import yaml
+
+    from activities.data.croissant import drafted
+
+    for found in drafted(description.read_text("utf-8")):
+        uri = found.uri if "://" in found.uri else str(description.parent / found.uri)
+        stated = {"name": found.name, "uri": uri, "sha256": found.sha256, "format": found.format}
+        known = {name: value for name, value in {**stated, "licence": found.licence}.items() if value}
+        click.echo(f"--- # {found.name}.yaml; its columns: {', '.join(found.columns)}")
+        click.echo(yaml.safe_dump(known, sort_keys=False), nl=False)
+        click.echo("# To be stated: system, owner, purposes, consent, legal_basis, retention_days, tier")
+
+
+@sources.command()
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
 @json_option
 def check(files: tuple[Path, ...], *, as_json_: bool) -> None:
