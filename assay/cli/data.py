@@ -77,6 +77,21 @@ def sheet(dataset: str, out: Path | None, *, html_: bool, as_json_: bool) -> Non
         click.echo(f"{out}: {len(page)} characters", err=True)
 
 
+@data.command()
+@click.argument("dataset", metavar=dataset_metavar)
+def croissant(dataset: str) -> None:
+    """DATASET described in Croissant (MLCommons), JSON-LD that other people's tools read."""
+    import json
+
+    from activities.data.croissant import written
+    from assay.cli.naming import dataset_named
+    from registry import Registry
+
+    registry = Registry.open(settings_in_force())
+    record = dataset_named(registry, dataset)
+    as_json(written(json.loads(registry.blobs.get(record.dataset.manifest)), record.dataset.id))
+
+
 def _repeats(settings: Settings, registry: Registry) -> Repeats:
     """A decision is made again by the bundle of its revision, so that the words and remedies are those of that time."""
     from activities.policy.repeat import repeat

@@ -36,6 +36,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "decisions": ("assay.cli.records", "Decisions of the gates about a digest."),
     "lineage": ("assay.cli.records", "What a digest was made from, and what was made from it."),
     "data": ("assay.cli.data", "Rows and datasets: why a row is there, a sheet of a dataset, a difference, a mix."),
+    "sources": ("assay.cli.sources", "Contracts of sources: check them, print their schema."),
     "dpia": ("assay.cli.dpia", "Signed assessments of regulated systems."),
     "retention": ("assay.cli.retention", "Until when rows are kept, and what became of them."),
     "show": ("assay.cli.records", "Print a stored document (a card, a diff, a report) by its digest."),
@@ -46,7 +47,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
 }
 
 
-WITHOUT_HOME: Final = frozenset({"up", "prepare", "demo", "doctor", "settings"})
+WITHOUT_HOME: Final = frozenset({"up", "prepare", "demo", "doctor", "settings", "sources"})
 """What makes an installation, or has no use for one. The others would take any folder for an empty one."""
 
 LOCAL: Final = frozenset({"down", "stop", "start", "status", "logs"})

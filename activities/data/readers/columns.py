@@ -18,6 +18,8 @@ AT_ONCE: Final = 64
 """Rows that are Python objects at one time."""
 DEEPEST: Final = 24
 """Nesting of columns; a chat with tool calls has seven levels."""
+BROKEN: Final = (pyarrow.ArrowException, OSError, MemoryError, ValueError, OverflowError)
+"""What Arrow raises for damaged files; names and texts that are not UTF-8 are a ValueError."""
 AS_TEXT: Final = (datetime.date, datetime.time, decimal.Decimal, uuid.UUID)
 UNSUPPORTED: Final = (
     pyarrow.types.is_binary,

@@ -66,7 +66,7 @@ def _batches(file: Any, size: int, source: Source) -> Iterator[pyarrow.RecordBat
                 if unpacked > max(LIMITS.grace, LIMITS.ratio * size):
                     raise _malformed(source, f"it unpacks to more than {LIMITS.ratio} times its size")
                 yield batch.select(kept)
-    except (pyarrow.ArrowException, OSError, MemoryError, UnicodeDecodeError) as error:
+    except columns.BROKEN as error:
         raise _malformed(source, "a data file is no Arrow stream, or is damaged or cut off") from error
 
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO, Final
 
-import pyarrow
 from pyarrow import parquet
 
 from activities.data.readers import columns
@@ -35,7 +34,7 @@ def records(source: Source, digest: str) -> Iterator[Record]:
     with _seekable(source, digest) as file:
         try:
             yield from _rows(file, source)
-        except (pyarrow.ArrowException, OSError, MemoryError, UnicodeDecodeError) as error:
+        except columns.BROKEN as error:
             raise InputRefused(
                 "PARQUET_MALFORMED",
                 f"source {source.name} is no Parquet file, or is damaged or cut off",

@@ -34,6 +34,7 @@ NAMED: Final = "sql:"
 
 def digest(source: Source) -> str:
     """Of the rows that the query gives now. Raises as `records`."""
+    _refuse_unassigned(source)
     whole = hashlib.sha256()
     for record in _rows(source):
         whole.update(_line(record, source))
@@ -65,6 +66,18 @@ def tables(source: Source) -> tuple[str, ...]:
                 found.add(name)
                 waiting += _of_view(connection, name)
     return tuple(sorted(found))
+
+
+def _refuse_unassigned(source: Source) -> None:
+    """A regulated system hides behind a join, or behind a view, only while nobody asks whose tables those are."""
+    known = {name.lower() for name in source.tables}
+    missing = [name for name in tables(source) if name.lower() not in known]
+    if missing:
+        raise InputRefused(
+            "SQL_TABLE_UNASSIGNED",
+            f"{len(missing)} of the tables and views that source {source.name} reads belong to no stated system",
+            "state under `tables` to which system of record each belongs, those behind views too",
+        )
 
 
 def _of_view(connection: Connection, name: str) -> tuple[str, ...]:

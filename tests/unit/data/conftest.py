@@ -140,6 +140,7 @@ def database(tmp_path: Path, source: Callable[..., Source]) -> Callable[..., Sou
     engine.dispose()
 
     def make(query: str, **terms: object) -> Source:
-        return source(b"", **{"uri": url, "query": query, **terms})
+        tables = {"tickets": "helpdesk", "patients": "patient-portal", "handy": "helpdesk"}
+        return source(b"", **{"uri": url, "query": query, "tables": tables, **terms})
 
     return make

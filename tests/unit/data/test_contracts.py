@@ -1,0 +1,122 @@
+"""A contract is checked at once and whole: every fault has its line, and nothing else is read into it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from activities.data.contracts import check, load
+from assay.cli.main import cli
+from assay.contracts.errors import InputRefused, NotFound
+from assay.contracts.sources import contract_schema
+from examples.data.sources import TERMS
+
+EXAMPLES = sorted((Path(__file__).resolve().parents[3] / "examples/data/contracts").glob("*.yaml"))
+GOOD = """\
+name: tickets
+uri: var/tickets.jsonl
+system: helpdesk
+owner: ann@acme.example
+licence: MIT
+legal_basis: consent
+purposes: [train-tenant-model]
+consent: granted
+retention_days: 30
+tier: curated
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "tickets.yaml"
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_every_example_is_a_contract_by_our_check_and_by_its_schema(path: Path) -> None:
+    assert load(path).to_source().name == path.stem
+    jsonschema.Draft202012Validator(contract_schema()).validate(yaml.safe_load(path.read_text("utf-8")))
+
+
+@pytest.mark.parametrize("name", [name for name in TERMS if name not in ("malformed", "regulated")])
+def test_the_demonstration_asks_under_the_terms_of_its_contracts(name: str) -> None:
+    stated = load(next(path for path in EXAMPLES if path.stem == name)).to_source()
+    assert {field: getattr(stated, field) for field in TERMS[name]} == TERMS[name]
+
+
+def test_changes_on_the_way_to_a_source_are_checked(file: Path) -> None:
+    file.write_text(GOOD)
+    digest = "sha256:" + "0" * 64
+    assert load(file).to_source(sha256=digest).sha256 == digest
+    with pytest.raises(ValueError, match="sha256"):
+        load(file).to_source(sha256="none")
+
+
+FAULTS = {
+    "an unknown field": (GOOD + "colour: red\n", 11, "colour"),
+    "a missing field": (GOOD.replace("licence: MIT\n", ""), 1, "licence"),
+    "another value": (GOOD.replace("curated", "best"), 10, "tier"),
+    "a value inside": (GOOD + "mapping:\n  columns: {instruction: 7}\n", 12, "mapping.columns.instruction"),
+    "no SPDX licence": (GOOD.replace("MIT", "My own"), 5, "LICENCE_NOT_SPDX"),
+    "another name than the file's": (GOOD.replace("name: tickets", "name: calls"), 1, "calls.yaml"),
+    "real people without a basis": (GOOD.replace("legal_basis: consent\n", ""), 1, "legal_basis"),
+    "a contract without its clause": (GOOD + "improves_shared_models: true\n", 1, "contract_clause"),
+    "a regulated system without assessment": (GOOD + "regulated: true\n", 1, "dpia"),
+    "a key twice": (GOOD + "tier: scraped\n", 11, "twice"),
+    "an anchor": (GOOD + "a: &a [x]\nb: *a\n", 12, "anchors"),
+    "a tag": (GOOD + "a: !!python/name:os.system\n", 11, "tags"),
+    "no YAML": (GOOD + "a: [\n", 12, "no YAML"),
+    "no object": ("- a\n", 1, ""),
+    "nothing": ("", 1, ""),
+    "a day that is none": (GOOD + "description: 2026-99-99\n", 1, "none that YAML knows"),
+    "a query that writes": (GOOD.replace("var/tickets.jsonl", "sql:desk") + "query: DROP TABLE a\n", 11, "SQL_NOT"),
+    "a table of nobody": (GOOD.replace("var/tickets.jsonl", "sql:a") + "query: SELECT b FROM a ORDER BY b\n", 1, "1"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "line", "said"), FAULTS.values(), ids=FAULTS.keys())
+def test_a_fault_is_named_with_its_line(file: Path, text: str, line: int, said: str) -> None:
+    file.write_text(text)
+    checked = check(file)
+    assert [fault for fault in checked.faults if fault.line == line and said in str(fault)], checked.faults
+    with pytest.raises(InputRefused, match=f"line {line}"):
+        load(file)
+
+
+def test_all_faults_are_named_at_once_and_no_value_is_repeated(file: Path) -> None:
+    file.write_text(GOOD.replace("curated", "erika@example.org").replace("30", "-3").replace("granted", "sure"))
+    faults = check(file).faults
+    assert [fault.field for fault in faults] == ["consent", "retention_days", "tier"]
+    assert "erika" not in str(faults)
+
+
+def test_a_password_in_a_contract_is_refused(file: Path) -> None:
+    file.write_text(GOOD.replace("var/tickets.jsonl", "postgresql://ann:hidden@db/x") + "query: SELECT 1 ORDER BY 1\n")
+    assert "holds a password" in str(check(file).faults)
+    assert "hidden" not in str(check(file).faults)
+
+
+def test_the_command_names_every_fault_and_exits_with_one(file: Path) -> None:
+    file.write_text(GOOD)
+    assert CliRunner().invoke(cli, ["sources", "check", str(file)]).output == f"{file}: ok\n"
+    file.write_text(GOOD + "colour: red\n")
+    refused = CliRunner().invoke(cli, ["sources", "check", str(file)])
+    assert refused.exit_code == 1
+    assert "line 11: colour" in refused.output
+    as_json = CliRunner().invoke(cli, ["sources", "check", "--json", str(file)])
+    assert json.loads(as_json.output)[str(file)][0]["line"] == 11
+
+
+def test_a_contract_that_is_not_there_is_said_to_be_missing(file: Path) -> None:
+    with pytest.raises(NotFound, match="cannot be read"):
+        check(file)
+
+
+def test_the_schema_is_printed(file: Path) -> None:
+    schema = json.loads(CliRunner().invoke(cli, ["sources", "schema"]).output)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    assert "legal_basis" in schema["properties"]

@@ -1,0 +1,120 @@
+"""Other people's tools understand our descriptions, and we read theirs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import mlcroissant
+import pyarrow
+import pytest
+from click.testing import CliRunner
+from pyarrow import parquet
+
+from activities.data.croissant import drafted, written
+from activities.data.ledger import SHARD
+from assay.cli.main import cli
+from assay.contracts.errors import InputRefused
+
+# Of the reference implementation: what it stands on has moved on.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:ConjunctiveGraph is deprecated:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:The inplace keyword"),
+]
+DIGEST = "sha256:" + "7" * 64
+MANIFEST: dict[str, Any] = {
+    "tenant": "acme",
+    "dataset": "support",
+    "version": 3,
+    "purpose": "train-tenant-model",
+    "licences": ["Apache-2.0", "LicenseRef-tenant-agreement"],
+    "counts": {"read": 5, "accepted": 4},
+    "synthetic_share": 0.25,
+    "shards": [
+        {"uri": "blob:" + "1" * 64, "sha256": "sha256:" + "1" * 64, "source": "calls", "rows": 3},
+        {"uri": "blob:" + "2" * 64, "sha256": "sha256:" + "2" * 64, "source": "replay", "rows": 1},
+    ],
+    "sources": [
+        {"name": name, "system": "helpdesk", "tier": "curated", "licence": "MIT", "sha256": DIGEST}
+        for name in ("calls", "replay")
+    ],
+}
+
+
+def test_the_reference_implementation_finds_no_fault(caplog: pytest.LogCaptureFixture) -> None:
+    read = mlcroissant.Dataset(jsonld=written(MANIFEST, DIGEST, "2026-01-01"))
+    assert read.metadata.ctx.issues.errors == set()
+    assert [one.sha256 for one in read.metadata.distribution] == ["1" * 64, "2" * 64]
+    assert read.metadata.version == "3.0.0"
+    assert [field.id for field in read.metadata.record_sets[0].fields] == [f"rows-0/{name}" for name in SHARD.names]
+
+
+def test_the_reference_implementation_reads_the_rows_of_a_shard(tmp_path: Path) -> None:
+    row = dict.fromkeys(SHARD.names, "x") | {"synthetic_depth": 0}
+    shard = tmp_path / "shard.parquet"
+    parquet.write_table(pyarrow.Table.from_pylist([row], schema=SHARD), shard)
+    described = written({**MANIFEST, "shards": [{**MANIFEST["shards"][0], "uri": "shard.parquet"}]}, DIGEST)
+    described["distribution"][0]["sha256"] = hashlib.sha256(shard.read_bytes()).hexdigest()
+    (tmp_path / "croissant.json").write_text(json.dumps(described))
+    (read,) = mlcroissant.Dataset(jsonld=str(tmp_path / "croissant.json")).records("rows-0")
+    assert read["rows-0/kind"] == b"x"
+
+
+def test_the_same_manifest_gives_the_same_description() -> None:
+    assert json.dumps(written(MANIFEST, DIGEST)) == json.dumps(written(MANIFEST, DIGEST))
+
+
+def test_our_own_description_is_read_again() -> None:
+    first, _ = drafted(json.dumps(written(MANIFEST, DIGEST)))
+    assert (first.name, first.format, first.sha256) == ("shard-0", "parquet", "sha256:" + "1" * 64)
+    assert first.licence == "Apache-2.0 AND LicenseRef-tenant-agreement"
+    assert first.columns == tuple(SHARD.names)
+
+
+THEIRS: dict[str, Any] = {
+    "@type": "sc:Dataset",
+    "conformsTo": "http://mlcommons.org/croissant/1.0",
+    "name": "alpaca",
+    "license": "https://spdx.org/licenses/CC-BY-4.0.html",
+    "distribution": [
+        {"@type": "cr:FileObject", "@id": "f", "name": "Train Data.jsonl", "contentUrl": "data/train.jsonl",
+         "encodingFormat": "application/jsonlines", "sha256": "3" * 64},
+        {"@type": "cr:FileObject", "@id": "readme", "contentUrl": "README.md", "encodingFormat": "text/markdown"},
+    ],
+    "recordSet": [
+        {"@type": "cr:RecordSet", "@id": "r", "field": [
+            {"@type": "cr:Field", "source": {"fileObject": {"@id": "f"}, "extract": {"column": "instruction"}}},
+            {"@type": "cr:Field", "source": {"fileObject": {"@id": "f"}, "extract": {"jsonPath": "$.output"}}},
+        ]},
+    ],
+}  # fmt: skip
+
+
+def test_a_description_of_others_begins_a_contract(tmp_path: Path) -> None:
+    (tmp_path / "croissant.json").write_text(json.dumps(THEIRS))
+    said = CliRunner().invoke(cli, ["sources", "draft", str(tmp_path / "croissant.json")]).output
+    assert "train-data.yaml; its columns: instruction, output" in said
+    assert f"uri: {tmp_path}/data/train.jsonl" in said
+    assert "licence: CC-BY-4.0" in said
+
+
+FAULTS: dict[str, Any] = {
+    "no JSON": "{",
+    "no object": [],
+    "another standard": {**THEIRS, "conformsTo": "http://example.org"},
+    "no rows": {**THEIRS, "recordSet": []},
+    "no files": {**THEIRS, "distribution": None},
+    "a path that leads out": {
+        **THEIRS, "distribution": [{**THEIRS["distribution"][0], "contentUrl": "../../etc/passwd"}]
+    },
+    "an absolute path": {**THEIRS, "distribution": [{**THEIRS["distribution"][0], "contentUrl": "/etc/passwd"}]},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("described", FAULTS.values(), ids=FAULTS.keys())
+def test_what_is_no_description_is_refused(described: Any) -> None:
+    text = described if isinstance(described, str) else json.dumps(described)
+    with pytest.raises(InputRefused, match="no Croissant description"):
+        drafted(text)
