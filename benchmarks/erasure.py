@@ -5,7 +5,7 @@
 One tenant has a dataset with that many ledger entries. Each repetition plants a person with three rows of their own
 and two in which they are mentioned, in a small dataset with a run, an adapter and a route of production, and then takes
 the first step of a case: enter it, find the rows, withdraw what was made from them, publish the route table in which it
-is denied. That table is then read as a gateway does. Telling gateways and engines is not part of it: they are elsewhere.
+is denied. That table is then read as a gateway does. Telling gateways and engines is no part of it: they are elsewhere.
 """
 
 from __future__ import annotations

@@ -385,8 +385,7 @@ class Rollout(Stoppable):
 
     def _warm_job(self) -> WarmJob:
         assert self._pinned is not None
-        same = self._pinned.model_dump(include={"tenant", "model", "base"})
-        return WarmJob(**same, version=self._pinned.target)
+        return WarmJob(version=self._pinned.target, **self._pinned.model_dump(include={"tenant", "model", "base"}))
 
     def _key(self, step: str) -> str:
         return f"{workflow.info().workflow_id}/{self._origin}/{step}"
