@@ -34,7 +34,7 @@ def sheet(story: Story, dataset: str, folder: Path) -> dict[str, Any]:
     found: dict[str, Any] = assay("data", "sheet", dataset)
     profile = found["profile"]
     shares = [
-        (what, one["name"], one["rows"], f"{one['share']:.1%}")
+        (what, one["name"], one["count"], f"{one['share']:.1%}")
         for what in ("sources", "licences", "tiers", "languages", "kinds")
         for one in profile[what]
     ]
@@ -50,7 +50,8 @@ def stories(story: Story) -> None:
     for row in TOLD:
         told = run("assay", "data", "why", row, "--source", "planted")
         assert told.code == 0, told.output
-        story.panel("\n".join(told.output.strip().splitlines()[:14]), f"assay data why {row} --source planted")
+        lines = [line for line in told.output.strip().splitlines()[2:] if not line.startswith("  source")]
+        story.panel("\n".join(lines[:9]), f"assay data why {row} --source planted")
 
 
 def waiting(story: Story, tenant: str, dataset: str) -> int:
