@@ -33,6 +33,7 @@ test_takes_values_that_name_a_person if {
 }
 
 test_refuses_whatever_is_missing if {
+	"ERASURE_FACTS_MISSING" in t.codes(decided({}).violations)
 	every path in t.paths(facts) - {["retrain"], ["selects", "mentions"]} {
 		not decided(t.without(facts, path)).allow
 	}
