@@ -23,11 +23,9 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 from pydantic import ValidationError
 
-from activities.data.queries import understood
-from activities.data.readers import read_rows, source_digest, sql
+from activities.data.readers import read_rows, source_digest
 from activities.data.readers.csv import is_formula
-from activities.data.screening import Tools, screen
-from assay.contracts.data import ScreenJob, Source
+from assay.contracts.data import Source
 from assay.contracts.errors import AssayError, InputRefused, NotFound
 
 MakeRow = Callable[..., dict[str, Any]]
@@ -385,28 +383,9 @@ def test_an_unreadable_file_is_said_to_be_unreadable(source: MakeSource) -> None
             source_digest(source(b"", uri=uri))
 
 
-def test_nothing_of_a_hostile_source_is_stored(
-    tmp_path: Path, file: MakeSource, tools: Tools, job: Callable[[Source], ScreenJob]
-) -> None:
+def test_nothing_of_a_hostile_source_is_stored(tmp_path: Path, file: MakeSource, desk: Any) -> None:
     rows = b"instruction,output\n" + b"Say,It is.\n" * 700 + b"Say,=1+1\n"
+    desk.rows_a_shard = 100
     with pytest.raises(InputRefused, match="line 702"):
-        screen(job(file("rows.csv", rows)), None, tools)
+        desk.screen(file("rows.csv", rows))
     assert not [path for path in (tmp_path / "blobs").rglob("*") if path.is_file()]
-
-
-def test_a_table_that_belongs_to_no_stated_system_is_refused_also_behind_a_view(
-    database: Callable[..., Source],
-) -> None:
-    query = "SELECT question AS instruction, answer AS output FROM handy ORDER BY id"
-    assert sql.tables(database(query)) == ("handy", "patients", "tickets")
-    assert refusal(database(query, tables={"handy": "helpdesk"})).code == "SQL_TABLE_UNASSIGNED"
-    hidden = "WITH tickets AS (SELECT * FROM patients) SELECT diagnosis AS output FROM tickets ORDER BY 1"
-    assert refusal(database(hidden, tables={"tickets": "helpdesk"})).code == "SQL_TABLE_UNASSIGNED"
-    itself = "WITH patients AS (SELECT * FROM patients) SELECT diagnosis AS output FROM patients ORDER BY 1"
-    assert refusal(database(itself, tables={})).code == "SQL_TABLE_UNASSIGNED"
-
-
-def test_what_a_comment_hides_from_the_parser_is_not_run() -> None:
-    query = understood("SELECT a FROM t /*! UNION SELECT secret FROM patients */ ORDER BY a", "mysql")
-    assert query.tables == ("t",)
-    assert "patients" not in query.text
