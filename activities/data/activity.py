@@ -21,8 +21,9 @@ from activities.data.dpia import read_assessment
 from activities.data.licences import normalise
 from activities.data.readers import source_digest
 from activities.data.runners import Runner, runner_of
-from activities.data.scanning import Look, scan
+from activities.data.scanning import Look
 from activities.data.sealing import seal
+from activities.data.shards import scan
 from activities.data.verdicts import Question
 from activities.heartbeat import beating
 from activities.policy.client import PolicyClient

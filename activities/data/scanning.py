@@ -9,19 +9,12 @@ import functools
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as arrow
 
 from activities.data.checks import Checks, RowChecks
 from activities.data.findings import RowFindings, Scanner
-from activities.data.ledger import Table
-from activities.data.runners import Runner
-from activities.data.staging import groups
-
-ROWS_A_BATCH: Final = 250
-"""So that also a source of a few hundred rows keeps several processes busy."""
 
 FOUND: Final = arrow.schema(
     {
@@ -95,22 +88,3 @@ def _said(found: RowFindings, looked: RowChecks) -> list[str]:
 
 def _values(found: RowFindings) -> list[dict[str, str]]:
     return [{"kind": kind, "text": text} for kind, text in found.personal]
-
-
-def scan(look: Look, runner: Runner, raw: Path, target: Path, stamp: str, beat: Callable[[int], None]) -> Path:
-    """Write what is found in a raw shard; `beat` is told the rows scanned. How the runner cuts batches changes no byte.
-
-    Raises Unavailable (`SCANNER_DIED`).
-    """
-    batches = (
-        batch
-        for group in groups(raw, LOOKED_AT)
-        for batch in group.combine_chunks().to_batches(max_chunksize=ROWS_A_BATCH)
-    )
-    found = []
-    for batch in runner.run(look, batches):
-        found.append(batch)
-        beat(sum(one.num_rows for one in found))
-    with Table(target, FOUND, stamp) as table:
-        table.add(arrow.Table.from_batches(found, schema=FOUND).combine_chunks())
-    return target

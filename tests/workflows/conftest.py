@@ -18,7 +18,19 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
 
 from assay.client import AssayClient
-from assay.contracts import data, datasheet, erasure, evaluation, lifecycle, names, policy, promotion, rollout, training
+from assay.contracts import (
+    data,
+    datasheet,
+    erasure,
+    evaluation,
+    lifecycle,
+    names,
+    policy,
+    promotion,
+    rollout,
+    screening,
+    training,
+)
 from assay.contracts.base import BasePin, Rate, Reference
 from assay.settings import Settings
 from workers.plugin import plugin
@@ -83,6 +95,8 @@ class House:
     holds: list[str] = field(default_factory=list)
     mentioned: tuple[erasure.FoundIn, ...] = ()
     working: tuple[str, ...] = ()
+    shards_a_source: int = 1
+    quarantines: bool = False
 
     async def enter(self, name: str) -> None:
         """At the beginning of an activity: wait where a test wants to wait, fail where it wants to fail."""
@@ -161,17 +175,42 @@ class House:
         )
 
     @activity.defn
-    async def screen_source(self, job: data.ScreenJob) -> data.ScreenedSource:
-        await self.enter("screen_source")
+    async def plan_source(self, job: screening.PlanJob) -> screening.SourcePlan:
+        await self.enter("plan_source")
+        shards = tuple(screening.RawShard(number=n, rows=3, content=ref(sha("3"))) for n in range(self.shards_a_source))
+        return screening.SourcePlan(source=job.source.name, digest=sha("4"), admitted=True, shards=shards)
+
+    @activity.defn
+    async def scan_shard(self, job: screening.ScanJob) -> screening.ScannedShard:
+        await self.enter("scan_shard")
+        return screening.ScannedShard(rows=job.shard.rows, found=ref(sha("5")))
+
+    @activity.defn
+    async def compare_shards(self, job: screening.CompareJob) -> screening.Compared:
+        await self.enter("compare_shards")
+        return screening.Compared(repeats=(None,) * len(job.shards))
+
+    @activity.defn
+    async def decide_shard(self, job: screening.DecideJob) -> screening.DecidedShard:
+        await self.enter("decide_shard")
         counts = data.RowCounts(read=3, accepted=2, refused=1)
-        return data.ScreenedSource(
-            source=job.source.name, rows=ref(sha("3")), ledger=ref(sha("4")), counts=counts, decisions=()
+        aside = None
+        if self.quarantines:
+            counts, aside = data.RowCounts(read=3, accepted=2, quarantined=1), ref(sha("7"))
+        return screening.DecidedShard(
+            rows=ref(sha("6")), quarantined=aside, ledger=ref(sha("8")), decisions=ref(sha("9")), counts=counts
         )
 
     @activity.defn
-    async def seal_dataset(self, job: data.SealJob) -> data.Dataset:
-        counts = data.RowCounts(read=3, accepted=2, refused=1)
+    async def seal_dataset(self, job: screening.SealJob) -> data.Dataset:
+        await self.enter("seal_dataset")
+        counts = data.RowCounts.total(one.counts for one in job.screened)
         return data.Dataset(id=DATASET, manifest=ref(DATASET), counts=counts)
+
+    @activity.defn
+    async def clear_stage(self, job: screening.ClearJob) -> screening.Cleared:
+        self.diary.append(f"cleared {len(set(job.staged))} staged, {len(set(job.unsealed))} unsealed")
+        return screening.Cleared(blobs=len(job.staged))
 
     @activity.defn
     async def write_datasheet(self, job: datasheet.DatasheetJob) -> datasheet.DatasheetFiles:

@@ -19,7 +19,8 @@ from activities.data.dpia import Assessment
 from activities.data.findings import Scanner
 from activities.data.readers import source_digest
 from activities.data.runners import Work
-from activities.data.scanning import Look, scan
+from activities.data.scanning import Look
+from activities.data.shards import scan
 from activities.data.verdicts import Question
 from assay.contracts.base import Reference
 from assay.contracts.data import IntakeRequest, Source
