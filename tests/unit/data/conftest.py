@@ -34,7 +34,7 @@ from assay.contracts.screening import (
     SealJob,
 )
 from assay.settings import Settings
-from registry import Registry
+from registry import BlobStore, Registry
 from stack.keys import ensure_keys
 
 Action = Callable[[dict[str, Any]], str | None]
@@ -200,6 +200,11 @@ class Desk:
     def sealing(self, *sources: Source, **terms: object) -> SealJob:
         request = IntakeRequest(tenant="acme", dataset="support", sources=sources, requested_by="ann")
         return SealJob(request=request.model_copy(update=terms), screened=self.screen_all(*sources))
+
+
+@pytest.fixture
+def blobs(tmp_path: Path) -> BlobStore:
+    return BlobStore.open((tmp_path / "blobs").as_uri())
 
 
 @pytest.fixture
