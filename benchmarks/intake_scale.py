@@ -48,7 +48,7 @@ from benchmarks.report import Report, options
 from registry import Registry
 
 T = TypeVar("T")
-MOST_TWICE: Final = 100_000
+MOST_TWICE: Final = 20_000
 AIM_BYTES: Final = 1 << 30
 """Of memory beyond the models, at a million rows."""
 _SAMPLE: Final = 3000
