@@ -19,8 +19,6 @@ from temporalio.testing import WorkflowEnvironment
 
 from assay.client import AssayClient
 from assay.contracts import (
-    data,
-    datasheet,
     erasure,
     evaluation,
     lifecycle,
@@ -28,7 +26,6 @@ from assay.contracts import (
     policy,
     promotion,
     rollout,
-    screening,
     training,
 )
 from assay.contracts.base import BasePin, Rate, Reference
@@ -37,19 +34,11 @@ from workers.plugin import plugin
 from workers.run import WorkerKind, make_current, make_worker
 from workflows import ALL
 
+from .intaking import DATASET, Intaking, ref, sha
 from .recording import end_all, record
 
-
-def sha(letter: str) -> str:
-    return "sha256:" + letter * 64
-
-
 BASE = BasePin(repository="acme/base", revision="1", digest=sha("0"))
-ADAPTER, REPORT, CARD, DIFF, DATASET = sha("a"), sha("b"), sha("c"), sha("d"), sha("e")
-
-
-def ref(digest: str) -> Reference:
-    return Reference(uri=f"blob:{digest.removeprefix('sha256:')}", sha256=digest)
+ADAPTER, REPORT, CARD, DIFF = sha("a"), sha("b"), sha("c"), sha("d")
 
 
 CANDIDATES = tuple(
@@ -77,7 +66,7 @@ TRAINED = training.TrainingResult(
 
 
 @dataclass
-class House:
+class House(Intaking):
     """Activities with switches, and a diary of what was done."""
 
     diary: list[str] = field(default_factory=list)
@@ -173,49 +162,6 @@ class House:
         return rollout.PinnedRollout(
             tenant=request.tenant, model=request.model, version=request.version, target=ADAPTER, base=BASE
         )
-
-    @activity.defn
-    async def plan_source(self, job: screening.PlanJob) -> screening.SourcePlan:
-        await self.enter("plan_source")
-        shards = tuple(screening.RawShard(number=n, rows=3, content=ref(sha("3"))) for n in range(self.shards_a_source))
-        return screening.SourcePlan(source=job.source.name, digest=sha("4"), admitted=True, shards=shards)
-
-    @activity.defn
-    async def scan_shard(self, job: screening.ScanJob) -> screening.ScannedShard:
-        await self.enter("scan_shard")
-        return screening.ScannedShard(rows=job.shard.rows, found=ref(sha("5")))
-
-    @activity.defn
-    async def compare_shards(self, job: screening.CompareJob) -> screening.Compared:
-        await self.enter("compare_shards")
-        return screening.Compared(repeats=(None,) * len(job.shards))
-
-    @activity.defn
-    async def decide_shard(self, job: screening.DecideJob) -> screening.DecidedShard:
-        await self.enter("decide_shard")
-        counts = data.RowCounts(read=3, accepted=2, refused=1)
-        aside = None
-        if self.quarantines:
-            counts, aside = data.RowCounts(read=3, accepted=2, quarantined=1), ref(sha("7"))
-        return screening.DecidedShard(
-            rows=ref(sha("6")), quarantined=aside, ledger=ref(sha("8")), decisions=ref(sha("9")), counts=counts
-        )
-
-    @activity.defn
-    async def seal_dataset(self, job: screening.SealJob) -> data.Dataset:
-        await self.enter("seal_dataset")
-        counts = data.RowCounts.total(one.counts for one in job.screened)
-        return data.Dataset(id=DATASET, manifest=ref(DATASET), counts=counts)
-
-    @activity.defn
-    async def clear_stage(self, job: screening.ClearJob) -> screening.Cleared:
-        self.diary.append(f"cleared {len(set(job.staged))} staged, {len(set(job.unsealed))} unsealed")
-        return screening.Cleared(blobs=len(job.staged))
-
-    @activity.defn
-    async def write_datasheet(self, job: datasheet.DatasheetJob) -> datasheet.DatasheetFiles:
-        await self.enter("write_datasheet")
-        return datasheet.DatasheetFiles(numbers=ref(sha("4")), markdown=ref(sha("5")), html=ref(sha("6")))
 
     @activity.defn
     async def decide_training(self, request: training.PinnedTraining) -> policy.Decision:
