@@ -20,6 +20,7 @@ from assay.contracts import names
 from assay.contracts.approval import ApprovalCase, ApprovalQuery, OwnerApproval, OwnerRejection, OwnerRequest
 from assay.contracts.base import Reference
 from assay.contracts.data import Dataset, IntakeRequest, IntakeStatus, RowCounts, Source
+from assay.contracts.datasheet import DatasheetFiles, DatasheetJob
 from assay.contracts.errors import NotFound, PolicyRefused
 from assay.contracts.policy import Decision
 from assay.contracts.screening import (
@@ -53,7 +54,7 @@ class Readers:
     def all(self) -> list[Any]:
         return [
             *(self.plan_source, self.scan_shard, self.compare_shards),
-            *(self.decide_shard, self.seal_dataset, self.clear_stage),
+            *(self.decide_shard, self.seal_dataset, self.clear_stage, self.write_datasheet),
         ]
 
     @activity.defn
@@ -81,6 +82,10 @@ class Readers:
     @activity.defn
     async def seal_dataset(self, job: SealJob) -> Dataset:
         return Dataset(id=SHARD.sha256, manifest=SHARD, counts=RowCounts(read=1, accepted=1))
+
+    @activity.defn
+    async def write_datasheet(self, job: DatasheetJob) -> DatasheetFiles:
+        return DatasheetFiles(numbers=SHARD, markdown=SHARD, html=SHARD)
 
 
 @pytest.fixture
