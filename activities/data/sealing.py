@@ -34,40 +34,56 @@ def seal(job: SealJob, registry: Registry, still: Still) -> Dataset:
     Rows that were set aside wait for reviewers from here on, whether or not any other row enters. `still` is asked of
     each source at the last moment.
 
-    Raises InputRefused (`DATASET_EMPTY`, `SOURCES_UNSCREENED`), PolicyRefused (`DPIA_EXPIRED`,
+    Raises InputRefused (`DATASET_EMPTY`, `SOURCES_UNSCREENED`, `SUBJECT_SUPPRESSED`), PolicyRefused (`DPIA_EXPIRED`,
     `SOURCE_ADMISSION_CHANGED`), IntegrityRefused, Unavailable.
     """
     _refuse_unscreened(job)
     said = [
         still(source, screened.admitted) for source, screened in zip(job.request.sources, job.screened, strict=True)
     ]
-    with tempfile.TemporaryDirectory(prefix="assay-seal-") as scratch:
-        whole = Path(scratch, "whole.ledger")
-        with Table(whole, LEDGER) as table:
-            for screened in job.screened:
-                _join(job, screened, registry, Path(scratch, "part"), table)
-        counts = _accepted(job)
+    counts = RowCounts.total(s.counts for s in job.screened)
+    with tempfile.TemporaryDirectory(prefix="assay-seal-") as folder:
+        scratch = Path(folder)
+        if not counts.accepted:
+            _set_aside(job, registry, scratch)
+            raise _empty(counts)
+        whole = _joined(job, registry, scratch)
         ledger = registry.shards.put_file(whole)
         manifest = registry.blobs.put(_manifest(job, counts, ledger, composition((whole,))))
         dataset = Dataset(id=manifest.sha256, manifest=manifest, counts=counts)
         registry.datasets.add(dataset, _normalised(job.request), ledger, _entries(whole))
-    _record(job, dataset, [decision for each in said for decision in each], registry)
+        _set_aside(job, registry, scratch)
+    _record(job, dataset, [decision for decisions in said for decision in decisions], registry)
     return dataset
 
 
-def _join(job: SealJob, screened: ScreenedSource, registry: Registry, part: Path, table: Table) -> None:
-    """Append a source's part of the ledger, and enter its rows that wait for a reviewer."""
-    queue = ReviewQueue(tenant=job.request.tenant, dataset=job.request.dataset, purpose=job.request.purpose)
-    for shard in screened.shards:
-        registry.shards.fetch_file(shard.ledger, part)
-        for rows in columns((part,), LEDGER.names):
-            table.add(rows)
+def _joined(job: SealJob, registry: Registry, scratch: Path) -> Path:
+    whole = scratch / "whole.ledger"
+    with Table(whole, LEDGER) as table:
+        for shard in (shard for screened in job.screened for shard in screened.shards):
+            registry.shards.fetch_file(shard.ledger, scratch / "part")
+            for rows in columns((scratch / "part",), LEDGER.names):
+                table.add(rows)
+    return whole
+
+
+def _set_aside(job: SealJob, registry: Registry, scratch: Path) -> None:
+    """Enter rows that wait for a reviewer; not those of somebody who was erased since they were screened."""
+    request = job.request
+    queue = ReviewQueue(tenant=request.tenant, dataset=request.dataset, purpose=request.purpose)
+    for shard in (shard for screened in job.screened for shard in screened.shards):
         if shard.quarantined is not None:
-            aside = _set_aside(part, shard.quarantined)
-            registry.quarantine.add(queue, aside, requested_by=job.request.requested_by)
+            rows = list(_waiting(registry.shards.fetch_file(shard.ledger, scratch / "part"), shard.quarantined))
+            if registry.suppression.obeyed(request.tenant, (row.subject for row in rows)):
+                raise InputRefused(
+                    "SUBJECT_SUPPRESSED",
+                    "a row that was set aside is of somebody who was erased while it was screened",
+                    "start the intake again: it refuses such rows one by one",
+                )
+            registry.quarantine.add(queue, rows, requested_by=request.requested_by)
 
 
-def _set_aside(part: Path, shard: Reference) -> Iterator[QuarantinedRow]:
+def _waiting(part: Path, shard: Reference) -> Iterator[QuarantinedRow]:
     """They stand in their shard in the order of the ledger."""
     rows = (row for batch in read_ledger(part) for row in batch if row["outcome"] == "quarantined")
     for ordinal, row in enumerate(rows):
@@ -92,16 +108,13 @@ def _refuse_unscreened(job: SealJob) -> None:
         )
 
 
-def _accepted(job: SealJob) -> RowCounts:
-    counts = RowCounts.total(s.counts for s in job.screened)
-    if not counts.accepted:
-        reasons = ", ".join(f"{c.code} {c.count}" for c in (*counts.refused_by_code, *counts.quarantined_by_code))
-        raise InputRefused(
-            "DATASET_EMPTY",
-            f"none of {counts.read} rows was accepted ({reasons})",
-            "look at the codes: each has its remedy in docs/policies.md",
-        )
-    return counts
+def _empty(counts: RowCounts) -> InputRefused:
+    reasons = ", ".join(f"{c.code} {c.count}" for c in (*counts.refused_by_code, *counts.quarantined_by_code))
+    return InputRefused(
+        "DATASET_EMPTY",
+        f"none of {counts.read} rows was accepted ({reasons})",
+        "look at the codes: each has its remedy in docs/policies.md",
+    )
 
 
 def _manifest(job: SealJob, counts: RowCounts, ledger: Reference, groups: tuple[RowGroup, ...]) -> bytes:

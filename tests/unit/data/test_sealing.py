@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from activities.data.clearing import clear
+from activities.data.ledger import subject_hash
 from activities.data.sealing import seal
 from assay.contracts.base import Reference
 from assay.contracts.data import Source
@@ -137,3 +138,17 @@ def test_what_was_decided_and_not_sealed_is_destroyed(desk: Any, source: MakeSou
     assert not any(desk.registry.shards.readable(one) for one in references(job, "rows"))
     # Not for good: the next intake of the same rows stores them anew.
     assert seal(desk.sealing(source([row("one")])), desk.registry, still).counts.accepted == 1
+
+
+@pytest.mark.parametrize("other", ["accept", "quarantine"])
+def test_rows_of_somebody_who_was_erased_meanwhile_do_not_wait_for_a_reviewer(
+    desk: Any, source: MakeSource, row: MakeRow, other: str
+) -> None:
+    desk.gate.action = lambda facts: "quarantine" if facts["findings"] else other
+    job = desk.sealing(source([row("one"), row("mail erika@example.org", subject="s-1")]))
+    desk.registry.suppression.add("acme", [subject_hash(b"key", "acme", "s-1")], "case")
+    with pytest.raises(InputRefused) as refused:
+        seal(job, desk.registry, still)
+    assert refused.value.code == "SUBJECT_SUPPRESSED"
+    assert desk.registry.quarantine.all(QUEUE) == ()
+    assert desk.registry.datasets.all_named("acme", "support") == ()
