@@ -36,6 +36,7 @@ from assay.telemetry import meters
 from assay.telemetry.logs import configure_logs
 from assay.telemetry.traces import configure_traces, flush_traces
 from workers.device import alone_on
+from workers.lineage import Lineage
 from workers.plugin import plugin
 from workflows.common import STAGE_DURATION
 
@@ -128,6 +129,7 @@ def make_worker(client: Client, settings: Settings, kind: WorkerKind, *, grace: 
         max_concurrent_activities=kind.concurrency,
         graceful_shutdown_timeout=grace,
         deployment_config=versioned if kind.workflows else None,
+        interceptors=[Lineage(settings)],
         max_heartbeat_throttle_interval=timedelta(seconds=2),
         default_heartbeat_throttle_interval=timedelta(seconds=1),
     )

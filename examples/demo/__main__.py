@@ -37,6 +37,7 @@ async def main(size: plan.Size) -> int:
             demo.rollout,
             demo.bad_adapter,
             demo.outside_check,
+            demo.erasure,
         ):
             await step()
     finally:

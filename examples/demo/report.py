@@ -30,6 +30,7 @@ class Report:
     bad_adapter: dict[str, Any] = field(default_factory=dict)
     rollback: dict[str, Any] = field(default_factory=dict)
     verify: list[dict[str, Any]] = field(default_factory=list)
+    erasure: dict[str, Any] = field(default_factory=dict)
     endpoints: dict[str, Any] = field(default_factory=dict)
     workflow_ids: list[str] = field(default_factory=list)
     machine: dict[str, Any] = field(default_factory=dict)

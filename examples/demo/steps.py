@@ -1,4 +1,4 @@
-"""The seven steps of the demonstration."""
+"""The eight steps of the demonstration."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from assay.contracts.lifecycle import LifecycleRequest
 from assay.contracts.promotion import Approval, ApprovalRules, Override, PromotionRequest, PromotionStatus
 from assay.contracts.rollout import RootCause
 from assay.contracts.training import TrainingProgress
-from examples.demo import figures, outside, plan, rollback
+from examples.demo import erasing, figures, governed, outside, plan, rollback
 from examples.demo.report import Report
 from examples.demo.shell import ROOT, assay, run, show
 from examples.demo.story import Story
@@ -85,15 +85,14 @@ class Demo:
             counts = status.dataset.counts
             self.report.dataset = {
                 "id": status.dataset.id,
-                **counts.model_dump(mode="json", include={"read", "accepted", "redacted"}),
-                "refused": {c.code: c.count for c in counts.refused_by_code},
-                "redactions": {c.code: c.count for c in counts.redacted_by_code},
+                **counts.model_dump(mode="json", include={"read", "accepted"}),
+                **governed.counted(self.story, counts),
             }
-            assert counts.read == counts.accepted + counts.refused
-            rows: list[tuple[Any, ...]] = [("refused", c.code, c.count) for c in counts.refused_by_code]
-            rows += [("redacted", c.code, c.count) for c in counts.redacted_by_code]
-            self.story.table("What was refused or redacted", ("what", "code", "rows"), rows)
+            assert counts.read == counts.accepted + counts.quarantined + counts.refused
             self.story.say(f"{counts.accepted} of {counts.read} rows accepted, dataset {status.dataset.id}")
+            self.report.dataset["sheet"] = governed.sheet(self.story, status.dataset.id, self.folder)
+            governed.stories(self.story)
+            self.report.dataset["waiting"] = governed.waiting(self.story, self.good.tenant, self.good.dataset)
 
     async def training(self) -> None:
         """Step 2: the worker is killed half-way."""
@@ -280,6 +279,16 @@ class Demo:
             assay("evidence", "/".join(map(str, _key(self.good))), "--out", str(evidence))
             workflow_id = names.lifecycle_id(*_key(self.good))
             self.report.verify = outside.check(self.story, evidence, workflow_id, self.endpoints["temporal"])
+
+    async def erasure(self) -> None:
+        """Step 8."""
+        with self.story.step("Erasure"):
+            self.story.say(
+                "A person whose ticket was learnt from asks to be forgotten, while users are being answered."
+            )
+            version = (await self.client.lifecycle_status(*_key(self.good))).version
+            assert version is not None
+            self.report.erasure = await erasing.erase(self.story, self.traffic, plan.TENANT, self.folder, version)
 
     async def _awaiting(self, request: LifecycleRequest, stage: str, unless: str | None = None) -> PromotionStatus:
         """Wait until its promotion is at `stage`. `unless`: where it waits for a person instead, and would for ever."""

@@ -21,6 +21,7 @@ STEPS = (
     "Rollout",
     "A bad adapter that looks good",
     "Outside check",
+    "Erasure",
 )
 
 

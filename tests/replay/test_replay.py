@@ -1,6 +1,7 @@
 """Histories of released workflow versions replay on today's code: what runs for months survives an upgrade.
 
-One folder a release, recorded by `ASSAY_RECORD_HISTORIES=tests/replay/histories/VERSION pytest tests/workflows`.
+One folder a release, recorded by
+`ASSAY_RECORD_HISTORIES=$PWD/tests/replay/histories/VERSION pytest tests/workflows tests/integration/data/review`.
 """
 
 from __future__ import annotations

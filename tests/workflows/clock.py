@@ -15,6 +15,7 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from assay.contracts import names
+from tests._servers.histories import Started, record_started
 from workers.plugin import plugin
 from workflows import ALL
 
@@ -29,7 +30,8 @@ async def skipping(activities: Sequence[Callable[..., Any]], workflows: Sequence
             AddSearchAttributesRequest(namespace=environment.client.namespace, search_attributes=kinds)
         )
         config = environment.client.config()
-        config["plugins"] = [plugin()]
+        config["plugins"], config["interceptors"] = [plugin()], [*config["interceptors"], started := Started()]
         client = Client(**config)
         async with Worker(client, task_queue=names.CONTROL_QUEUE, activities=activities, workflows=workflows):
             yield client
+            await record_started(client, started.ids)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -30,12 +29,12 @@ from assay.contracts import (
 )
 from assay.contracts.base import BasePin, Rate, Reference
 from assay.settings import Settings
+from tests._servers.histories import end_all, record
 from workers.plugin import plugin
 from workers.run import WorkerKind, make_current, make_worker
 from workflows import ALL
 
 from .intaking import DATASET, Intaking, ref, sha
-from .recording import end_all, record
 
 BASE = BasePin(repository="acme/base", revision="1", digest=sha("0"))
 ADAPTER, REPORT, CARD, DIFF = sha("a"), sha("b"), sha("c"), sha("d")
@@ -375,6 +374,5 @@ async def client(server: WorkflowEnvironment, house: House) -> AsyncIterator[Ass
             await running.enter_async_context(make_worker(connected, settings, kind, grace=timedelta(0)))
         await make_current(connected, settings)
         yield AssayClient(connected)
-        if folder := os.environ.get("ASSAY_RECORD_HISTORIES"):
-            await record(connected, Path(folder))
+        await record(connected)
         await end_all(connected)

@@ -5,11 +5,14 @@ The tests share one stack and stand in the order in which a user would come acro
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
 import signal
 import subprocess
+import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,16 +21,19 @@ import openai
 import pytest
 
 from assay.client import AssayClient
+from serving.engines.sglang import SGLangEngine
 from stack.supervise import Supervisor
 
 from .collector import Collector
-from .house import BIN, Stack, ended, example, healthy, until
+from .house import BIN, ROOT, Stack, ended, example, healthy, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 WARMING = "assay-worker-serving RunActivity:warm_version"
 TRACE = "11" * 16
 """Of the whole life: whoever starts it may bring one."""
+FORGOTTEN = "customer-redact-name"
+"""Who wrote one of the planted tickets."""
 LIFE, PROMOTION = "lifecycle/acme/concierge/1", "promotion/acme/concierge/1"
 
 
@@ -218,3 +224,49 @@ def test_one_trace_leads_from_the_start_of_a_life_to_trainer_gateway_and_engine(
     ]
     loads = (TRACE, "assay-worker-serving", "load_lora_adapter")
     until(lambda: any(WARMING in collector.ancestors(load) for load in collector.find(*loads)))
+
+
+async def test_a_person_is_forgotten_while_users_are_answered(
+    stack: Stack, digest: str, clients: dict[str, openai.OpenAI], tmp_path: Path
+) -> None:
+    answers, over = list[str](), threading.Event()
+
+    def user() -> None:
+        while not over.is_set():
+            answers.append(ask(clients["acme"]))
+
+    kept = tmp_path / "adapter"
+    shutil.copytree(stack.settings.home / "adapters" / digest.replace(":", "-"), kept)
+    people = threading.Thread(target=user)
+    people.start()
+    try:
+        until(lambda: digest in answers)
+        said = stack.assay(
+            *("erase", "--tenant", "acme", "--subject", FORGOTTEN), *("--by", "pia@acme.example", "--wait", "--json")
+        )
+        asked = len(answers)
+        until(lambda: len(answers) > asked + 5 or not people.is_alive())
+    finally:
+        over.set()
+        people.join()
+    erased = json.loads(said)
+    assert (erased["stage"], erased["remains"]) == ("erased", [])
+    assert set(answers[asked:]) == {"none"}  # nobody met an error, or the thread would have ended before
+
+    stack.assay("erase", "receipt", erased["case"], "--out", str(tmp_path / "receipt"))
+    checked = ended(
+        stack.settings, sys.executable, str(ROOT / "examples" / "verify_receipt.py"), str(tmp_path / "receipt")
+    )
+    assert checked.returncode == 0, checked.stderr
+    assert digest in json.loads(checked.stdout)["withdrawn"]["adapter"]
+    assert FORGOTTEN not in checked.stdout
+
+    keys = stack.settings.engine_key.get_secret_value(), stack.settings.control_key.get_secret_value()
+    async with SGLangEngine(stack.settings.engines[0], *keys) as engine:
+        # Somebody who kept a copy and has the engine's keys: it is gone again after the next look.
+        await engine.load(digest, kept)
+        async with asyncio.timeout(60):
+            while digest in await engine.loaded():  # noqa: ASYNC110  # the reconciler looks every second or two
+                await asyncio.sleep(0.2)
+    with pytest.raises(openai.NotFoundError):
+        clients["globex"].chat.completions.create(model="concierge", messages=[{"role": "user", "content": "Hi"}])

@@ -22,6 +22,7 @@ from assay.contracts.base import canonical_digest
 from assay.contracts.review import ReviewQueue
 from assay.settings import Settings
 from registry import QuarantinedRow, Registry
+from tests._servers.histories import record
 from workers.plugin import plugin
 from workers.run import WorkerKind, make_current, make_worker
 from workflows import ALL
@@ -51,6 +52,7 @@ async def client(server: WorkflowEnvironment, settings: Settings) -> AsyncIterat
     async with make_worker(connected, settings, kind, grace=timedelta(0)):
         await make_current(connected, settings)
         yield AssayClient(connected)
+        await record(connected)
 
 
 @pytest.fixture

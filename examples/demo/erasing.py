@@ -1,0 +1,93 @@
+"""One person's row, and all that was learnt from it, taken back while users are being answered."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from examples.demo.shell import ROOT, assay, run
+from examples.demo.story import Story
+from examples.demo.traffic import Seen, Traffic
+
+SUBJECT: Final = "customer-redact-name"
+"""Who wrote one of the planted tickets; a row of both datasets of the demonstration."""
+PRIVACY_OFFICER: Final = "pia@acme.example"
+RECEIPT_CHECK: Final = ("python", "examples/verify_receipt.py")
+
+
+async def erase(story: Story, traffic: Traffic, tenant: str, folder: Path, version: str) -> dict[str, Any]:
+    """Order it, wait for the receipt, verify that with other people's tools. `version`: what answers before.
+
+    Raises AssertionError when a user met an error, or the version answered after it was withdrawn.
+    """
+    command = ("erase", "--tenant", tenant, "--subject", SUBJECT, "--by", PRIVACY_OFFICER, "--wait")
+    story.say(f"  [bold]$ assay {' '.join(command)}[/bold]")
+    before = len(traffic.seen)
+    async with traffic.flowing():
+        await _answered(traffic, version)
+        ordered = time.time()
+        status = await asyncio.to_thread(assay, *command)
+        ended = time.time()
+        # Users who were served by the version come back, and are answered by the base.
+        await asyncio.sleep(3)
+    assert status["stage"] == "erased", f"{status['stage']}: {status['reasons']}"
+    found = _measured(status, traffic.seen[before:], version, ordered, ended)
+    _say(story, status, found)
+    assert found["errors"] == 0
+    assert found["answers_by_it_afterwards"] == 0
+    return {**found, "receipt_verifies": _receipt(story, status["case"], folder)}
+
+
+async def _answered(traffic: Traffic, version: str) -> None:
+    async with asyncio.timeout(120):
+        begun = len(traffic.seen)
+        while not any(one.adapter == version for one in traffic.seen[begun:]):  # noqa: ASYNC110  # users are tasks
+            await asyncio.sleep(0.2)
+
+
+def _measured(status: dict[str, Any], seen: list[Seen], version: str, ordered: float, ended: float) -> dict[str, Any]:
+    after = [one for one in seen if one.started > ended]
+    return {
+        "rows": sum(one["kept"] + one["aside"] + one["refused"] for one in status["found"]["own"]),
+        "datasets": [one["replaces"] for one in status["datasets"]],
+        "withdrawn": status["artifacts"],
+        "unservable_ms": round(status["unservable_milliseconds"], 1),
+        "seconds_to_receipt": round(ended - ordered, 1),
+        "requests_meanwhile": sum(one.started >= ordered for one in seen),
+        "errors": sum(not one.ok for one in seen),
+        "answers_by_it_afterwards": sum(one.adapter == version for one in after),
+        "answered_by": sorted({one.adapter for one in after}),
+        "searched_again": "nothing found" if not status["remains"] else status["remains"],
+    }
+
+
+def _say(story: Story, status: dict[str, Any], found: dict[str, Any]) -> None:
+    story.say(
+        f"  {found['rows']} rows of {SUBJECT} in {len(found['datasets'])} datasets, and {found['withdrawn']} things "
+        f"made from them: unservable after {found['unservable_ms']:.0f} ms; destroyed, and searched for again, after "
+        f"{found['seconds_to_receipt']:.0f} s: {found['searched_again']}"
+    )
+    for one in status["replaced"]:
+        by = one["version"] or "the base"
+        story.say(f"  {one['tenant']}/{one['model']} is answered by {by} from now on")
+    for one in status["retraining"]:
+        took = "" if one["seconds"] is None else f", about {one['seconds']:.0f} s"
+        story.say(f"  retraining of version {one['version']} is prepared: {one['steps']} steps{took}")
+    story.say(f"  {found['requests_meanwhile']} requests of users meanwhile, {found['errors']} errors")
+
+
+def _receipt(story: Story, case: str, folder: Path) -> dict[str, Any]:
+    """Exported, and verified by a script that uses securesystemslib and nothing of Assay."""
+    exported = folder / "receipt"
+    line = ("assay", "erase", "receipt", case, "--out", str(exported))
+    assert (ran := run(*line)).code == 0, ran.output
+    checked = run(*RECEIPT_CHECK, str(exported))
+    story.say(f"  [bold]$ {checked.line.replace(f'{ROOT}/', '')}[/bold]")
+    assert checked.code == 0, checked.output
+    said: dict[str, Any] = json.loads(checked.output)
+    assert SUBJECT not in checked.output
+    story.panel(json.dumps(said["verified"], indent=2)[:1200], "The receipt, of which nobody can tell who it was")
+    return {"command": checked.line.replace(f"{ROOT}/", ""), "exit_code": checked.code}
