@@ -5,6 +5,7 @@ A value comes from, first found wins: the environment, `.env` in the working fol
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Literal
 
@@ -46,6 +47,24 @@ class EngineSettings(BaseModel):
     max_total_tokens: int = Field(default=32768, ge=1024, description="KV cache, in tokens")
 
 
+class ScanningSettings(BaseModel):
+    """Where rows are scanned, and in which portions."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    runner: Literal["processes", "ray"] = Field(default="processes", description="of this worker, or a Ray cluster's")
+    processes: int | None = Field(
+        default=None, ge=1, le=256, description="scanning at once; default one less than there are cores"
+    )
+    shard_rows: int = Field(default=10_000, ge=1, le=100_000, description="rows a shard, of at most 64 MiB")
+    ray_address: str | None = Field(default=None, description="of a Ray cluster; default one on this machine")
+
+    @property
+    def lanes(self) -> int:
+        """Processes in force."""
+        return self.processes or max(1, (os.cpu_count() or 1) - 1)
+
+
 class Settings(BaseSettings):
     """Settings of every Assay process."""
 
@@ -84,6 +103,7 @@ class Settings(BaseSettings):
     build_id: str | None = Field(default=None, description="worker version; default the version of the package")
     ports: Ports = Ports()
     engine: EngineSettings = EngineSettings()
+    scanning: ScanningSettings = ScanningSettings()
 
     @property
     def control_key(self) -> SecretStr:

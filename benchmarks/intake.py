@@ -20,19 +20,23 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
+import pyarrow as arrow
 
+from activities.data.checks import Checks
 from activities.data.credentials import credentials
-from activities.data.facts import question, row_facts, terms_of
+from activities.data.facts import row_facts, terms_of
 from activities.data.findings import Scanner
-from activities.data.ledger import LEDGER, Screened, Table, ledger_row
 from activities.data.licences import normalise
 from activities.data.personal import Span
 from activities.data.readers import ReadRow, read_rows, source_digest
-from activities.data.screening import BATCH, SCANNED, Tools, screen
-from activities.data.sealing import seal
+from activities.data.scanning import CONTENT, LOOKED_AT, Look, plain
+from activities.data.shards import ROWS_A_BATCH
+from activities.data.staging import Portions, groups, stage
 from activities.data.text import normalised, strings
+from activities.data.verdicts import Question
 from activities.policy.client import PolicyClient
-from assay.contracts.data import IntakeRequest, ScreenJob, SealJob, Source
+from assay.contracts.data import Source
+from assay.contracts.screening import IntakeKey
 from assay.settings import Settings
 from benchmarks.labelled import Sample, samples
 from benchmarks.opa import started_opa
@@ -91,47 +95,48 @@ class Stages:
 
 
 def stages(report: Report, home: Path, source: Source, rows: int, opa: str) -> None:
-    """One stage after the other over all rows, then all of them at once as the activity does it."""
+    """One stage after the other over all rows, as the activities do it; `intake_scale` has them all together."""
     timed, registry = Stages(report, rows), Registry.open(Settings(home=home))
-    digest, licence, scanner = source_digest(source), normalise(source.licence), Scanner()
-    client = PolicyClient(opa, registry.blobs)
-    job = ScreenJob(tenant="acme", dataset="support", purpose="train-tenant-model", source=source)
+    digest, licence, scanner, checks = source_digest(source), normalise(source.licence), Scanner(), Checks.installed()
+    intake = IntakeKey(tenant="acme", dataset="support", version=1, purpose="train-tenant-model")
 
     read: list[ReadRow] = timed("parse, check and name each row", lambda: list(read_rows(source, digest)))
-    plain = [row.row.model_dump(mode="json", include=SCANNED, exclude_none=True) for row in read]
-    clean = timed("walk and normalise", lambda: [[(k, normalised(t)) for k, t in strings(row)] for row in plain])
+    staged = timed(
+        "the same, and stage it encrypted",
+        lambda: stage(intake, source, digest, registry.shards, Portions(), lambda _: None),
+    )
+    raw = [registry.shards.fetch_file(one.content, home / f"raw-{one.number}") for one in staged]
+    batches = [
+        batch
+        for path in raw
+        for group in groups(path, LOOKED_AT)
+        for batch in group.combine_chunks().to_batches(max_chunksize=ROWS_A_BATCH)
+    ]
+    texts = timed("content from its columns", lambda: list(contents(batches)))
+    clean = timed("walk and normalise", lambda: [[(k, normalised(t)) for k, t in strings(row)] for row in texts])
     timed("secrets", lambda: [credentials(text) for row in clean for _, text in row])
     timed("personal data", lambda: [scanner.spans(text, key) for row in clean for key, text in row])
-    findings = [scanner.scan(row) for row in plain]
-    terms = [terms_of(row.row, source, licence) for row in read]
-    facts = [row_facts(r.id, t, f.summary) for r, t, f in zip(read, terms, findings, strict=True)]
-    now = datetime.now(UTC)
+    checks.look([{"kind": "replay", **texts[0]}])  # loads the models
+    timed("all other checks", lambda: checks.look([{"kind": "replay", **text} for text in texts]))
+    fresh = Scanner()
+    timed("the scanning function, everything together", lambda: list(map(Look(checks, lambda: fresh), batches)))
+    facts = [
+        row_facts(r.id, terms_of(r.row, source, licence), [f"pii:PERSON:{n % 3 + 1}"], "en") for n, r in enumerate(read)
+    ]
+    client = PolicyClient(opa, registry.blobs)
+    asked = Question(client, intake, source, None, datetime.now(UTC))
     timed(
-        "policy (by the clock)",
-        lambda: [client.decide("intake", question(job, licence, None, list(b), now)) for b in batches(facts)],
+        "policy, each row asked about by itself (by the clock)",
+        lambda: asked.verdicts(facts, admitted=True),
         time.perf_counter,
     )
-    screened = [Screened(r, t, f.summary, "accepted", (), None) for r, t, f in zip(read, terms, findings, strict=True)]
-
-    def write() -> None:
-        with Table(home / "ledger.parquet", LEDGER) as ledger:
-            for batch in batches(screened):
-                ledger.write([ledger_row(row, source, "") for row in batch])
-
-    write()  # what Arrow does at its first table is no part of the rate
-    timed("ledger", write)
-    tools = Tools(client, registry.blobs, Scanner(), b"k" * 32, now, lambda _: None)
-    began = time.perf_counter()
-    done = timed("screening, everything together", lambda: screen(job, None, tools))
-    report.add("screening, by the clock with OPA", rows / (time.perf_counter() - began), "rows/s")
-    request = IntakeRequest(tenant="acme", dataset="support", sources=(source,), requested_by="ann")
-    timed("seal", lambda: seal(SealJob(request=request, screened=(done,)), registry))
     registry.close()
 
 
-def batches(rows: Sequence[Any]) -> Iterable[Sequence[Any]]:
-    """As many as one question holds."""
-    return (rows[at : at + BATCH] for at in range(0, len(rows), BATCH))
+def contents(batches: Iterable[arrow.RecordBatch]) -> Iterable[dict[str, Any]]:
+    """Rows as plain data."""
+    for batch in batches:
+        yield from (plain(*row) for row in zip(*(batch[name].to_pylist() for name in CONTENT), strict=True))
 
 
 def presidio() -> Find:

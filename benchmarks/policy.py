@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import click
 
-from activities.data.screening import BATCH
+from activities.data.verdicts import BATCH
 from activities.policy.client import PolicyClient
 from assay.contracts.policy import Gate
 from benchmarks.opa import started_opa

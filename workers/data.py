@@ -16,7 +16,8 @@ def kind(settings: Settings) -> WorkerKind:
         queue=DATA_QUEUE,
         number=1,
         activities=[*DataActivities(settings).all(), *ErasureData(settings).all()],
-        concurrency=2,
+        # A scanning activity waits for its processes: one more fetches its shard meanwhile, and one erases.
+        concurrency=settings.scanning.lanes + 2,
     )
 
 

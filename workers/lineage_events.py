@@ -29,13 +29,14 @@ from openlineage.client.facet_v2 import (
 )
 
 from assay import __version__
-from assay.contracts.data import Dataset, SealJob, Source
+from assay.contracts.data import Dataset, Source
 from assay.contracts.erasure import CaseJob, NewDataset
 from assay.contracts.evaluation import ArmJob, EvaluationResult, ReportJob
+from assay.contracts.screening import DecideJob, PlanJob, SealJob
 from assay.contracts.training import TrainingResult, TrainJob
 
 PRODUCER: Final = f"urn:assay:{__version__}"
-BEGINS: Final = frozenset({"screen_source", "train", "evaluate_arm"})
+BEGINS: Final = frozenset({"plan_source", "train", "evaluate_arm"})
 """Activities that a run begins with; what follows of the same run is RUNNING."""
 ENDS: Final = frozenset({"seal_dataset", "train", "write_report", "reseal_datasets"})
 
@@ -77,8 +78,8 @@ def event(
     )
 
 
-def _screening(job: Any, _: object) -> Described:  # noqa: ANN401  # the request of whatever looks at a source first
-    return Described("intake", job.tenant, job.dataset, inputs=[_source(job.source)])
+def _screening(job: PlanJob | DecideJob, _: object) -> Described:
+    return Described("intake", job.intake.tenant, job.intake.dataset, inputs=[_source(job.source)])
 
 
 def _sealing(job: SealJob, result: object) -> Described:
@@ -127,7 +128,8 @@ def _resealing(job: CaseJob, result: object) -> Described:
 
 
 _DESCRIBE: Final[dict[str, Callable[[Any, object], Described]]] = {
-    "screen_source": _screening,
+    "plan_source": _screening,
+    "decide_shard": _screening,
     "seal_dataset": _sealing,
     "train": _training,
     "evaluate_arm": _answering,

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import timedelta
 from typing import Any, Final, TypedDict, TypeVar
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError, ChildWorkflowError, FailureError
+from temporalio.exceptions import (
+    ActivityError,
+    ApplicationError,
+    ChildWorkflowError,
+    FailureError,
+    is_cancelled_exception,
+)
 from temporalio.workflow import ActivityCancellationType
 
 with workflow.unsafe.imports_passed_through():
@@ -94,6 +100,29 @@ async def committed(work: Coroutine[Any, Any, T]) -> T:
         except asyncio.CancelledError:
             continue
     return task.result()
+
+
+async def each_of(works: Sequence[Callable[[], Coroutine[Any, Any, T]]], at_once: int) -> list[T]:
+    """Do all of it, so much at once; the results in order. When one fails or all are cancelled, the others are too,
+    and what it raised is raised when all have ended."""
+    room = asyncio.Semaphore(at_once)
+
+    async def one(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        async with room:
+            return await work()
+
+    tasks = [asyncio.create_task(one(work)) for work in works]
+    try:
+        await workflow.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+    finally:
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await workflow.wait(tasks)
+    for task in tasks:
+        if not task.cancelled() and (error := task.exception()) is not None and not is_cancelled_exception(error):
+            raise error
+    return [task.result() for task in tasks]
 
 
 def given(request: T | None) -> T:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from activities.data.dpia import Assessment
-from activities.data.findings import Finding
 from activities.data.licences import Licence, normalise
-from activities.data.rows import Row
-from assay.contracts.data import Consent, Purpose, ScreenJob, Source
+from assay.contracts.data import Consent, Purpose, Source
+from assay.contracts.screening import IntakeKey
 
 STRICTNESS: Final[dict[Consent, int]] = {
     "not-required": 0,
@@ -26,6 +26,19 @@ STATED: Final = {
 """What policy is told of a source as its owner stated it."""
 
 
+class Stated(Protocol):
+    """What a row says of its own terms."""
+
+    @property
+    def licence(self) -> str | None: ...
+
+    @property
+    def consent(self) -> Consent | None: ...
+
+    @property
+    def purposes(self) -> Sequence[Purpose] | None: ...
+
+
 @dataclass(frozen=True)
 class Terms:
     """Under which terms a row may be used, after it narrowed those of its source."""
@@ -35,7 +48,7 @@ class Terms:
     purposes: tuple[Purpose, ...]
 
 
-def terms_of(row: Row, source: Source, licence: Licence) -> Terms:
+def terms_of(row: Stated, source: Source, licence: Licence) -> Terms:
     """The stricter of both: all licences of both, the worse consent, the purposes that both grant.
 
     Raises InputRefused (`LICENCE_NOT_SPDX`).
@@ -47,26 +60,27 @@ def terms_of(row: Row, source: Source, licence: Licence) -> Terms:
     return Terms(_both(licence, row.licence), consent, purposes)
 
 
-def row_facts(row_id: str, terms: Terms, findings: tuple[Finding, ...]) -> dict[str, Any]:
-    """One element of `input.rows`."""
+def row_facts(row_id: str, terms: Terms, findings: Sequence[str], language: str) -> dict[str, Any]:
+    """One element of `input.rows`. Findings are those of the ledger, `category:kind:count`."""
     return {
         "row_id": row_id,
         "licences": terms.licence.facts(),
         "consent": terms.consent,
         "purposes": list(terms.purposes),
-        "findings": [finding.model_dump() for finding in findings],
+        "findings": [_finding(one) for one in findings],
+        "language": language,
     }
 
 
 def question(
-    job: ScreenJob, licence: Licence, assessment: Assessment | None, rows: list[dict[str, Any]], now: datetime
+    intake: IntakeKey, source: Source, assessment: Assessment | None, rows: list[dict[str, Any]], now: datetime
 ) -> dict[str, Any]:
-    """The whole input document for a batch of rows."""
-    source, assessed = job.source, assessment.each() if assessment else ()
+    """The whole input document for a batch of rows. Raises InputRefused (`LICENCE_NOT_SPDX`)."""
+    licence, assessed = normalise(source.licence), assessment.each() if assessment else ()
     terms = source.model_dump(mode="json", include=STATED)
     return {
-        "tenant": job.tenant,
-        "purpose": job.purpose,
+        "tenant": intake.tenant,
+        "purpose": intake.purpose,
         "source": {
             **terms,
             "licence": licence.expression,
@@ -79,6 +93,12 @@ def question(
         "rows": rows,
         "now": now.isoformat(timespec="seconds"),
     }
+
+
+def _finding(said: str) -> dict[str, Any]:
+    left, _, count = said.rpartition(":")
+    category, _, kind = left.partition(":")
+    return {"category": category, "kind": kind, "count": int(count)}
 
 
 def _both(source: Licence, stated: str | None) -> Licence:

@@ -3,44 +3,102 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import rfc8785
+from pydantic import TypeAdapter
 
-from activities.data.ledger import LEDGER, Table, read_ledger, source_digest_of
-from activities.data.ledgers import composition
+from activities.data.ledger import LEDGER, Table, read_ledger
+from activities.data.ledgers import columns, composition
 from activities.data.licences import normalise
 from assay.contracts.base import Reference
-from assay.contracts.data import Dataset, IntakeRequest, RowCounts, ScreenedSource, SealJob
+from assay.contracts.data import Dataset, IntakeRequest, RowCounts, Source
 from assay.contracts.datasheet import RowGroup
 from assay.contracts.errors import InputRefused
-from registry import LedgerEntry, Registry
+from assay.contracts.policy import Decision
+from assay.contracts.review import ReviewQueue
+from assay.contracts.screening import ScreenedSource, SealJob
+from registry import LedgerEntry, QuarantinedRow, Registry
 
 MANIFEST_SCHEMA: Final = 1
+Still = Callable[[Source, bool], Sequence[Decision]]
+"""Refuses when the gate says something else of a source than it did (its second argument); the decisions it got."""
+_DECISIONS: Final = TypeAdapter(list[Decision])
 
 
-def seal(job: SealJob, registry: Registry) -> Dataset:
+def seal(job: SealJob, registry: Registry, still: Still) -> Dataset:
     """Store manifest and ledger, enter the dataset with its lineage and decisions. The same job twice seals once.
 
-    Raises InputRefused (`DATASET_EMPTY`, `SOURCES_UNSCREENED`), IntegrityRefused, Unavailable.
+    Rows that were set aside wait for reviewers from here on, whether or not any other row enters. `still` is asked of
+    each source at the last moment.
+
+    Raises InputRefused (`DATASET_EMPTY`, `SOURCES_UNSCREENED`, `SUBJECT_SUPPRESSED`), PolicyRefused (`DPIA_EXPIRED`,
+    `SOURCE_ADMISSION_CHANGED`), IntegrityRefused, Unavailable.
     """
-    counts = _sealable(job)
-    with tempfile.TemporaryDirectory(prefix="assay-seal-") as scratch:
-        ledgers = [registry.blobs.fetch_file(s.ledger, Path(scratch, f"{s.source}.parquet")) for s in job.screened]
-        digests = [source_digest_of(path) for path in ledgers]
-        whole = Path(scratch, "whole.ledger")
-        _join(ledgers, whole)
-        ledger = registry.blobs.put_file(whole)
-        manifest = registry.blobs.put(_manifest(job, counts, ledger, digests, composition((whole,))))
+    _refuse_unscreened(job)
+    said = [
+        still(source, screened.admitted) for source, screened in zip(job.request.sources, job.screened, strict=True)
+    ]
+    counts = RowCounts.total(s.counts for s in job.screened)
+    with tempfile.TemporaryDirectory(prefix="assay-seal-") as folder:
+        scratch = Path(folder)
+        if not counts.accepted:
+            _set_aside(job, registry, scratch)
+            raise _empty(counts)
+        whole = _joined(job, registry, scratch)
+        ledger = registry.shards.put_file(whole)
+        manifest = registry.blobs.put(_manifest(job, counts, ledger, composition((whole,))))
         dataset = Dataset(id=manifest.sha256, manifest=manifest, counts=counts)
         registry.datasets.add(dataset, _normalised(job.request), ledger, _entries(whole))
-    _record(job, dataset, digests, registry)
+        _set_aside(job, registry, scratch)
+    _record(job, dataset, [decision for decisions in said for decision in decisions], registry)
     return dataset
 
 
-def _sealable(job: SealJob) -> RowCounts:
+def _joined(job: SealJob, registry: Registry, scratch: Path) -> Path:
+    whole = scratch / "whole.ledger"
+    with Table(whole, LEDGER) as table:
+        for shard in (shard for screened in job.screened for shard in screened.shards):
+            registry.shards.fetch_file(shard.ledger, scratch / "part")
+            for rows in columns((scratch / "part",), LEDGER.names):
+                table.add(rows)
+    return whole
+
+
+def _set_aside(job: SealJob, registry: Registry, scratch: Path) -> None:
+    """Enter rows that wait for a reviewer; not those of somebody who was erased since they were screened."""
+    request = job.request
+    queue = ReviewQueue(tenant=request.tenant, dataset=request.dataset, purpose=request.purpose)
+    for shard in (shard for screened in job.screened for shard in screened.shards):
+        if shard.quarantined is not None:
+            rows = list(_waiting(registry.shards.fetch_file(shard.ledger, scratch / "part"), shard.quarantined))
+            if registry.suppression.obeyed(request.tenant, (row.subject for row in rows)):
+                raise InputRefused(
+                    "SUBJECT_SUPPRESSED",
+                    "a row that was set aside is of somebody who was erased while it was screened",
+                    "start the intake again: it refuses such rows one by one",
+                )
+            registry.quarantine.add(queue, rows, requested_by=request.requested_by)
+
+
+def _waiting(part: Path, shard: Reference) -> Iterator[QuarantinedRow]:
+    """They stand in their shard in the order of the ledger."""
+    rows = (row for batch in read_ledger(part) for row in batch if row["outcome"] == "quarantined")
+    for ordinal, row in enumerate(rows):
+        yield QuarantinedRow(
+            row_id=row["row_id"],
+            source=row["source"],
+            codes=tuple(row["codes"]),
+            findings=tuple(row["findings"]),
+            subject=row["subject"],
+            shard=shard,
+            ordinal=ordinal,
+        )
+
+
+def _refuse_unscreened(job: SealJob) -> None:
     names, screened = [s.name for s in job.request.sources], [s.source for s in job.screened]
     if names != screened or len(set(names)) != len(names):
         raise InputRefused(
@@ -48,20 +106,18 @@ def _sealable(job: SealJob) -> RowCounts:
             f"{len(names)} sources were asked for and {len(screened)} were screened, or two have one name",
             "give every source its own name, and start the intake again",
         )
-    counts = RowCounts.total(s.counts for s in job.screened)
-    if not counts.accepted:
-        reasons = ", ".join(f"{c.code} {c.count}" for c in counts.refused_by_code)
-        raise InputRefused(
-            "DATASET_EMPTY",
-            f"none of {counts.read} rows was accepted ({reasons})",
-            "look at the codes: each has its remedy in docs/policies.md",
-        )
-    return counts
 
 
-def _manifest(
-    job: SealJob, counts: RowCounts, ledger: Reference, digests: list[str], groups: tuple[RowGroup, ...]
-) -> bytes:
+def _empty(counts: RowCounts) -> InputRefused:
+    reasons = ", ".join(f"{c.code} {c.count}" for c in (*counts.refused_by_code, *counts.quarantined_by_code))
+    return InputRefused(
+        "DATASET_EMPTY",
+        f"none of {counts.read} rows was accepted ({reasons})",
+        "look at the codes: each has its remedy in docs/policies.md",
+    )
+
+
+def _manifest(job: SealJob, counts: RowCounts, ledger: Reference, groups: tuple[RowGroup, ...]) -> bytes:
     """Canonical JSON without times and decision ids: the same rows make the same dataset, whenever they are sealed."""
     request = _normalised(job.request)
     synthetic = sum(
@@ -73,44 +129,43 @@ def _manifest(
         "dataset": request.dataset,
         "version": request.version,
         "purpose": request.purpose,
-        "shards": [_shard(s) for s in job.screened],
+        "shards": [shard for screened in job.screened for shard in _shards(screened)],
         "ledger": {**ledger.model_dump(), "rows": counts.read},
         "counts": counts.model_dump(mode="json"),
         "licences": _licences(groups),
         "composition": [group.model_dump() for group in groups],
         "synthetic_share": round(synthetic / counts.accepted, 6),
         "sources": [
-            {**source.model_dump(mode="json", exclude={"uri", "dpia", "assessments"}), "sha256": digest}
-            for source, digest in zip(request.sources, digests, strict=True)
+            {**source.model_dump(mode="json", exclude={"uri", "dpia", "assessments"}), "sha256": screened.digest}
+            for source, screened in zip(request.sources, job.screened, strict=True)
         ],
     }
     return rfc8785.dumps(body)
 
 
-def _shard(screened: ScreenedSource) -> dict[str, Any]:
-    return {**screened.rows.model_dump(), "source": screened.source, "rows": screened.counts.accepted}
+def _shards(screened: ScreenedSource) -> Iterator[dict[str, Any]]:
+    for shard in screened.shards:
+        if shard.rows is not None:
+            yield {**shard.rows.model_dump(), "source": screened.source, "rows": shard.counts.accepted}
 
 
-def _record(job: SealJob, dataset: Dataset, digests: list[str], registry: Registry) -> None:
-    for screened, digest in zip(job.screened, digests, strict=True):
+def _record(job: SealJob, dataset: Dataset, said: list[Decision], registry: Registry) -> None:
+    """Decisions about rows in the order of the rows, then those about the sources at the end."""
+    for screened in job.screened:
         registry.lineage.link(
-            digest, dataset.id, f"screened as {screened.source}", parent_kind="source", child_kind="dataset"
+            screened.digest, dataset.id, f"screened as {screened.source}", parent_kind="source", child_kind="dataset"
         )
-        for decision in screened.decisions:
-            registry.decisions.add(decision, dataset.id)
+        for shard in screened.shards:
+            for decision in _DECISIONS.validate_json(registry.blobs.get(shard.decisions)):
+                registry.decisions.add(decision, dataset.id)
+    for decision in said:
+        registry.decisions.add(decision, dataset.id)
 
 
 def _normalised(request: IntakeRequest) -> IntakeRequest:
     """With licences as they were judged, not as somebody spelt them."""
     sources = tuple(s.model_copy(update={"licence": normalise(s.licence).expression}) for s in request.sources)
     return request.model_copy(update={"sources": sources})
-
-
-def _join(ledgers: list[Path], target: Path) -> None:
-    with Table(target, LEDGER) as table:
-        for path in ledgers:
-            for batch in read_ledger(path):
-                table.write(batch)
 
 
 def _licences(groups: tuple[RowGroup, ...]) -> list[str]:

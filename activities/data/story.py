@@ -26,7 +26,7 @@ from assay.contracts.policy import Decision, Violation
 from assay.contracts.review import ReviewQueue
 from registry import DatasetRecord, LedgerEntry, Node, Registry
 
-UNASKED: Final = frozenset({"ROW_DUPLICATE", "LICENCE_NOT_SPDX", "LICENCE_TOO_BRANCHED"})
+UNASKED: Final = frozenset({"ROW_DUPLICATE", "LICENCE_NOT_SPDX", "LICENCE_TOO_BRANCHED", "SUBJECT_SUPPRESSED"})
 """Codes of rows that are refused before a gate is asked; the question names their first copy, if any."""
 DETAILS: Final = ("line", "findings", "treatments", "kind", "characters", "language", "duplicate_of", "synthetic_depth")
 OWN_TERMS: Final = ("licence", "consent", "purposes", "tier", "retention_days")
@@ -136,7 +136,7 @@ def _chapter(registry: Registry, row_id: str, dataset: str, entry: LedgerEntry, 
         details=details and {name: details.get(name) for name in DETAILS},
         has_subject=bool(entry.subject),
         shard=_shard(registry, record, line) if line and entry.outcome in KEPT else None,
-        judged=_judged(registry, record, entry, row_id, repeats),
+        judged=_judged(registry, record, entry, (details or {}).get("asked_as") or row_id, repeats),
         review=_review(registry, record, row_id),
         made=made,
         removal=_removal(registry, record, entry, made),
@@ -188,7 +188,7 @@ def _shard(registry: Registry, record: DatasetRecord, line: _Line) -> Digest | N
 def _judged(
     registry: Registry, record: DatasetRecord, entry: LedgerEntry, row_id: str, repeats: Repeats | None
 ) -> Judged | None:
-    """The decision whose stored question names the row; None for a row that needed no gate to be refused."""
+    """The decision whose stored question names the row, or the one that stood for it; None where no gate was needed."""
     if UNASKED.intersection(entry.codes):
         return None
     decisions = [one for one in registry.decisions.list(record.dataset.id) if one.gate == "intake"]

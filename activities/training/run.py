@@ -66,7 +66,7 @@ def _rows(share: DatasetShare, registry: Registry, target: Path) -> RowSource:
     shards = json.loads(registry.blobs.get(record.dataset.manifest))["shards"]
     paths = [target / f"{shard['sha256'].removeprefix('sha256:')}.parquet" for shard in shards]
     for shard, path in zip(shards, paths, strict=True):
-        registry.blobs.fetch_file(shard["sha256"], path)
+        registry.shards.fetch_file(Reference(uri=shard["uri"], sha256=shard["sha256"]), path)
     return RowSource(paths=tuple(path.resolve() for path in paths), ratio=share.ratio)
 
 

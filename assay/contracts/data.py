@@ -7,10 +7,8 @@ from collections.abc import Iterable
 from typing import Final, Literal
 
 from pydantic import Field, model_validator
-from temporalio import activity
 
 from assay.contracts.base import CodeCount, Digest, Message, Person, Reference, Sentence, Slug, Version
-from assay.contracts.policy import Decision
 
 Tier = Literal["human-gold", "curated", "scraped"]
 Purpose = Literal["train-tenant-model", "train-shared-model", "evaluate"]
@@ -115,6 +113,9 @@ class IntakeRequest(Message):
     version: Version = 1
     sources: tuple[Source, ...] = Field(min_length=1, max_length=200)
     purpose: Purpose = "train-tenant-model"
+    suites: tuple[Reference, ...] = Field(
+        default=(), max_length=50, description="evaluation suites (JSONL) that its rows must not overlap"
+    )
     requested_by: Person
 
 
@@ -153,38 +154,37 @@ def _by_code(counted: Iterable[CodeCount]) -> tuple[CodeCount, ...]:
     return tuple(CodeCount(code=code, count=count) for code, count in sorted(found.items()))
 
 
-class ScreenJob(Message):
-    """Screen one source of one request."""
-
-    tenant: Slug
-    dataset: Slug
-    purpose: Purpose
-    source: Source
-
-
-class ScreenedSource(Message):
-    """Rows that passed (Parquet) and a ledger entry for every row, passed or not (Parquet)."""
-
-    source: Slug
-    rows: Reference
-    ledger: Reference
-    counts: RowCounts
-    decisions: tuple[Decision, ...]
-
-
-class SealJob(Message):
-    """Bind screened sources into one dataset."""
-
-    request: IntakeRequest
-    screened: tuple[ScreenedSource, ...]
-
-
 class Dataset(Message):
     """An immutable dataset; `id` is the digest of its manifest."""
 
     id: Digest
     manifest: Reference
     counts: RowCounts
+
+
+class IntakeProgress(Message):
+    """How far the present phase is, by the workflow's clock: it moves when a shard is done."""
+
+    phase: Literal["reading", "scanning", "comparing", "deciding", "sealing"] = "reading"
+    rows_done: int = 0
+    rows_total: int = Field(default=0, description="of the sources read so far while phase is `reading`")
+    rows_per_second: float | None = Field(default=None, description="of this phase; None before its first shard")
+    seconds_left: float | None = Field(default=None, description="of this phase, at that rate")
+
+    @classmethod
+    def at(cls, phase: str, done: int, total: int, seconds: float) -> IntakeProgress:
+        """After so many seconds of the phase."""
+        rate = done / seconds if done and seconds > 0 else None
+        left = None if rate is None else round((total - done) / rate, 1)
+        return cls.model_validate(
+            {
+                "phase": phase,
+                "rows_done": done,
+                "rows_total": total,
+                "rows_per_second": None if rate is None else round(rate, 1),
+                "seconds_left": left,
+            }
+        )
 
 
 class IntakeStatus(Message):
@@ -194,24 +194,6 @@ class IntakeStatus(Message):
     sources_done: int = 0
     sources_total: int = 0
     counts: RowCounts = RowCounts()
+    progress: IntakeProgress = IntakeProgress()
     dataset: Dataset | None = None
     datasheet: Reference | None = Field(default=None, description="its sheet in Markdown; `assay data sheet` for more")
-
-
-@activity.defn
-def screen_source(job: ScreenJob) -> ScreenedSource:
-    """Read, scan and decide every row of one source.
-
-    Raises InputRefused (malformed line with its number, wrong encoding, unknown field, digest mismatch, licence
-    that is no SPDX expression), PolicyUndefined, Unavailable.
-    """
-    raise NotImplementedError
-
-
-@activity.defn
-def seal_dataset(job: SealJob) -> Dataset:
-    """Write the manifest, the ledger and the lineage edges; the same job twice seals once.
-
-    Raises InputRefused (`DATASET_EMPTY`).
-    """
-    raise NotImplementedError

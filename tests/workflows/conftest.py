@@ -17,7 +17,16 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
 
 from assay.client import AssayClient
-from assay.contracts import data, datasheet, erasure, evaluation, lifecycle, names, policy, promotion, rollout, training
+from assay.contracts import (
+    erasure,
+    evaluation,
+    lifecycle,
+    names,
+    policy,
+    promotion,
+    rollout,
+    training,
+)
 from assay.contracts.base import BasePin, Rate, Reference
 from assay.settings import Settings
 from tests._servers.histories import end_all, record
@@ -25,17 +34,10 @@ from workers.plugin import plugin
 from workers.run import WorkerKind, make_current, make_worker
 from workflows import ALL
 
-
-def sha(letter: str) -> str:
-    return "sha256:" + letter * 64
-
+from .intaking import DATASET, Intaking, ref, sha
 
 BASE = BasePin(repository="acme/base", revision="1", digest=sha("0"))
-ADAPTER, REPORT, CARD, DIFF, DATASET = sha("a"), sha("b"), sha("c"), sha("d"), sha("e")
-
-
-def ref(digest: str) -> Reference:
-    return Reference(uri=f"blob:{digest.removeprefix('sha256:')}", sha256=digest)
+ADAPTER, REPORT, CARD, DIFF = sha("a"), sha("b"), sha("c"), sha("d")
 
 
 CANDIDATES = tuple(
@@ -63,7 +65,7 @@ TRAINED = training.TrainingResult(
 
 
 @dataclass
-class House:
+class House(Intaking):
     """Activities with switches, and a diary of what was done."""
 
     diary: list[str] = field(default_factory=list)
@@ -81,6 +83,8 @@ class House:
     holds: list[str] = field(default_factory=list)
     mentioned: tuple[erasure.FoundIn, ...] = ()
     working: tuple[str, ...] = ()
+    shards_a_source: int = 1
+    quarantines: bool = False
 
     async def enter(self, name: str) -> None:
         """At the beginning of an activity: wait where a test wants to wait, fail where it wants to fail."""
@@ -157,24 +161,6 @@ class House:
         return rollout.PinnedRollout(
             tenant=request.tenant, model=request.model, version=request.version, target=ADAPTER, base=BASE
         )
-
-    @activity.defn
-    async def screen_source(self, job: data.ScreenJob) -> data.ScreenedSource:
-        await self.enter("screen_source")
-        counts = data.RowCounts(read=3, accepted=2, refused=1)
-        return data.ScreenedSource(
-            source=job.source.name, rows=ref(sha("3")), ledger=ref(sha("4")), counts=counts, decisions=()
-        )
-
-    @activity.defn
-    async def seal_dataset(self, job: data.SealJob) -> data.Dataset:
-        counts = data.RowCounts(read=3, accepted=2, refused=1)
-        return data.Dataset(id=DATASET, manifest=ref(DATASET), counts=counts)
-
-    @activity.defn
-    async def write_datasheet(self, job: datasheet.DatasheetJob) -> datasheet.DatasheetFiles:
-        await self.enter("write_datasheet")
-        return datasheet.DatasheetFiles(numbers=ref(sha("4")), markdown=ref(sha("5")), html=ref(sha("6")))
 
     @activity.defn
     async def decide_training(self, request: training.PinnedTraining) -> policy.Decision:

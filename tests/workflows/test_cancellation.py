@@ -38,7 +38,7 @@ def stop_in(house: Any) -> Iterator[Any]:
 async def started(client: AssayClient, house: Any, request: LifecycleRequest, activity: str) -> Any:
     """A lifecycle that has come to the beginning of an activity."""
     handle = await client.start_lifecycle(request)
-    if activity not in ("screen_source", "train", "evaluate_arm", "decide_review"):
+    if activity not in ("scan_shard", "train", "evaluate_arm", "decide_review"):
         await approve(client, request)
 
     async def begun() -> bool:
@@ -72,7 +72,7 @@ async def ended(handle: WorkflowHandle[Any, Any]) -> BaseException | None:
 
 
 @pytest.mark.parametrize(
-    "activity", ["screen_source", "train", "evaluate_arm", "decide_review", "decide_release", "warm_version"]
+    "activity", ["scan_shard", "train", "evaluate_arm", "decide_review", "decide_release", "warm_version"]
 )
 async def test_a_cancelled_step_has_ended_when_the_lifecycle_does(
     client: AssayClient, house: Any, stop_in: Any, activity: str

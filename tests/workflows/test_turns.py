@@ -132,17 +132,17 @@ async def evaluating(client: AssayClient, request: LifecycleRequest) -> bool:
 async def test_one_dataset_version_is_screened_once_at_a_time(client: AssayClient, house: Any) -> None:
     first = wanted()
     other = wanted(model="concierge", version=first.version)
-    house.gates["screen_source"] = asyncio.Event()
+    house.gates["scan_shard"] = asyncio.Event()
     await client.start_lifecycle(first)
     intake = names.intake_id("acme", "support", first.version)
 
     async def screening() -> bool:
-        return (await status(client, first)).child == intake and "screen_source" in house.begun
+        return (await status(client, first)).child == intake and "scan_shard" in house.begun
 
     await until(screening)
     await client.start_lifecycle(other)
     await until_it_waits(client, other, intake)
-    house.gates["screen_source"].set()
+    house.gates["scan_shard"].set()
     for request in (first, other):
         await awaiting(client, request, "awaiting approval")
 

@@ -34,6 +34,7 @@ def run(name: str, out: Path, *arguments: str) -> dict[str, Any]:
         ("adapters", "--layers 1 --rounds 1", "cold: from the blob store into the engine"),
         ("policy", "--seconds 0.1", "routes gate, 1,000 pairs: p99"),
         ("intake", "--rows 90 --presidio-rows 30", "texts a second, Assay / Presidio"),
+        ("intake_scale", "--rows 120 --shard-rows 50", "peak memory beyond the models"),
         ("lifecycles", "--lifecycles 2", "longest history, events"),
         ("rollback", "--flips 2 --routes 3", "a flip until every gateway confirmed it, p99"),
     ],

@@ -14,8 +14,19 @@ from temporalio.testing import ActivityEnvironment
 from activities.data.activity import DataActivities
 from activities.policy.bundle import build_bundle
 from activities.policy.config import server_arguments, server_config
-from assay.contracts.data import Dataset, IntakeRequest, ScreenedSource, ScreenJob, SealJob, Source
-from assay.settings import Ports, Settings
+from assay.contracts.base import Reference
+from assay.contracts.data import Dataset, IntakeRequest, Source
+from assay.contracts.screening import (
+    ClearJob,
+    CompareJob,
+    DecideJob,
+    IntakeKey,
+    PlanJob,
+    ScanJob,
+    ScreenedSource,
+    SealJob,
+)
+from assay.settings import Ports, ScanningSettings, Settings
 from examples.data.build import build
 from stack.keys import ensure_keys
 
@@ -34,7 +45,7 @@ def settings(
     command = [str(opa_binary), *server_arguments(config, ports.opa, ports.opa_diagnostics)]
     with (home / "opa.log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as server:
         _wait(f"http://127.0.0.1:{ports.opa_diagnostics}/health?bundles")
-        yield Settings(home=home, ports=ports)
+        yield Settings(home=home, ports=ports, scanning=ScanningSettings(processes=2, shard_rows=300))
         server.terminate()
 
 
@@ -57,20 +68,76 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def activities(settings: Settings) -> DataActivities:
-    return DataActivities(settings)
+def activities(settings: Settings) -> Iterator[DataActivities]:
+    made = DataActivities(settings)
+    yield made
+    made.close()
+
+
+Intake = Callable[..., tuple[tuple[ScreenedSource, ...], Dataset]]
 
 
 @pytest.fixture
-def intake(activities: DataActivities) -> Callable[..., tuple[list[ScreenedSource], Dataset]]:
+def screen(activities: DataActivities) -> Callable[[IntakeRequest], tuple[ScreenedSource, ...]]:
+    """Read, scan, compare and decide, as the workflow does."""
+
+    def run(request: IntakeRequest) -> tuple[ScreenedSource, ...]:
+        do, intake = ActivityEnvironment().run, IntakeKey.of(request)
+        plans = [do(activities.plan_source, PlanJob(intake=intake, source=source)) for source in request.sources]
+        staged = [(s, plan, shard) for s, plan in zip(request.sources, plans, strict=True) for shard in plan.shards]
+        found = [
+            do(
+                activities.scan_shard,
+                ScanJob(intake=intake, source=source.name, shard=shard, suites=request.suites),
+            ).model_copy(update={"admitted": plan.admitted})
+            for source, plan, shard in staged
+        ]
+        repeats = do(activities.compare_shards, CompareJob(intake=intake, shards=tuple(found))).repeats
+        decided = iter(
+            [
+                do(
+                    activities.decide_shard,
+                    DecideJob(
+                        intake=intake,
+                        source=source,
+                        admitted=plan.admitted,
+                        shard=shard,
+                        found=one.found,
+                        repeats=again,
+                    ),
+                )
+                for (source, plan, shard), one, again in zip(staged, found, repeats, strict=True)
+            ]
+        )
+        screened = tuple(
+            ScreenedSource(
+                source=plan.source,
+                digest=plan.digest,
+                admitted=plan.admitted,
+                shards=tuple(next(decided) for _ in plan.shards),
+            )
+            for plan in plans
+        )
+        stage: tuple[Reference, ...] = (
+            *(shard.content for _, _, shard in staged),
+            *(one.found for one in found),
+            *(one for one in repeats if one),
+        )
+        do(activities.clear_stage, ClearJob(intake=intake, staged=stage))
+        return screened
+
+    return run
+
+
+@pytest.fixture
+def intake(activities: DataActivities, screen: Callable[[IntakeRequest], tuple[ScreenedSource, ...]]) -> Intake:
     """Screen sources and seal them, as the workflow does."""
 
-    def run(*sources: Source) -> tuple[list[ScreenedSource], Dataset]:
-        request = IntakeRequest(tenant="acme", dataset="support", sources=sources, requested_by="ann")
-        environment = ActivityEnvironment()
-        jobs = [ScreenJob(tenant="acme", dataset="support", purpose=request.purpose, source=s) for s in sources]
-        screened = [environment.run(activities.screen_source, job) for job in jobs]
-        job = SealJob(request=request, screened=tuple(screened))
-        return screened, environment.run(activities.seal_dataset, job)
+    def run(*sources: Source, **terms: object) -> tuple[tuple[ScreenedSource, ...], Dataset]:
+        plain = {"tenant": "acme", "dataset": "support", "sources": sources, "requested_by": "ann", **terms}
+        request = IntakeRequest.model_validate(plain)
+        screened = screen(request)
+        job = SealJob(request=request, screened=screened)
+        return screened, ActivityEnvironment().run(activities.seal_dataset, job)
 
     return run

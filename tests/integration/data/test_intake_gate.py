@@ -16,14 +16,15 @@ from temporalio.testing import ActivityEnvironment
 from activities.data.activity import DataActivities
 from activities.data.dpia import Assessment, sign_assessment
 from activities.data.findings import Scanner
-from assay.contracts.base import Reference
-from assay.contracts.data import Dataset, ScreenedSource, ScreenJob, Source
+from assay.contracts.data import Dataset, Source
 from assay.contracts.errors import InputRefused, Unavailable
+from assay.contracts.screening import IntakeKey, PlanJob, ScreenedSource
 from assay.settings import Settings
 from examples.data import planted
 from registry import Registry
 
-Intake = Callable[..., tuple[list[ScreenedSource], Dataset]]
+Intake = Callable[..., tuple[tuple[ScreenedSource, ...], Dataset]]
+Tables = Callable[[ScreenedSource, str], list[dict[str, Any]]]
 
 EXPECTED = {
     "ok-printer": ("accepted", []),
@@ -56,32 +57,34 @@ def named(rows: Path) -> Callable[[str], Source]:
 
 
 @pytest.fixture
-def table(settings: Settings, tmp_path: Path) -> Callable[[Reference], list[dict[str, Any]]]:
-    blobs = Registry.open(settings).blobs
+def tables(settings: Settings, tmp_path: Path) -> Tables:
+    """Rows of one sort of all shards of a source: `rows`, `ledger` or `quarantined`."""
+    store = Registry.open(settings).shards
 
-    def read(reference: Reference) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = parquet.read_table(blobs.fetch_file(reference, tmp_path / "table")).to_pylist()
-        return found
+    def read(screened: ScreenedSource, sort: str) -> list[dict[str, Any]]:
+        references = [one for shard in screened.shards if (one := getattr(shard, sort)) is not None]
+        paths = (store.fetch_file(one, tmp_path / "table") for one in references)
+        return [row for path in paths for row in parquet.read_table(path).to_pylist()]
 
     return read
 
 
 def test_each_planted_row_gets_exactly_its_code(
-    intake: Intake, named: Callable[[str], Source], table: Callable[[Reference], list[dict[str, Any]]]
+    intake: Intake, named: Callable[[str], Source], tables: Tables, settings: Settings
 ) -> None:
-    [screened], _ = intake(named("planted"))
-    ledger = table(screened.ledger)
+    [screened], dataset = intake(named("planted"))
+    ledger = tables(screened, "ledger")
     assert {
         row["id"]: (entry["outcome"], entry["codes"]) for row, entry in zip(planted.rows(), ledger, strict=True)
     } == EXPECTED
-    assert all(decision.allow for decision in screened.decisions)
+    assert all(decision.allow for decision in Registry.open(settings).decisions.list(dataset.id))
 
 
 def test_nothing_personal_is_stored_anywhere(
-    intake: Intake, named: Callable[[str], Source], settings: Settings, table: Callable[..., list[dict[str, Any]]]
+    intake: Intake, named: Callable[[str], Source], settings: Settings, tables: Tables
 ) -> None:
     [screened], _ = intake(named("planted"))
-    shard, ledger = json.dumps(table(screened.rows)), json.dumps(table(screened.ledger))
+    shard, ledger = json.dumps(tables(screened, "rows")), json.dumps(tables(screened, "ledger"))
     # Blobs are read raw too: decisions' inputs and manifests lie there. Parquet is compressed, hence the tables above.
     stored = [path.read_bytes() for path in (settings.home / "blobs").rglob("*") if path.is_file()]
     stored.append((settings.home / "registry.sqlite").read_bytes())
@@ -130,9 +133,9 @@ def test_without_opa_nothing_is_decided(
     settings: Settings, named: Callable[[str], Source], free_port: Callable[[], int]
 ) -> None:
     alone = DataActivities(settings.model_copy(update={"opa_url": f"http://127.0.0.1:{free_port()}"}))
-    job = ScreenJob(tenant="acme", dataset="support", purpose="train-tenant-model", source=named("planted"))
+    intake = IntakeKey(tenant="acme", dataset="support", version=1, purpose="train-tenant-model")
     with pytest.raises(Unavailable) as away:
-        ActivityEnvironment().run(alone.screen_source, job)
+        ActivityEnvironment().run(alone.plan_source, PlanJob(intake=intake, source=named("planted")))
     assert away.value.code == "OPA_UNREACHABLE"
 
 

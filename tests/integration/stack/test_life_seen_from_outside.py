@@ -57,8 +57,8 @@ def trace(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> str:
 def test_one_trace_leads_from_the_typed_client_to_the_gate(stack: Stack, trace: str, collector: Collector) -> None:
     gate = collector.seen(trace, "assay-worker-data", "decide")[0]
     assert collector.led_from(gate, depth=4) == [
-        "assay-worker-data RunActivity:screen_source",
-        "assay-worker-control StartActivity:screen_source",
+        "assay-worker-data RunActivity:plan_source",
+        "assay-worker-control StartActivity:plan_source",
         "crm StartWorkflow:Intake",
         "crm nightly import",
     ]

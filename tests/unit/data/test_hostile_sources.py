@@ -24,8 +24,7 @@ from pyarrow import parquet
 
 from activities.data.readers import read_rows, source_digest
 from activities.data.readers.csv import is_formula
-from activities.data.screening import Tools, screen
-from assay.contracts.data import ScreenJob, Source
+from assay.contracts.data import Source
 from assay.contracts.errors import AssayError, InputRefused, NotFound
 
 MakeRow = Callable[..., dict[str, Any]]
@@ -322,10 +321,9 @@ def test_an_unreadable_file_is_said_to_be_unreadable(source: MakeSource) -> None
             source_digest(source(b"", uri=uri))
 
 
-def test_nothing_of_a_hostile_source_is_stored(
-    tmp_path: Path, file: MakeSource, tools: Tools, job: Callable[[Source], ScreenJob]
-) -> None:
+def test_nothing_of_a_hostile_source_is_stored(tmp_path: Path, file: MakeSource, desk: Any) -> None:
     rows = b"instruction,output\n" + b"Say,It is.\n" * 700 + b"Say,=1+1\n"
+    desk.rows_a_shard = 100
     with pytest.raises(InputRefused, match="line 702"):
-        screen(job(file("rows.csv", rows)), None, tools)
+        desk.screen(file("rows.csv", rows))
     assert not [path for path in (tmp_path / "blobs").rglob("*") if path.is_file()]

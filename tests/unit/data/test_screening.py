@@ -1,48 +1,46 @@
-"""Every row that is read is accepted, redacted or refused with a code, and nothing passes that was not decided."""
+"""Every row that is read is accepted, treated, set aside or refused with a code; nothing passes undecided."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
-from pyarrow import parquet
 
-from activities.data.screening import BATCH, Tools, screen
-from assay.contracts.base import CodeCount, Reference
-from assay.contracts.data import RowCounts, ScreenedSource, ScreenJob, Source
-from assay.contracts.errors import InputRefused, PolicyUndefined, Unavailable
-from registry import BlobStore
+from activities.data.findings import RowFindings
+from activities.data.ledger import mention_hash, subject_hash
+from activities.data.treating import left_over
+from activities.data.verdicts import BATCH
+from assay.contracts.base import CodeCount
+from assay.contracts.data import RowCounts, Source
+from assay.contracts.errors import InputRefused, PolicyRefused, PolicyUndefined, Unavailable
 
 MakeRow = Callable[..., dict[str, Any]]
 MakeSource = Callable[..., Source]
-MakeJob = Callable[[Source], ScreenJob]
 MAIL = "erika@example.org"
-
-
-@pytest.fixture
-def table(blobs: BlobStore, tmp_path: Any) -> Callable[[Reference], list[dict[str, Any]]]:
-    def read(reference: Reference) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = parquet.read_table(blobs.fetch_file(reference, tmp_path / "table")).to_pylist()
-        return rows
-
-    return read
-
-
-Table = Callable[[Reference], list[dict[str, Any]]]
 
 
 def codes(counted: tuple[CodeCount, ...]) -> dict[str, int]:
     return {c.code: c.count for c in counted}
 
 
+def by_findings(facts: Mapping[str, Any]) -> str:
+    return "redact" if facts["findings"] else "accept"
+
+
+def refused_with_findings(facts: Mapping[str, Any]) -> str:
+    return "refuse" if facts["findings"] else "accept"
+
+
 def test_accepted_and_redacted_rows_enter_the_shard_and_all_enter_the_ledger(
-    tools: Tools, source: MakeSource, row: MakeRow, job: MakeJob, table: Table
+    desk: Any, source: MakeSource, row: MakeRow
 ) -> None:
-    tools.gate.action = lambda facts: "refuse" if "GPL-3.0-only" in facts["licences"] else _by_findings(facts)  # type: ignore[attr-defined]
+    desk.gate.action = lambda facts: "refuse" if "GPL-3.0-only" in facts["licences"] else by_findings(facts)
     rows = [row("one"), row(f"two {MAIL}", subject=MAIL), row("three", licence="GPL-3.0-only")]
-    screened = screen(job(source(rows)), None, tools)
+    screened = desk.screen(source(rows))
     assert screened.counts == RowCounts(
         read=3,
         accepted=2,
@@ -51,7 +49,7 @@ def test_accepted_and_redacted_rows_enter_the_shard_and_all_enter_the_ledger(
         refused_by_code=(CodeCount(code="ROW_REFUSE", count=1),),
         redacted_by_code=(CodeCount(code="ROW_REDACT", count=1),),
     )
-    shard, ledger = table(screened.rows), table(screened.ledger)
+    shard, ledger = desk.rows(screened), desk.ledger(screened)
     assert [r["row_id"] for r in shard] == [r["row_id"] for r in ledger[:2]]
     assert '"two [EMAIL_ADDRESS_1]"' in shard[1]["messages"]
     assert [(r["line"], r["outcome"], r["findings"]) for r in ledger] == [
@@ -60,64 +58,60 @@ def test_accepted_and_redacted_rows_enter_the_shard_and_all_enter_the_ledger(
         (3, "refused", []),
     ]
     assert MAIL not in str(shard) + str(ledger)
-    assert len(ledger[1]["subject"]) == 64 == len(shard[1]["subject"])
+    assert ledger[1]["subject"] == shard[1]["subject"] == subject_hash(b"key", "acme", MAIL)
     assert ledger[2]["licence"] == "MIT AND GPL-3.0-only"
 
 
-def _by_findings(facts: dict[str, Any]) -> str:
-    return "redact" if facts["findings"] else "accept"
-
-
 def test_a_row_narrows_the_terms_of_its_source_and_never_widens_them(
-    tools: Tools, source: MakeSource, row: MakeRow, job: MakeJob
+    desk: Any, source: MakeSource, row: MakeRow
 ) -> None:
     rows = [
         row("1", consent="withdrawn", purposes=["evaluate"], licence="ISC"),
         row("2", consent="granted", purposes=["train-shared-model", "evaluate"]),
     ]
-    screen(job(source(rows, consent="unknown")), None, tools)
-    first, second = tools.gate.asked[0]["rows"]  # type: ignore[attr-defined]
+    desk.screen(source(rows, consent="unknown"))
+    first, second = desk.gate.asked[0]["rows"]
     assert (first["consent"], first["purposes"], first["licences"]) == ("withdrawn", ["evaluate"], ["ISC", "MIT"])
     assert (second["consent"], second["purposes"], second["licences"]) == ("unknown", ["evaluate"], ["MIT"])
 
 
-def test_the_gate_is_told_facts_and_no_text(tools: Tools, source: MakeSource, row: MakeRow, job: MakeJob) -> None:
-    screen(job(source([row(f"secret words {MAIL}", subject="s-1", meta={"by": "k"})])), None, tools)
-    [facts] = tools.gate.asked  # type: ignore[attr-defined]
+def test_the_gate_is_told_facts_and_no_text(desk: Any, source: MakeSource, row: MakeRow) -> None:
+    desk.screen(source([row(f"secret words {MAIL}", subject="s-1", meta={"by": "k"})]))
+    [facts] = desk.gate.asked
     assert facts["source"]["licences"] == ["MIT"]
     assert facts["rows"][0]["findings"] == [{"category": "pii", "kind": "EMAIL_ADDRESS", "count": 1}]
     for text in (MAIL, "words", "s-1"):
         assert text not in str(facts)
 
 
-def test_a_row_that_was_met_before_is_refused(
-    tools: Tools, source: MakeSource, row: MakeRow, job: MakeJob, table: Table
-) -> None:
-    screened = screen(job(source([row("one"), row("two"), row("one", id="again")])), None, tools)
+def test_a_row_that_was_met_before_is_refused(desk: Any, source: MakeSource, row: MakeRow) -> None:
+    desk.rows_a_shard = 2
+    screened = desk.screen(source([row("one"), row("two"), row("one", id="again")]))
     assert codes(screened.counts.refused_by_code) == {"ROW_DUPLICATE": 1}
-    assert len({r["row_id"] for r in table(screened.rows)}) == 2
+    assert len({r["row_id"] for r in desk.rows(screened)}) == 2
+    first, _, again = desk.ledger(screened)
+    assert again["duplicate_of"] == first["row_id"]
 
 
-def test_a_row_with_an_unreadable_licence_is_refused_alone(
-    tools: Tools, source: MakeSource, row: MakeRow, job: MakeJob
-) -> None:
-    screened = screen(job(source([row("one"), row("two", licence="ask Bob")])), None, tools)
+def test_a_row_with_an_unreadable_licence_is_refused_alone(desk: Any, source: MakeSource, row: MakeRow) -> None:
+    screened = desk.screen(source([row("one"), row("two", licence="ask Bob")]))
     assert codes(screened.counts.refused_by_code) == {"LICENCE_NOT_SPDX": 1}
+    assert desk.ledger(screened)[1]["licence"] == ""
     with pytest.raises(InputRefused, match="not an SPDX"):
-        screen(job(source([row()], licence="ask Bob")), None, tools)
+        desk.screen(source([row()], licence="ask Bob"))
 
 
-def test_a_row_that_the_gate_forgot_is_refused(tools: Tools, source: MakeSource, row: MakeRow, job: MakeJob) -> None:
-    tools.gate.action = lambda _: None  # type: ignore[attr-defined]
-    screened = screen(job(source([row()])), None, tools)
+def test_a_row_that_the_gate_forgot_is_refused(desk: Any, source: MakeSource, row: MakeRow) -> None:
+    desk.gate.action = lambda _: None
+    screened = desk.screen(source([row()]))
     assert (screened.counts.accepted, codes(screened.counts.refused_by_code)) == (0, {"ROW_UNDECIDED": 1})
 
 
 def test_a_refused_source_refuses_its_rows_whatever_is_said_of_them(
-    tools: Tools, source: MakeSource, row: MakeRow, job: MakeJob
+    desk: Any, source: MakeSource, row: MakeRow
 ) -> None:
-    tools.gate.allow = False  # type: ignore[attr-defined]
-    screened = screen(job(source([row()])), None, tools)
+    desk.gate.allow, desk.admitted = False, False
+    screened = desk.screen(source([row()]))
     assert (screened.counts.accepted, codes(screened.counts.refused_by_code)) == (0, {"SOURCE_NO": 1})
 
 
@@ -131,67 +125,193 @@ def test_a_refused_source_refuses_its_rows_whatever_is_said_of_them(
     ],
 )
 def test_an_answer_of_another_form_is_no_decision(
-    tools: Tools, source: MakeSource, row: MakeRow, job: MakeJob, document: dict[str, Any]
+    desk: Any, source: MakeSource, row: MakeRow, document: dict[str, Any]
 ) -> None:
-    tools.gate.document = document  # type: ignore[attr-defined]
+    desk.gate.document = document
     with pytest.raises(PolicyUndefined, match="no verdict list"):
-        screen(job(source([row()])), None, tools)
+        desk.screen(source([row()]))
 
 
-def test_a_gate_that_is_away_decides_nothing(tools: Tools, source: MakeSource, row: MakeRow, job: MakeJob) -> None:
+def test_a_gate_that_is_away_decides_nothing(desk: Any, source: MakeSource, row: MakeRow) -> None:
     class Away:
         def decide(self, gate: str, facts: dict[str, Any]) -> Any:
             raise Unavailable("OPA_UNREACHABLE", "away", "start it")
 
     with pytest.raises(Unavailable):
-        screen(job(source([row()])), None, replace(tools, gate=Away()))
+        replace(desk, gate=Away()).screen(source([row()]))
 
 
-def test_questions_are_asked_in_batches_and_progress_is_told(
-    tools: Tools, source: MakeSource, row: MakeRow, job: MakeJob, table: Table
+def test_a_source_that_is_refused_after_it_was_admitted_ends_the_intake(
+    desk: Any, source: MakeSource, row: MakeRow
 ) -> None:
-    beats: list[int] = []
-    rows = [row(f"question {i}") for i in range(2 * BATCH + 1)]
-    screened = screen(job(source(rows)), None, replace(tools, beat=beats.append))
-    assert beats == [BATCH, 2 * BATCH, 2 * BATCH + 1]
-    assert [len(facts["rows"]) for facts in tools.gate.asked] == [BATCH, BATCH, 1]  # type: ignore[attr-defined]
-    assert len(screened.decisions) == 3
-    assert len(table(screened.rows)) == len(table(screened.ledger)) == len(rows)
+    desk.gate.allow = False
+    with pytest.raises(PolicyRefused) as changed:
+        desk.screen(source([row()]))
+    assert changed.value.code == "SOURCE_ADMISSION_CHANGED"
+    desk.gate.code = "DPIA_MISSING"
+    with pytest.raises(PolicyRefused) as expired:
+        desk.screen(source([row()]))
+    assert expired.value.code == "DPIA_EXPIRED"
 
 
-def test_the_same_source_screens_to_the_same_bytes(
-    tools: Tools, source: MakeSource, row: MakeRow, job: MakeJob
-) -> None:
-    def once() -> tuple[Reference, Reference]:
-        screened: ScreenedSource = screen(job(source([row("one"), row(f"two {MAIL}", subject="x")])), None, tools)
-        return screened.rows, screened.ledger
+def test_rows_with_the_same_facts_are_asked_about_once(desk: Any, source: MakeSource, row: MakeRow) -> None:
+    prompts = [f"What is the answer to question number {i}?" for i in range(3)]
+    screened = desk.screen(source([row(prompts[0]), row(prompts[1], licence="ISC"), row(prompts[2])]))
+    [asked] = desk.gate.asked
+    first, second, third = desk.ledger(screened)
+    assert [one["row_id"] for one in asked["rows"]] == [first["row_id"], second["row_id"]]
+    assert [one["asked_as"] for one in (first, second, third)] == [
+        first["row_id"],
+        second["row_id"],
+        first["row_id"],
+    ]
+
+
+def test_questions_are_asked_in_batches(desk: Any, source: MakeSource, row: MakeRow) -> None:
+    rows = [row(f"number {i}", licence=f"LicenseRef-own-{i}") for i in range(2 * BATCH + 1)]
+    screened = desk.screen(source(rows))
+    assert [len(facts["rows"]) for facts in desk.gate.asked] == [BATCH, BATCH, 1]
+    assert len(desk.rows(screened)) == len(desk.ledger(screened)) == len(rows)
+
+
+def test_progress_is_told_by_every_stage(desk: Any, source: MakeSource, row: MakeRow) -> None:
+    desk.rows_a_shard = 700
+    desk.screen(source([row(f"question {i}") for i in range(1001)]))
+    told = {stage: [rows for name, rows in desk.beats if name == stage] for stage, _ in desk.beats}
+    assert told["stage"] == [500, 1000, 1001]
+    assert told["scan"] == [250, 500, 700, 250, 301]
+    assert (told["compare"], told["decide"]) == ([700, 1001], [700, 301])
+
+
+def test_the_same_source_screens_to_the_same_bytes(desk: Any, source: MakeSource, row: MakeRow) -> None:
+    def once() -> Any:
+        [shard] = desk.screen(source([row("one"), row(f"two {MAIL}", subject="x")])).shards
+        return shard.rows, shard.ledger
 
     assert once() == once()
 
 
-def test_a_malformed_line_stores_nothing(
-    tools: Tools, source: MakeSource, job: MakeJob, blobs: BlobStore, tmp_path: Any
-) -> None:
-    with pytest.raises(InputRefused, match="line 1"):
-        screen(job(source(b"{\n")), None, tools)
+def test_shards_hold_the_rows_of_one_another_in_order(desk: Any, source: MakeSource, row: MakeRow) -> None:
+    rows = [row(f"question {i}") for i in range(7)]
+    whole = desk.rows(desk.screen(source(rows)))
+    desk.rows_a_shard = 3
+    parts = desk.screen(source(rows))
+    assert [shard.counts.read for shard in parts.shards] == [3, 3, 1]
+    assert desk.rows(parts) == whole
+    assert [entry["line"] for entry in desk.ledger(parts)] == list(range(1, 8))
+
+
+def test_a_malformed_line_stores_nothing(desk: Any, source: MakeSource, row: MakeRow, tmp_path: Path) -> None:
+    desk.rows_a_shard = 1
+    good = json.dumps(row()).encode() + b"\n"
+    with pytest.raises(InputRefused, match="line 3"):
+        desk.screen(source(good * 2 + b"{\n"))
     assert not [path for path in (tmp_path / "blobs").rglob("*") if path.is_file()]
 
 
-def test_a_quarantined_row_is_in_no_shard_and_counted_apart(
-    tools: Tools, source: MakeSource, row: MakeRow, job: MakeJob, table: Table
-) -> None:
-    tools.gate.action = lambda facts: "quarantine" if facts["findings"] else "accept"  # type: ignore[attr-defined]
-    screened = screen(job(source([row("one"), row(f"two {MAIL}")])), None, tools)
+def test_a_quarantined_row_is_in_no_shard_and_counted_apart(desk: Any, source: MakeSource, row: MakeRow) -> None:
+    desk.gate.action = lambda facts: "quarantine" if facts["findings"] else "accept"
+    screened = desk.screen(source([row("one"), row(f"two {MAIL}")]))
     counts = screened.counts
     assert (counts.read, counts.accepted, counts.quarantined, counts.refused) == (2, 1, 1, 0)
     assert codes(counts.quarantined_by_code) == {"ROW_QUARANTINE": 1}
-    assert len(table(screened.rows)) == 1
-    assert [entry["outcome"] for entry in table(screened.ledger)] == ["accepted", "quarantined"]
+    assert len(desk.rows(screened)) == 1
+    assert [entry["outcome"] for entry in desk.ledger(screened)] == ["accepted", "quarantined"]
+    [waiting] = desk.table(screened.shards[0].quarantined)
+    assert MAIL in waiting["messages"]
 
 
-def test_the_ledger_says_what_kind_and_how_long_a_row_is(
-    tools: Tools, source: MakeSource, row: MakeRow, job: MakeJob, table: Table
-) -> None:
-    [entry] = table(screen(job(source([row("Hello?")])), None, tools).ledger)
+def test_a_shard_in_which_nothing_enters_has_no_rows(desk: Any, source: MakeSource, row: MakeRow) -> None:
+    desk.gate.action = lambda _: "refuse"
+    [shard] = desk.screen(source([row()])).shards
+    assert (shard.rows, shard.quarantined, shard.counts.refused) == (None, None, 1)
+
+
+def test_the_ledger_says_what_kind_and_how_long_a_row_is(desk: Any, source: MakeSource, row: MakeRow) -> None:
+    [entry] = desk.ledger(desk.screen(source([row("Hello?")])))
     assert (entry["kind"], entry["characters"], entry["duplicate_of"]) == ("replay", len("Hello?Hello."), "")
-    assert (entry["mentions"], entry["treatments"]) == ([], [])
+    assert (entry["mentions"], entry["treatments"], entry["language"]) == ([], [], "und")
+
+
+def test_the_ledger_says_whom_a_row_mentions_and_what_was_done_about_it(
+    desk: Any, source: MakeSource, row: MakeRow
+) -> None:
+    desk.gate.treatments = {"EMAIL_ADDRESS": "keep"}
+    screened = desk.screen(source([row(f"Write to {MAIL}"), row("Nobody")]))
+    entry, nobody = desk.ledger(screened)
+    assert entry["mentions"] == [mention_hash(b"key", "acme", "EMAIL_ADDRESS", MAIL)]
+    assert (entry["treatments"], nobody["treatments"]) == (["EMAIL_ADDRESS:keep:1"], [])
+
+
+def test_of_a_refused_row_no_mention_is_kept(desk: Any, source: MakeSource, row: MakeRow) -> None:
+    desk.gate.action = refused_with_findings
+    [entry] = desk.ledger(desk.screen(source([row(f"Write to {MAIL}")])))
+    assert (entry["outcome"], entry["mentions"], entry["treatments"]) == ("refused", [], [])
+
+
+def test_rows_of_who_opted_out_are_refused_before_the_gate_is_asked(
+    desk: Any, source: MakeSource, row: MakeRow
+) -> None:
+    desk.registry.suppression.add("acme", [subject_hash(b"key", "acme", "s-1")], "case")
+    screened = desk.screen(source([row("one", subject="s-1"), row("two", subject="s-2")]))
+    assert codes(screened.counts.refused_by_code) == {"SUBJECT_SUPPRESSED": 1}
+    assert [entry["asked_as"] != "" for entry in desk.ledger(screened)] == [False, True]
+
+
+LONG = "Please look up when the next train from the old harbour to the university leaves in the morning"
+
+
+def test_a_near_repetition_is_told_to_the_gate_also_across_sources(
+    desk: Any, source: MakeSource, row: MakeRow, tmp_path: Path
+) -> None:
+    desk.gate.action, desk.rows_a_shard = refused_with_findings, 1
+    first = source([row("What is the weather like?"), row(LONG)])
+    (tmp_path / "rows.jsonl").rename(tmp_path / "first.jsonl")
+    first = first.model_copy(update={"name": "first", "uri": str(tmp_path / "first.jsonl")})
+    second = source([row(LONG + ", please"), row("Something else that nobody has ever said before me")], name="second")
+    one, other = desk.screen_all(first, second)
+    assert one.counts.accepted == 2
+    again, fresh = desk.ledger(other)
+    assert (again["outcome"], again["findings"]) == ("refused", ["near-duplicate:row:1"])
+    assert again["duplicate_of"] == desk.ledger(one)[1]["row_id"]
+    assert fresh["outcome"] == "accepted"
+
+
+def test_a_source_that_cannot_enter_stands_for_no_other(desk: Any, source: MakeSource, row: MakeRow) -> None:
+    desk.gate.action = refused_with_findings
+    desk.gate.allow, desk.admitted = False, False
+    desk.screen(source([row(LONG), row(LONG + ", please")]))
+    assert [one["findings"] for facts in desk.gate.asked for one in facts["rows"]] == [[]]
+
+
+def test_a_row_in_which_something_personal_is_left_is_refused(desk: Any, source: MakeSource, row: MakeRow) -> None:
+    class Insists:
+        """A scanner that finds the same again after it was replaced."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(inner, name)
+
+        def scan(self, row: Any) -> Any:
+            return inner.scan({"left": MAIL})
+
+    inner = desk.scanner
+    screened = replace(desk, scanner=Insists()).screen(source([row(f"Write to {MAIL}")]))
+    assert codes(screened.counts.refused_by_code) == {"REDACTION_INCOMPLETE": 1}
+    assert desk.rows(screened) == []
+
+
+@pytest.mark.parametrize(
+    ("treatment", "after", "left"),
+    [
+        ("redact", "other@example.org", True),
+        ("keep", MAIL, False),
+        ("pseudonym", "other@example.org", False),
+        ("pseudonym", MAIL, True),
+        ("synthetic", MAIL, True),
+    ],
+)
+def test_what_stands_in_a_values_place_may_look_like_one(treatment: Any, after: str, left: bool) -> None:
+    def found(text: str) -> RowFindings:
+        return RowFindings((("EMAIL_ADDRESS", text),), ())
+
+    assert left_over(found(after), found(MAIL), {"EMAIL_ADDRESS": treatment}) is left

@@ -17,8 +17,9 @@ from temporalio.testing import ActivityEnvironment
 from temporalio.worker import ActivityInboundInterceptor, ActivityOutboundInterceptor, ExecuteActivityInput
 
 from assay.contracts.base import Reference
-from assay.contracts.data import Dataset, IntakeRequest, RowCounts, ScreenJob, SealJob, Source
+from assay.contracts.data import Dataset, IntakeRequest, RowCounts, Source
 from assay.contracts.errors import InputRefused, Unavailable
+from assay.contracts.screening import IntakeKey, PlanJob, SealJob
 from assay.settings import Settings
 from workers.errors import UNEXPECTED_ATTEMPTS
 from workers.lineage import FILE, Lineage
@@ -39,7 +40,8 @@ SOURCE = Source(
     retention_days=30,
     tier="curated",
 )
-SCREEN = ScreenJob(tenant="acme", dataset="support", purpose="train-tenant-model", source=SOURCE)
+KEY = IntakeKey(tenant="acme", dataset="support", version=1, purpose="train-tenant-model")
+PLAN = PlanJob(intake=KEY, source=SOURCE)
 SEAL = SealJob(
     request=IntakeRequest(tenant="acme", dataset="support", sources=(SOURCE,), requested_by="bob@acme.example"),
     screened=(),
@@ -114,8 +116,8 @@ def events(tmp_path: Path) -> Events:
 
 
 async def test_a_run_starts_once_goes_on_and_completes(lineage: Lineage, events: Events) -> None:
-    await run(lineage, "screen_source", SCREEN)
-    await run(lineage, "screen_source", SCREEN)
+    await run(lineage, "plan_source", PLAN)
+    await run(lineage, "plan_source", PLAN)
     assert await run(lineage, "seal_dataset", SEAL, SEALED) is SEALED
     told = events(3)
     assert [one["eventType"] for one in told] == ["START", "RUNNING", "COMPLETE"]

@@ -19,18 +19,24 @@ from assay.client import AssayClient
 from assay.contracts import names
 from assay.contracts.approval import ApprovalCase, ApprovalQuery, OwnerApproval, OwnerRejection, OwnerRequest
 from assay.contracts.base import Reference
-from assay.contracts.data import (
-    Dataset,
-    IntakeRequest,
-    IntakeStatus,
-    RowCounts,
-    ScreenedSource,
-    ScreenJob,
-    SealJob,
-    Source,
-)
+from assay.contracts.data import Dataset, IntakeRequest, IntakeStatus, RowCounts, Source
+from assay.contracts.datasheet import DatasheetFiles, DatasheetJob
 from assay.contracts.errors import NotFound, PolicyRefused
 from assay.contracts.policy import Decision
+from assay.contracts.screening import (
+    Cleared,
+    ClearJob,
+    Compared,
+    CompareJob,
+    DecidedShard,
+    DecideJob,
+    PlanJob,
+    RawShard,
+    ScanJob,
+    ScannedShard,
+    SealJob,
+    SourcePlan,
+)
 from assay.settings import Settings
 from registry import ApprovalRecord, Registry
 from workers.run import WorkerKind, make_worker
@@ -45,22 +51,47 @@ class Readers:
     def __init__(self) -> None:
         self.read: list[str] = []
 
+    def all(self) -> list[Any]:
+        return [
+            *(self.plan_source, self.scan_shard, self.compare_shards),
+            *(self.decide_shard, self.seal_dataset, self.clear_stage, self.write_datasheet),
+        ]
+
     @activity.defn
-    async def screen_source(self, job: ScreenJob) -> ScreenedSource:
+    async def plan_source(self, job: PlanJob) -> SourcePlan:
         self.read.append(job.source.name)
-        return ScreenedSource(
-            source=job.source.name, rows=SHARD, ledger=SHARD, counts=RowCounts(read=1, accepted=1), decisions=()
-        )
+        shard = RawShard(number=0, rows=1, content=SHARD)
+        return SourcePlan(source=job.source.name, digest=SHARD.sha256, admitted=True, shards=(shard,))
+
+    @activity.defn
+    async def scan_shard(self, job: ScanJob) -> ScannedShard:
+        return ScannedShard(rows=1, found=SHARD)
+
+    @activity.defn
+    async def compare_shards(self, job: CompareJob) -> Compared:
+        return Compared(repeats=(None,) * len(job.shards))
+
+    @activity.defn
+    async def decide_shard(self, job: DecideJob) -> DecidedShard:
+        return DecidedShard(ledger=SHARD, decisions=SHARD, counts=RowCounts(read=1, accepted=1))
+
+    @activity.defn
+    async def clear_stage(self, job: ClearJob) -> Cleared:
+        return Cleared(blobs=0)
 
     @activity.defn
     async def seal_dataset(self, job: SealJob) -> Dataset:
         return Dataset(id=SHARD.sha256, manifest=SHARD, counts=RowCounts(read=1, accepted=1))
 
+    @activity.defn
+    async def write_datasheet(self, job: DatasheetJob) -> DatasheetFiles:
+        return DatasheetFiles(numbers=SHARD, markdown=SHARD, html=SHARD)
+
 
 @pytest.fixture
 async def readers(client: AssayClient, settings: Settings) -> AsyncIterator[Readers]:
     made = Readers()
-    kind = WorkerKind("data", names.DATA_QUEUE, 0, [made.screen_source, made.seal_dataset])
+    kind = WorkerKind("data", names.DATA_QUEUE, 0, made.all())
     async with make_worker(client.temporal, settings, kind, grace=timedelta(0)):
         yield made
 
