@@ -36,8 +36,8 @@ with workflow.unsafe.imports_passed_through():
         scan_shard,
         seal_dataset,
     )
+    from workflows.after_intake import begin_retention, begin_review
     from workflows.common import DATA, committed, each_of, failure, given, reason_of, settled, stand
-    from workflows.data_reviews import begin_review
     from workflows.owner_approval import owner_approves
 
 T = TypeVar("T")
@@ -210,6 +210,7 @@ class Intake:
         self._set(stage="sealed", dataset=dataset, counts=dataset.counts)
         self._advance(dataset.counts.read, dataset.counts.read)
         stand("sealed", f"{dataset.counts.accepted} rows, {dataset.id}", digest=dataset.id)
+        await begin_retention(self._request, dataset)
         await self._review()
 
     async def _review(self) -> None:

@@ -53,6 +53,7 @@ def ids(request: LifecycleRequest, run: str) -> Iterator[str]:
     """Every workflow that one run of a lifecycle began."""
     key = _key(request)
     yield names.intake_id(request.tenant, request.dataset, request.version)
+    yield names.retention_id(request.tenant, request.dataset, request.version)
     yield names.place_id(*key, run)
     yield names.turn_id(request.tenant, request.model)
     for id_ in (

