@@ -66,6 +66,7 @@ class _Remembering(OutboundInterceptor):
 def _keep(history: WorkflowHistory, folder: Path) -> None:
     """One of each shape (workflow, activities, kinds of event): the same way taken twice is not worth its bytes."""
     begun = history.events[0].workflow_execution_started_event_attributes
+    begun.workflow_id = history.workflow_id  # a server on which time skips leaves it out, and ids of children have it
     kind = begun.workflow_type.name
     scheduled = {event.activity_task_scheduled_event_attributes.activity_type.name for event in history.events}
     shape = (kind, frozenset(scheduled), frozenset(event.event_type for event in history.events))

@@ -6,6 +6,7 @@ One folder a release, recorded by
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,9 @@ HISTORIES = sorted((Path(__file__).parent / "histories").rglob("*.json"))
 
 @pytest.mark.parametrize("path", HISTORIES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 async def test_a_kept_history_replays(path: Path) -> None:
-    history = WorkflowHistory.from_json(path.stem, path.read_text("utf-8"))  # noqa: ASYNC240  # one small file
+    text = path.read_text("utf-8")  # noqa: ASYNC240  # one small file
+    begun = json.loads(text)["events"][0]["workflowExecutionStartedEventAttributes"]
+    history = WorkflowHistory.from_json(begun["workflowId"], text)
     await Replayer(workflows=ALL, plugins=[plugin()]).replay_workflow(history)
 
 
