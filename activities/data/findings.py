@@ -15,6 +15,7 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from activities.data.credentials import credentials
+from activities.data.kinds.gate import passed
 from activities.data.personal import Recogniser, Span
 from activities.data.rules import RULES
 from activities.data.text import normalised, strings
@@ -22,6 +23,7 @@ from activities.data.text import normalised, strings
 Category = Literal["pii", "secret", "toxicity", "licence", "injection", "language", "near-duplicate", "contamination"]
 ENTRY_POINTS: Final = "assay.recognisers"
 LONGEST_CACHED: Final = 4096
+_HUMP: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 ENCODED: Final = re.compile(r"(?<![\w+/])[A-Za-z0-9+/_-]{20,4096}={0,2}(?![\w+/=])")
 
 
@@ -47,7 +49,7 @@ class Scanner:
     """Finds personal data and credentials in rows. Safe to share between threads."""
 
     def __init__(self, recognisers: Iterable[Recogniser] = ()) -> None:
-        self._recognisers: Sequence[Recogniser] = (*RULES, *recognisers)
+        self._recognisers: Sequence[Recogniser] = tuple(recognisers)
         self._cached = functools.lru_cache(8192)(self._found)
 
     @classmethod
@@ -75,16 +77,16 @@ class Scanner:
 
     def _found(self, text: str, key: str) -> tuple[Span, ...]:
         # The key is read as words before the value: {"phone": "030 901820"} has its cue there.
-        lead = f"{key}: " if key else ""
-        spans = [Span(s.entity_type, s.start - len(lead), s.end - len(lead)) for s in self._recognised(lead + text)]
+        lead = f"{_words(key)}: " if key else ""
+        spans = [Span(s.entity_type, s.start - len(lead), s.end - len(lead), s.weight) for s in self._recognised(lead + text)]
         return _apart([*(s for s in spans if s.start >= 0), *self._encoded(text)])
 
     def _recognised(self, text: str) -> list[Span]:
-        return [
-            Span(found.entity_type, found.start, found.end)
-            for recogniser in self._recognisers
-            for found in recogniser.analyze(text, [])
-        ]
+        through = passed(text)
+        spans = [span for rule in RULES for span in rule.spans(text, through)]
+        for recogniser in self._recognisers:
+            spans += (Span(found.entity_type, found.start, found.end) for found in recogniser.analyze(text, []))
+        return spans
 
     def _encoded(self, text: str) -> list[Span]:
         """Base64 that holds personal data counts as that data, whole."""
@@ -94,6 +96,12 @@ class Scanner:
             if (decoded := _decoded(match[0]))
             for inner in self._recognised(normalised(decoded))[:1]
         ]
+
+
+@functools.lru_cache(4096)
+def _words(key: str) -> str:
+    """The name of a field as words: `customerName` is a customer name."""
+    return _HUMP.sub(" ", key).replace("_", " ")
 
 
 def _decoded(token: str) -> str | None:
@@ -107,7 +115,7 @@ def _decoded(token: str) -> str | None:
 
 def _apart(spans: Iterable[Span]) -> tuple[Span, ...]:
     kept: list[Span] = []
-    for span in sorted(spans, key=lambda s: (s.start - s.end, s.start)):
+    for span in sorted(spans, key=lambda s: (-s.weight, s.start - s.end, s.start)):
         if all(span.end <= other.start or other.end <= span.start for other in kept):
             kept.append(span)
     return tuple(sorted(kept, key=lambda s: s.start))

@@ -1,0 +1,136 @@
+"""Mail addresses, telephones, user names, and addresses of machines."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from activities.data import numbers
+from activities.data.personal import Rule
+
+_AT: Final = r"\s?[(\[{]\s?(?:at|ät|arroba|arobase)\s?[)\]}]\s?"
+_AT_WORD: Final = r" (?:at|arroba|arobase|chez|ät|klammeraffe) "
+_DOT: Final = r"(?: (?:dot|punkt|point|punto) |\s?[(\[{]\s?(?:dot|punkt|point|punto)\s?[)\]}]\s?)"
+_LOCAL: Final = rf"[\w.+-]{{1,64}}(?:{_DOT}[\w+-]{{1,63}}){{0,3}}"
+_HOST: Final = r"[\w-]{1,63}"
+_BREAK: Final = r"(?:[ ().\-/]{0,3}|\r?\n)"
+
+
+def digits(least: int, most: int) -> str:
+    """Digits with a few separators, or the end of a line, between each two."""
+    return rf"\d(?:{_BREAK}\d){{{least - 1},{most - 1}}}"
+
+
+_COMMON: Final = frozenset(
+    """property staticmethod classmethod dataclass override overload pytest param params return returns media import keyframes
+    font charset supports layer container app test before after beforeeach types type angular babel vue react click cached
+    abstractmethod wraps contextmanager cache lru todo deprecated see since author throws autowired bean component service
+    everyone here channel all name example user users everybody gmail outlook""".split()
+)
+_PROSE: Final = frozenset(
+    """and or is are was the a an in on of to for with has have had can may must not no be been will would should that this it its
+    at as by from you your we our they he she i my his her their if so do does did but any all new old name names id ids
+    number required missing invalid unknown taken empty password email mail exists found available field must page account
+    und oder ist sind war der die das den dem ein eine einen im in am zu mit hat haben kann muss nicht kein sein wird dass
+    ich sie er wir ihr mein dein auf von bei für bitte auch schon noch nur wie was wenn passwort name
+    et ou est sont le la les un une des du de au aux en sur pour avec par que qui ne pas ce cette mon ma mes son sa il elle
+    nous vous ils je y dans nom mot a été
+    y o es son el la los las un una unos de del al en con por para que no se su sus mi mis lo le ha han está nombre
+    contraseña data type types table agent agents model accepts profile interface input output experience story stories""".split()
+)
+
+
+def username(text: str) -> int:
+    """A name that a cue announces, unless it is a word of the sentence."""
+    return 0 if text.lstrip("@").casefold() in _PROSE or text.isdigit() else len(text.rstrip(".-"))
+
+
+def mention(text: str) -> int:
+    """What follows an `@`, unless software writes that itself."""
+    return 0 if text[1:].casefold() in _COMMON else len(text)
+
+
+RULES: Final[tuple[Rule, ...]] = (
+    Rule(
+        "EMAIL_ADDRESS",
+        re.compile(rf"[\w.%+'-]{{0,63}}[\w%+-](?:\r?\n)?@(?:\r?\n)?(?:{_HOST}\.(?:\r?\n)?){{1,8}}[^\W\d_]{{2,24}}"),
+        form="at",
+        weight=3,
+    ),
+    # "erika [at] example.org"; a plain "at" needs a spelt dot, or prose would match.
+    Rule(
+        "EMAIL_ADDRESS",
+        re.compile(rf"[\w.+-]{{1,64}}{_AT}(?:{_HOST}\.){{1,8}}[a-z]{{2,24}}", re.I),
+        form="spelt",
+        weight=3,
+    ),
+    Rule(
+        "EMAIL_ADDRESS",
+        re.compile(rf"{_LOCAL}(?:{_AT_WORD}|{_AT}){_HOST}(?:{_DOT}{_HOST}){{1,4}}", re.I),
+        form="spelt",
+        weight=3,
+    ),
+    Rule("PHONE_NUMBER", re.compile(rf"(?<![\w.])(?:\+|00)[( ]?{digits(7, 16)}(?!\d)"), numbers.phone, form="plus", weight=2),
+    Rule(
+        "PHONE_NUMBER",
+        re.compile(r"(?<![\w.+-])(?:\+?1[ .-])?\(?\d{3}\)?[ .-]\d{3}[.-]\d{4}(?![\w-])"),
+        numbers.phone,
+        form="digits",
+    ),
+    Rule(
+        "PHONE_NUMBER",
+        re.compile(rf"(?<![\w.+])\(?{digits(6, 15)}(?!\w)"),
+        numbers.phone_after_cue,
+        cue="phone",
+        form="digits",
+        behind=True,
+    ),
+    Rule(
+        "USERNAME",
+        re.compile(
+            r"(?:\s{0,2}[:=]\s{0,2}|['\"]{1,2}\s?[:=]\s?|\s{1,2})(?:(?:is|was|ist|lautet|est|es|als|as|named|called|name|on|auf|sur|en|at"
+            r"|unter|under|bajo|sous|:)\s{1,2}){0,2}['\"«„“`]?(?P<value>@?[A-Za-z0-9](?=[\w.-]*[\d_.])[\w.-]{2,31}|@[A-Za-z]\w{2,31})"
+        ),
+        username,
+        cue="user",
+        strict=False,
+        reach=12,
+    ),
+    Rule(
+        "USERNAME",
+        re.compile(
+            r"(?:\s{0,2}[:=]\s{0,2}|['\"]{1,2}\s?[:=]\s?|\s{1,2}(?:is|ist|lautet|est|es|als|as)\s{1,2})['\"«„“`]?(?P<value>[a-z][\w.-]{3,31})"
+            r"(?=['\"»“”`,;.!)]|\s|$)"
+        ),
+        username,
+        cue="user",
+        strict=False,
+        reach=3,
+        weight=0,
+    ),
+    Rule(
+        "USERNAME",
+        re.compile(r"(?<=[\s(\"'«„“:,])@[A-Za-z][\w]{2,30}(?![\w(/@.:-]|\.\w)|^@[A-Za-z]\w{2,30}(?= [a-z])"),
+        mention,
+        form="at",
+    ),
+    Rule(
+        "IP_ADDRESS",
+        re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?!\w|\.\d)"),
+        numbers.public_ip,
+        form="dotted",
+    ),
+    Rule(
+        "IP_ADDRESS",
+        re.compile(r"(?<![\w:.])[0-9a-f]{1,4}(?::[0-9a-f]{0,4}){2,7}(?![\w:])", re.I),
+        numbers.public_ip,
+        form="colons",
+        weight=2,
+    ),
+    Rule(
+        "MAC_ADDRESS",
+        re.compile(r"(?<![\w:.-])[0-9a-f]{2}(?P<by>[:-])(?:[0-9a-f]{2}(?P=by)){4}[0-9a-f]{2}(?![\w:-])", re.I),
+        form="colons",
+        weight=2,
+    ),
+)
