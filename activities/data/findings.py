@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import functools
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import Final, Literal
@@ -15,16 +13,18 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from activities.data.credentials import credentials
+from activities.data.hidden import decoded, pieces
 from activities.data.kinds.gate import passed
+from activities.data.kinds.model import NameModel
+from activities.data.kinds.names import Names, judged, names
 from activities.data.personal import Recogniser, Span
-from activities.data.rules import RULES
+from activities.data.rules import RULES, whole_value
 from activities.data.text import normalised, strings
 
 Category = Literal["pii", "secret", "toxicity", "licence", "injection", "language", "near-duplicate", "contamination"]
 ENTRY_POINTS: Final = "assay.recognisers"
 LONGEST_CACHED: Final = 4096
 _HUMP: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
-ENCODED: Final = re.compile(r"(?<![\w+/])[A-Za-z0-9+/_-]{20,4096}={0,2}(?![\w+/=])")
 
 
 class Finding(BaseModel):
@@ -39,36 +39,71 @@ class Finding(BaseModel):
 
 @dataclass(frozen=True)
 class RowFindings:
-    """`personal` is (kind, text) in order of appearance; `summary` is what policy is told."""
+    """`personal` is (kind, text) in order of appearance; `summary` is what policy is told.
+
+    `pieces` are the strings that a value was split over, each with the value that it is a part of.
+    """
 
     personal: tuple[tuple[str, str], ...]
     summary: tuple[Finding, ...]
+    pieces: tuple[tuple[str, tuple[str, str]], ...] = ()
+
+
+@dataclass(frozen=True)
+class _Read:
+    """A text after all stages but the model's."""
+
+    spans: tuple[Span, ...]
+    names: Names
 
 
 class Scanner:
-    """Finds personal data and credentials in rows. Safe to share between threads."""
+    """Finds personal data and credentials in rows. Safe to share between threads; pickles without what it remembers.
 
-    def __init__(self, recognisers: Iterable[Recogniser] = ()) -> None:
+    `thorough` asks the model for names about more of a text: slower, and it finds more.
+    """
+
+    def __init__(self, recognisers: Iterable[Recogniser] = (), *, thorough: bool = False) -> None:
         self._recognisers: Sequence[Recogniser] = tuple(recognisers)
+        self._thorough = thorough
+        self._model = NameModel()
+        self._reading = functools.lru_cache(8192)(self._read)
         self._cached = functools.lru_cache(8192)(self._found)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return _again, (self._recognisers, self._thorough)
+
     @classmethod
-    def installed(cls) -> Scanner:
+    def installed(cls, *, thorough: bool = False) -> Scanner:
         """With every recogniser that installed packages offer: an entry point names a callable that makes one."""
-        return cls(point.load()() for point in sorted(entry_points(group=ENTRY_POINTS), key=lambda p: p.name))
+        points = sorted(entry_points(group=ENTRY_POINTS), key=lambda p: p.name)
+        return cls((point.load()() for point in points), thorough=thorough)
 
     def scan(self, row: JsonValue) -> RowFindings:
-        """What stands in any string of a row, names of fields and long integers included."""
+        """What stands in any string of a row, names of fields and long integers included.
+
+        Raises NotFound (`NAME_MODEL_MISSING`).
+        """
         personal: dict[tuple[str, str], None] = {}
         secrets: set[tuple[str, str]] = set()
         for key, text in strings(row):
             clean = normalised(text)
             secrets |= credentials(clean)
             personal.update(dict.fromkeys((s.entity_type, clean[s.start : s.end]) for s in self.spans(clean, key)))
-        return RowFindings(tuple(personal), _summary(personal, secrets))
+        split = dict(self._split(row))
+        personal.update(dict.fromkeys(split.values()))
+        return RowFindings(tuple(personal), _summary(personal, secrets), tuple(split.items()))
 
     def scan_many(self, rows: Sequence[JsonValue]) -> list[RowFindings]:
-        """`scan` of each row, in order; what has to be asked of a model is asked for all rows at once."""
+        """`scan` of each row, in order; the model is asked about all of them at once."""
+        windows = {
+            clean[window.start : window.end]
+            for row in rows
+            for key, text in strings(row)
+            for clean in (normalised(text),)
+            for window in self._readable(clean, key).names.windows
+        }
+        self._model.prepare(sorted(windows))
         return [self.scan(row) for row in rows]
 
     def spans(self, text: str, key: str = "") -> tuple[Span, ...]:
@@ -76,41 +111,60 @@ class Scanner:
         return self._cached(text, key) if len(text) <= LONGEST_CACHED else self._found(text, key)
 
     def _found(self, text: str, key: str) -> tuple[Span, ...]:
+        read = self._readable(text, key)
+        asked = (
+            judged(text, window, self._model.names(text[window.start : window.end]), self._thorough)
+            for window in read.names.windows
+        )
+        people = [*read.names.certain, *filter(None, asked)]
+        return _apart([*read.spans, *people]) if people else read.spans
+
+    def _readable(self, text: str, key: str) -> _Read:
+        return self._reading(text, key) if len(text) <= LONGEST_CACHED else self._read(text, key)
+
+    def _read(self, text: str, key: str) -> _Read:
         # The key is read as words before the value: {"phone": "030 901820"} has its cue there.
         lead = f"{_words(key)}: " if key else ""
-        spans = [Span(s.entity_type, s.start - len(lead), s.end - len(lead), s.weight) for s in self._recognised(lead + text)]
-        return _apart([*(s for s in spans if s.start >= 0), *self._encoded(text)])
+        spans, people = self._recognised(lead + text)
+        back = len(lead)
+        spans = [Span(s.entity_type, s.start - back, s.end - back, s.weight) for s in spans if s.start >= back]
+        spans = list(_apart([*spans, *self._encoded(text)]))
+        return _Read(tuple(spans), people.moved(-back))
 
-    def _recognised(self, text: str) -> list[Span]:
+    def _recognised(self, text: str) -> tuple[list[Span], Names]:
         through = passed(text)
         spans = [span for rule in RULES for span in rule.spans(text, through)]
         for recogniser in self._recognisers:
-            spans += (Span(found.entity_type, found.start, found.end) for found in recogniser.analyze(text, []))
-        return spans
+            spans += (Span(found.entity_type, found.start, found.end, 2) for found in recogniser.analyze(text, []))
+        return spans, names(text, through, self._thorough)
 
     def _encoded(self, text: str) -> list[Span]:
         """Base64 that holds personal data counts as that data, whole."""
-        return [
-            Span(inner.entity_type, *match.span())
-            for match in ENCODED.finditer(text)
-            if (decoded := _decoded(match[0]))
-            for inner in self._recognised(normalised(decoded))[:1]
-        ]
+        found = []
+        for match, inner in decoded(text):
+            clean = normalised(inner)
+            spans, people = self._recognised(clean)
+            best = sorted([*spans, *people.certain], key=lambda s: -s.weight)[:1] or whole_value(clean)
+            found += [Span(one.entity_type, *match.span(), 5) for one in best]
+        return found
+
+    def _split(self, row: JsonValue) -> Iterator[tuple[str, tuple[str, str]]]:
+        """(piece, (kind, value)) of values that stand in several strings of one object or list."""
+        for key, parts in pieces(row):
+            whole = "".join(map(normalised, parts))
+            for span in self._read(whole, key).spans:
+                if span.weight > 2 and span.end - span.start > 0.8 * len(whole):
+                    yield from ((normalised(part), (span.entity_type, whole)) for part in parts)
+
+
+def _again(recognisers: Sequence[Recogniser], thorough: bool) -> Scanner:
+    return Scanner(recognisers, thorough=thorough)
 
 
 @functools.lru_cache(4096)
 def _words(key: str) -> str:
     """The name of a field as words: `customerName` is a customer name."""
     return _HUMP.sub(" ", key).replace("_", " ")
-
-
-def _decoded(token: str) -> str | None:
-    try:
-        padded = token.rstrip("=") + "=" * (-len(token.rstrip("=")) % 4)
-        text = base64.b64decode(padded, altchars=b"-_" if set(token) & set("-_") else None, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError, ValueError):
-        return None
-    return text if text.isprintable() else None
 
 
 def _apart(spans: Iterable[Span]) -> tuple[Span, ...]:

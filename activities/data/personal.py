@@ -19,7 +19,11 @@ BACK: Final = 56
 """Characters before a cue in which its value stands, for rules that look `behind` it."""
 LONGEST: Final = 64
 """Characters of a value after a cue."""
-_PADDING: Final = re.compile(r"[\s._\-\u2013\u2014]{3,}")
+UNLESS: Final = 28
+_PADDING: Final = re.compile(r"(?P<by>[\s._\-])(?P=by){11}")
+_NO_PADDING: Final = re.compile(r"[^\s._\-]")
+_NOUNLESS: Final = 28
+_PADDING: Final = re.compile(r"[^\s._\-]")
 OTHER_THING: Final = re.compile(
     r"\b(?:order|ticket|invoice|article|item|part|serial|batch|version|release|build|commit|isbn|issn|doi|sku|ref|case"
     r"|tracking|shipment|parcel|port|error|code|room|page|line|chapter|section|model|product|bestell\w*|auftrag\w*|artikel\w*"
@@ -80,6 +84,10 @@ class Rule:
     strict: bool = True
     weight: int = 1
     reach: int = REACH
+    unless: re.Pattern[str] | None = None
+    """Words within `UNLESS` characters before a form that say it is something else."""
+    anchored: bool = False
+    """The value's pattern must match right behind the cue."""
 
     def spans(self, text: str, passed: Passed) -> Iterator[Span]:
         """What the rule finds."""
@@ -89,31 +97,55 @@ class Rule:
             for end in passed.cues.get(self.cue, ()):
                 yield from self._beside(text, end)
         elif self.form in passed.forms:
-            for match in self.pattern.finditer(text):
-                if span := self._kept(match, text):
-                    yield span
+            yield from self._everywhere(text)
+
+    def _everywhere(self, text: str) -> Iterator[Span]:
+        at = 0
+        while match := self.pattern.search(text, at):
+            span = self._kept(match, text)
+            if span and not (self.unless and self.unless.search(text, max(0, span.start - UNLESS), span.start)):
+                yield span
+            # What is no value may still hold the beginning of one.
+            at = match.end() if span else match.start() + 1
 
     def _beside(self, text: str, end: int) -> Iterator[Span]:
         begin = max(end - 1, 0)
-        after = begin
-        if padding := _PADDING.match(text, begin):
-            after = padding.end() - 1
-        for match in self.pattern.finditer(text, after, after + self.reach + LONGEST):
+        if span := self._after(text, begin):
+            yield span
+        elif (padding := _PADDING.search(text, begin, begin + self.reach + 13)) and (
+            span := self._after(text, _end_of(padding, text) - 1)
+        ):
+            yield span
+        elif self.behind and (span := self._before(text, begin)):
+            yield span
+
+    def _after(self, text: str, begin: int) -> Span | None:
+        if self.anchored:
+            match = self.pattern.match(text, begin)
+            return self._kept(match, text) if match else None
+        for match in self.pattern.finditer(text, begin, begin + self.reach + LONGEST):
             start = match.start("value" if "value" in self.pattern.groupindex else 0)
-            if start - after > self.reach or "\n\n" in text[after:start]:
+            if start - begin > self.reach or "\n\n" in text[begin:start]:
                 break
-            if (span := self._kept(match, text)) and not (self.strict and OTHER_THING.search(text, after, start)):
-                yield span
-                return
-        if self.behind:
-            last = None
-            for match in self.pattern.finditer(text, max(0, begin - BACK), begin):
-                if span := self._kept(match, text):
-                    last = span
-            if last and not OTHER_THING.search(text, max(0, last.start - 16), last.start):
-                yield last
+            if (span := self._kept(match, text)) and not (self.strict and OTHER_THING.search(text, begin, start)):
+                return span
+        return None
+
+    def _before(self, text: str, begin: int) -> Span | None:
+        last = None
+        for match in self.pattern.finditer(text, max(0, begin - BACK), begin):
+            if span := self._kept(match, text):
+                last = span
+        if last is None or "\n" in text[last.end : begin] or ". " in text[last.end : begin]:
+            return None
+        return None if OTHER_THING.search(text, max(0, last.start - 16), last.start) else last
 
     def _kept(self, match: re.Match[str], text: str) -> Span | None:
         start, end = match.span("value" if "value" in self.pattern.groupindex else 0)
         kept = self.cut(text[start:end])
         return Span(self.entity_type, start, start + kept, self.weight) if kept else None
+
+
+def _end_of(padding: re.Match[str], text: str) -> int:
+    match = _NO_PADDING.search(text, padding.end())
+    return match.start() if match else len(text)

@@ -9,11 +9,15 @@ from activities.data import numbers
 from activities.data.personal import Rule
 
 _AT: Final = r"\s?[(\[{]\s?(?:at|ät|arroba|arobase)\s?[)\]}]\s?"
-_AT_WORD: Final = r" (?:at|arroba|arobase|chez|ät|klammeraffe) "
-_DOT: Final = r"(?: (?:dot|punkt|point|punto) |\s?[(\[{]\s?(?:dot|punkt|point|punto)\s?[)\]}]\s?)"
-_LOCAL: Final = rf"[\w.+-]{{1,64}}(?:{_DOT}[\w+-]{{1,63}}){{0,3}}"
+_DOTS: Final = r"\s?[(\[{]\s?(?:dot|punkt|point|punto)\s?[)\]}]\s?"
+_SPOKEN: Final = (
+    (r" (?:at|ät|klammeraffe) ", rf"(?: (?:dot|punkt) |{_DOTS})"),
+    (r" (?:arobase|chez|arroba) ", rf"(?: (?:dot|point|punto) |{_DOTS})"),
+    (_AT, rf"(?: (?:dot|punkt|point|punto) |{_DOTS})"),
+)
+"""How a mail address is read out: the word for `@`, and the words for a dot that go with it."""
 _HOST: Final = r"[\w-]{1,63}"
-_BREAK: Final = r"(?:[ ().\-/]{0,3}|\r?\n)"
+_BREAK: Final = r"(?:[ ().\-/]{0,3}(?:\r?\n[ ().\-/]{0,2})?)"
 
 
 def digits(least: int, most: int) -> str:
@@ -21,6 +25,7 @@ def digits(least: int, most: int) -> str:
     return rf"\d(?:{_BREAK}\d){{{least - 1},{most - 1}}}"
 
 
+_VERSION: Final = re.compile(r"\b(?:v|ver|vers|version\w*|versi[oó]n|release|build|update|upgrade\w*|firmware|driver|treiber|kernel|chrome|section|clause|chapter|kapitel|abschnitt|oid|rev\w*|patch\w*|paquete|paket|pilote)\b", re.I)
 _COMMON: Final = frozenset(
     """property staticmethod classmethod dataclass override overload pytest param params return returns media import keyframes
     font charset supports layer container app test before after beforeeach types type angular babel vue react click cached
@@ -42,7 +47,9 @@ _PROSE: Final = frozenset(
 
 def username(text: str) -> int:
     """A name that a cue announces, unless it is a word of the sentence."""
-    return 0 if text.lstrip("@").casefold() in _PROSE or text.isdigit() else len(text.rstrip(".-"))
+    name = text.rstrip(".-_")
+    word = name.lstrip("@").casefold()
+    return 0 if word in _PROSE or not any(map(str.isalpha, word)) or len(word) < 3 else len(name)
 
 
 def mention(text: str) -> int:
@@ -64,11 +71,14 @@ RULES: Final[tuple[Rule, ...]] = (
         form="spelt",
         weight=3,
     ),
-    Rule(
-        "EMAIL_ADDRESS",
-        re.compile(rf"{_LOCAL}(?:{_AT_WORD}|{_AT}){_HOST}(?:{_DOT}{_HOST}){{1,4}}", re.I),
-        form="spelt",
-        weight=3,
+    *(
+        Rule(
+            "EMAIL_ADDRESS",
+            re.compile(rf"[\w.+-]{{1,64}}(?:{dot}[\w+-]{{1,63}}){{0,3}}{at}{_HOST}(?:{dot}{_HOST}){{0,3}}{dot}[a-z]{{2,6}}(?!\w)", re.I),
+            form="spelt",
+            weight=3,
+        )
+        for at, dot in _SPOKEN
     ),
     Rule("PHONE_NUMBER", re.compile(rf"(?<![\w.])(?:\+|00)[( ]?{digits(7, 16)}(?!\d)"), numbers.phone, form="plus", weight=2),
     Rule(
@@ -89,12 +99,11 @@ RULES: Final[tuple[Rule, ...]] = (
         "USERNAME",
         re.compile(
             r"(?:\s{0,2}[:=]\s{0,2}|['\"]{1,2}\s?[:=]\s?|\s{1,2})(?:(?:is|was|ist|lautet|est|es|als|as|named|called|name|on|auf|sur|en|at"
-            r"|unter|under|bajo|sous|:)\s{1,2}){0,2}['\"«„“`]?(?P<value>@?[A-Za-z0-9](?=[\w.-]*[\d_.])[\w.-]{2,31}|@[A-Za-z]\w{2,31})"
+            r"|unter|under|bajo|sous|:)\s{1,2}){0,2}['\"«„“`]?(?P<value>@?[A-Za-z0-9](?=[\w.-]*[\d_.]\w|[a-z-]*\d)[\w.-]{2,31}|@[A-Za-z][\w.]{2,31})"
         ),
         username,
         cue="user",
-        strict=False,
-        reach=12,
+        anchored=True,
     ),
     Rule(
         "USERNAME",
@@ -104,21 +113,29 @@ RULES: Final[tuple[Rule, ...]] = (
         ),
         username,
         cue="user",
-        strict=False,
-        reach=3,
+        anchored=True,
         weight=0,
     ),
     Rule(
         "USERNAME",
-        re.compile(r"(?<=[\s(\"'«„“:,])@[A-Za-z][\w]{2,30}(?![\w(/@.:-]|\.\w)|^@[A-Za-z]\w{2,30}(?= [a-z])"),
+        re.compile(r"(?:(?<=[\s(\"'«„“:,])|^(?=\S{3,30} [a-z]))@[A-Za-z](?:\w|\.(?=\w)){2,30}(?![\w(/@:-])"),
         mention,
         form="at",
+    ),
+    Rule(
+        "USERNAME",
+        re.compile(r"(?<![\w.@/-])(?=[\w.-]*[a-z])(?=[\w.-]*(?:[_\d]|\.\w))[A-Za-z_][\w.-]{3,31}(?![\w@(/]|\.\w)|(?<!\w)@[A-Za-z][\w.]{2,31}"),
+        username,
+        cue="platform",
+        reach=32,
+        weight=0,
     ),
     Rule(
         "IP_ADDRESS",
         re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?!\w|\.\d)"),
         numbers.public_ip,
         form="dotted",
+        unless=_VERSION,
     ),
     Rule(
         "IP_ADDRESS",

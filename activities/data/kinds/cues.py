@@ -1,7 +1,7 @@
 """Words that say what stands beside them, by family, in English, German, French and Spanish.
 
 All are lower case; a space also stands for `_`, `-` or nothing, as in names of fields. A word with accents is looked for
-without them too. They are from forms, letters and software that the author knows, from no list of anybody's.
+without them too, and with German digraphs. They are from forms, letters and software that the author knows, from no list of anybody's.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from typing import Final
 CUES: Final[Mapping[str, str]] = {
     "phone": """
         phone|phones|phone number|phone no|telephone|telephone number|tel|tel no|mobile|mobile number|mobile no|cell|cell phone
-        cell number|cellphone|fax|whatsapp|landline|call me|call us|call her|call him|call them|calling|call back|callback
-        ring me|ring her|ring him|text me|text her|text him|reach me|reach her|reach him|reached|reachable|contact number|dial
-        sms|number is|hotline|phone nr
+        cell number|cellphone|fax|whatsapp|landline|call me|call us|call her|call him|call them|call back|callback
+        ring me|ring her|ring him|text me|text her|text him|reach me|reach her|reach him|reachable|can text|please text|text or call|call or text|contact number|dial
+        sms|my number is|number is still|hotline|phone nr
         telefon|telefonnummer|telefonnr|tel nr|handy|handynummer|handynr|mobil|mobilnummer|mobiltelefon|festnetz|rufnummer
         rufnr|durchwahl|ruf an|rufen sie|anrufen|anruf|rückruf|rückrufnummer|zurückrufen|erreichbar|erreichen|faxnummer
         telefonisch|nummer lautet|rückruf unter|meine nummer
         téléphone|téléphones|numéro de téléphone|tél|portable|mobile|fixe|appelez|appeler|appelle|rappeler|rappelez|rappel
-        joindre|joignable|joignez|numéro de portable|numéro de mobile|télécopie|mon numéro|son numéro|gsm
+        joindre|joignable|mon tél|joignez|numéro de portable|numéro de mobile|télécopie|mon numéro|son numéro|gsm
         teléfono|teléfonos|número de teléfono|tfno|tlf|tlfn|telf|móvil|número de móvil|celular|fijo|llame|llamar|llámeme
         llámame|llamada|llámenos|localizable|contactar|número de contacto|mi número|su número|llamarme|teléfono móvil""",
     "birth": """
@@ -81,10 +81,10 @@ CUES: Final[Mapping[str, str]] = {
         tarjeta sanitaria|nuhsa|cip|número sanitario|cartilla|sanitaria|tis|salud|tarjeta de salud|código de identificación
         carte vitale|numéro de santé|assurance maladie|santé""",
     "national": """
-        national id|national id number|identity number|identification number|personal number|personnummer|cpr|cpf|bsn|pesel
-        burgerservicenummer|codice fiscale|aadhaar|aadhar|social insurance number|sin|pps|ppsn|tfn|tax file number|curp|rfc
+        national id|national id number|identity number|identification number|personal number|personnummer|cpr|cpf|bsn|pesel number|pesel
+        burgerservicenummer|codice fiscale|aadhaar|aadhar|social insurance number|sin number|pps|ppsn|tfn|tax file number|curp|rfc
         ahv|ahv nummer|avs|numéro avs|sozialversicherungsnummer|registre national|rijksregister|rijksregisternummer|hetu
-        numéro national|numéro de registre national|pan|henkilötunnus|national identity|nric|niss|national number""",
+        numéro national|numéro de registre national|pan card|pan number|henkilötunnus|national identity|nric|niss|national number""",
     "vin": """
         vin|vin number|chassis|chassis number|vehicle identification|vehicle identification number|vin no
         fahrgestellnummer|fahrgestell|fin|fahrzeug identifizierungsnummer|fahrzeugidentifikationsnummer|fahrgestellnr
@@ -97,29 +97,32 @@ CUES: Final[Mapping[str, str]] = {
         plaque|immatriculation|plaque d'immatriculation|immatriculé|immatriculée|numéro d'immatriculation|voiture|véhicule
         matrícula|placa|matrículas|coche|vehículo|matriculado|placas|furgoneta""",
     "user": """
-        username|user name|user id|userid|user|handle|login|login name|screen name|screenname|nickname|nick|account name|profile
-        gamertag|user handle|logged in as|twitter|instagram|insta|telegram|tiktok|github|discord|reddit|mastodon|steam|twitch
-        youtube|snapchat|skype|signal|slack|alias|known as|online as|posting as|posts as|goes by|follow
-        benutzername|nutzername|benutzer|nutzer|benutzerkonto|benutzerkennung|anmeldename|kennung|profilname|spitzname|konto
-        angemeldet als|unter dem namen|loginname|anmeldung|nutzerkonto|folgt mir|folge mir|profil
-        nom d'utilisateur|utilisateur|pseudo|pseudonyme|identifiant|nom d utilisateur|connecté en tant que|compte|suivez
-        nom de compte|login|sous le pseudo|connecte
-        usuario|nombre de usuario|nombre usuario|apodo|alias|cuenta|perfil|sígueme|conectado como|nick|usuaria|id de usuario""",
+        username|user name|user id|userid|user handle|login|login name|my handle|handle is|user|handle|screen name|screenname|nickname|nick|account name
+        gamertag|logged in as|alias|online as|posting as|posts as|goes by|profile name
+        benutzername|nutzername|benutzer|nutzer|benutzerkonto|benutzerkennung|anmeldename|kennung|profilname|spitzname
+        angemeldet als|unter dem namen|loginname|nutzerkonto
+        nom d'utilisateur|utilisateur|pseudo|pseudonyme|identifiant|nom d utilisateur|connecté en tant que
+        nom de compte|sous le pseudo
+        usuario|nombre de usuario|nombre usuario|apodo|alias|conectado como|nick|usuaria|id de usuario""",
+    "platform": """
+        twitter|instagram|insta|telegram|tiktok|github|gitlab|discord|reddit|mastodon|steam|twitch|youtube|snapchat|skype|bluesky
+        threads|facebook|linkedin|psn|xbox|playstation|follow me|find me|folgt mir|folge mir|suivez moi|sígueme|seguidme|online
+        forum|foro|profile|profil|perfil|handle|message me|dm me""",
     "live": """
-        live in|lives in|living in|lived in|resident of|residing in|resides in|based in|moved to|home town|hometown|city|town
+        live in|lives in|living in|lived in|live now in|now live in|place of birth|birthplace|birth place|birth city|resident of|residing in|resides in|based in|moved to|home town|hometown|city|town
         place of residence|residence|i'm from|i am from|comes from|born in|relocated to|grew up in|city of residence
-        wohne in|wohnt in|wohnhaft in|wohnort|wohnen in|lebe in|lebt in|stadt|ort|ich komme aus|kommt aus|umgezogen nach|wohnsitz
+        geburtsort|wohne in|wohnt in|wohnhaft in|wohne jetzt in|wohnt jetzt in|lebe jetzt in|lebt jetzt in|geboren in|wohnort|wohnen in|lebe in|lebt in|stadt|ort|ich komme aus|kommt aus|umgezogen nach|wohnsitz
         gezogen nach|zuhause in|heimatstadt|lebe seit|aufgewachsen in|ansässig in|wohnhaft|zieht nach|ziehe nach
-        habite à|habite|habitant à|réside à|vis à|vit à|ville|lieu de résidence|domicilié à|domiciliée à|domicile|originaire de
+        lieu de naissance|né à|née à|habite à|habite|habitant à|habite maintenant à|habite désormais à|vit maintenant à|réside à|vis à|vit à|ville|lieu de résidence|domicilié à|domiciliée à|domicile|originaire de
         demeurant à|j'habite|résidant à|ville de résidence|déménagé à|vivons à|installé à|installée à|commune
-        vivo en|vive en|resido en|reside en|residente en|ciudad|localidad|lugar de residencia|domiciliado en|soy de|viviendo en
+        lugar de nacimiento|nací en|nacido en|nacida en|nació en|vivo en|vive en|resido en|vivo ahora en|ahora vivo en|reside en|residente en|ciudad|localidad|lugar de residencia|domiciliado en|soy de|viviendo en
         domicilio en|residencia|población|vecino de|vecina de|mudado a|vivimos en|domiciliada en|municipio|afincado en""",
     "coords": """
         coordinates|coordinate|gps|latitude|longitude|lat|lng|lon|latlng|lat lon|position|location|located at|geo|pin|long
-        geolocation|whereabouts|gps position|geotag|last seen|coords
-        koordinaten|koordinate|standort|breitengrad|längengrad|position|gps daten|ortung|geoposition
-        coordonnées|coordonnées gps|localisation|emplacement|géolocalisation|position gps
-        coordenadas|ubicación|posición|localización|latitud|longitud|geolocalización""",
+        geolocation|whereabouts|gps position|geotag|last seen|coords|last signal|signal|pinged|tracked to
+        koordinaten|koordinate|standort|breitengrad|längengrad|position|gps daten|ortung|geoposition|geortet|signal|zuletzt bei
+        coordonnées|coordonnées gps|localisation|emplacement|géolocalisation|position gps|signal|localisé|repéré
+        coordenadas|ubicación|posición|localización|latitud|longitud|geolocalización|señal|localizado|última señal""",
     "address": """
         address|home address|postal address|mailing address|shipping address|billing address|delivery address|deliver to|ship to
         lives at|live at|living at|residing at|send it to|moved to|delivered to|sent to
@@ -130,15 +133,17 @@ CUES: Final[Mapping[str, str]] = {
 }
 
 
+_DIGRAPHS: Final = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
+
+
 def plain(text: str) -> str:
     """Without accents."""
     return "".join(c for c in unicodedata.normalize("NFD", text) if not unicodedata.combining(c))
 
 
-def words(family: str) -> Iterator[str]:
-    """The words of a family, with accents and without."""
-    for line in CUES[family].split("\n"):
+def words(listed: str) -> Iterator[str]:
+    """The words of a list, with accents and without."""
+    for line in listed.split("\n"):
         for word in filter(None, (part.strip() for part in line.split("|"))):
             yield word
-            if plain(word) != word:
-                yield plain(word)
+            yield from sorted({plain(word), plain(word.translate(_DIGRAPHS))} - {word})

@@ -12,11 +12,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from activities.data.kinds.cues import CUES, words
+from activities.data.kinds.cues import CUES as VALUE_CUES
+from activities.data.kinds.cues import words
+from activities.data.kinds.name_words import NAME_CUES
 
 if TYPE_CHECKING:
     import hyperscan
 
+CUES: Final[Mapping[str, str]] = {**VALUE_CUES, **NAME_CUES}
 _BEFORE: Final = rb"(?:^|[^a-z0-9\x80-\xff])"
 _AFTER: Final = rb"(?:$|[^a-z0-9\x80-\xff])"
 """Borders of a word in UTF-8, where every byte of a letter with an accent is above 127."""
@@ -25,8 +28,8 @@ FORMS: Final[Mapping[str, bytes]] = {
     "at": rb"@",
     "spelt": rb"[(\[{]\s?(?:at|\xc3\xa4t|arroba|arobase)\s?[)\]}]"
     rb"|[^a-z](?:dot|punkt|point|punto)[^a-z]|[(\[{]\s?(?:dot|punkt|point|punto)\s?[)\]}]",
-    "iban": rb"[a-z]{2}[ .\r\n-]{0,2}\d[ .\r\n-]{0,2}\d(?:[ .\r\n-]{0,2}[a-z0-9]){11}",
-    "card": rb"[2-6](?:[ .\r\n-]{0,2}\d){12}",
+    "iban": rb"[a-z][ .\r\n-]{0,2}[a-z][ .\r\n-]{0,2}\d[ .\r\n-]{0,2}\d(?:[ .\r\n-]{0,2}[a-z0-9]){11}",
+    "card": rb"[2-6](?:[ .\r\n-]{0,4}\d){12}",
     "digits": rb"\d(?:[ ().\r\n/-]{0,3}\d){6}",
     "plus": rb"(?:\+|\b00)[ (]{0,2}\d",
     "dotted": rb"\d\.\d{1,3}\.\d{1,3}\.\d",
@@ -35,7 +38,7 @@ FORMS: Final[Mapping[str, bytes]] = {
     "coded": rb"[a-z]{2}[ .-]?\d{2}[ .-]?\d{2}[ .-]?\d{2}[ .-]?[a-d]|\d[ .-]?[a-z][ .-]?\d[ .-]?\d\d|\d{8}[ .-]?[a-z]"
     rb"|[x-z][ .-]?\d{7}",
     "long": rb"[a-hj-npr-z0-9]{17}",
-    "encoded": rb"[a-z0-9+/_-]{20}",
+    "encoded": rb"[a-z0-9+/_-]{14}",
     "street": rb"\d[a-z]?,? (?:[a-z\x80-\xff'.-]+ ){1,5}(?:street|st|avenue|ave|road|rd|lane|ln|drive|dr|boulevard|blvd|terrace|court|ct|close|way"
     rb"|place|pl|square|sq|crescent|gardens|grove|hill|park|row|mews|parade|walk|view|highway|hwy|circle|broadway)"
     + _AFTER
@@ -43,9 +46,9 @@ FORMS: Final[Mapping[str, bytes]] = {
     rb"|br\xc3\xbccke|kamp|garten|park|anger|zeile|wall|feld|linden|kirche)\s\d"
     rb"|(?:^|[^a-z])(?:rue|avenue|av\.|bd|boulevard|place|impasse|all\xc3\xa9e|all\xc3\xa9es|chemin|quai|cours|route|square|passage|ruelle"
     rb"|sentier|mont\xc3\xa9e|esplanade|faubourg|villa|cit\xc3\xa9|rond-point) "
-    rb"|(?:^|[^a-z])(?:calle|c/|avda|avenida|paseo|plaza|pza|ronda|camino|carretera|traves\xc3\xada|glorieta|callej\xc3\xb3n|cuesta|rambla"
+    rb"|(?:^|[^a-z])(?:calle|c/|av|avda|avenida|paseo|plaza|pza|ronda|camino|carretera|traves\xc3\xada|glorieta|callej\xc3\xb3n|cuesta|rambla"
     rb"|carrer|alameda|pasaje|v\xc3\xada|costanilla|bulevar|urbanizaci\xc3\xb3n|pol\xc3\xadgono|barrio)[ .]",
-    "many": rb"(?:^|[^a-z])(?:am|an der|auf der|auf dem|in der|im|zum|zur|unter den|hinter der|vor dem|alte|alter|neue|neuer|gro\xc3\x9fe|kleine|obere|untere) "
+    "many": rb"(?:^|[^a-z])(?:am|an der|auf der|auf dem|in der|im|hinterm|vorm|unterm|hinter dem|an den|in den|bei der|beim|altes|neues|obere[rs]?|zum|zur|unter den|hinter der|vor dem|alte|alter|neue|neuer|gro\xc3\x9fe|kleine|obere|untere) "
     rb"[a-z\x80-\xff-]+ (?:[a-z\x80-\xff-]+ )?\d",
 }
 """Cheap conditions that a candidate cannot do without; letters are lower case here."""
@@ -69,7 +72,7 @@ class _Pass:
         import hyperscan
 
         self._names = [*CUES, *FORMS]
-        cues = [_BEFORE + b"(?:" + b"|".join(map(_word, words(f))) + b")" + _AFTER for f in CUES]
+        cues = [_BEFORE + b"(?:" + b"|".join(map(_word, words(CUES[f]))) + b")" + _AFTER for f in CUES]
         once = hyperscan.HS_FLAG_SINGLEMATCH | hyperscan.HS_FLAG_DOTALL
         self._database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
         self._database.compile(

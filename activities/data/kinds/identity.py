@@ -9,7 +9,7 @@ from activities.data import numbers
 from activities.data.kinds import identity_checks as checks
 from activities.data.personal import Rule
 
-_SEP: Final = r"(?:[ .\-/]|\r?\n)?"
+_SEP: Final = r"(?:[ .\-/]{0,2}\r?\n[ .\-/]{0,2}|[ .\-/])?"
 _MONTHS: Final = (
     r"jan|feb|fév|mar|mär|mrz|apr|abr|avr|may|mai|jun|juin|jul|juil|aug|ago|aoû|aou|sep|oct|okt|nov|dec|dez|déc|dic|ene"
 )
@@ -42,7 +42,7 @@ RULES: Final[tuple[Rule, ...]] = (
         form="digits",
         weight=3,
     ),
-    Rule("US_SSN", re.compile(_numbers(9)), numbers.ssn, cue="ssn", form="digits", behind=True, weight=3),
+    Rule("US_SSN", re.compile(_numbers(9)), numbers.ssn, cue="ssn", form="digits", behind=True, strict=False, weight=5),
     Rule(
         "UK_NINO",
         re.compile(
@@ -51,7 +51,7 @@ RULES: Final[tuple[Rule, ...]] = (
         form="coded",
         weight=3,
     ),
-    Rule("DE_TAX_ID", re.compile(_numbers(11)), checks.check("de.idnr"), cue="detax", form="digits", behind=True, weight=3),
+    Rule("DE_TAX_ID", re.compile(_numbers(11)), checks.check("de.idnr"), cue="detax", form="digits", behind=True, strict=False, weight=5),
     Rule(
         "DE_SOCIAL_SECURITY",
         re.compile(rf"(?<![\w-])\d(?:{_SEP}\d){{7}}{_SEP}[A-Z](?:{_SEP}\d){{3}}(?!\w)"),
@@ -64,10 +64,10 @@ RULES: Final[tuple[Rule, ...]] = (
         re.compile(rf"(?<![\w.-])[12](?:{_SEP}\d){{4}}{_SEP}(?:\d|2{_SEP}[AB])(?:{_SEP}[\dAB])(?:{_SEP}\d){{8}}(?!\w)"),
         checks.check("fr.nir"),
         form="digits",
-        weight=3,
+        weight=4,
     ),
-    Rule("FR_TAX_ID", re.compile(_numbers(13)), checks.french_tax, cue="frtax", form="digits", behind=True, weight=3),
-    Rule("ES_NIF", re.compile(rf"(?<![\w.-]){_NIF}"), checks.check("es.nif"), form="digits", weight=3),
+    Rule("FR_TAX_ID", re.compile(_numbers(13)), checks.french_tax, cue="frtax", form="digits", behind=True, strict=False, weight=5),
+    Rule("ES_NIF", re.compile(rf"(?<![\w.-])(?!\d{{4}}-\d\d-\d\d|\d\d[./-]\d\d[./-]\d{{4}}){_NIF}"), checks.check("es.nif"), form="digits", weight=3),
     Rule("ES_NIE", re.compile(rf"(?<![\w.-]){_NIE}"), checks.check("es.nie"), form="digits", weight=3),
     Rule(
         "ES_SOCIAL_SECURITY",
@@ -76,24 +76,24 @@ RULES: Final[tuple[Rule, ...]] = (
         cue="essocial",
         form="digits",
         behind=True,
-        weight=3,
+        strict=False, weight=5,
     ),
-    Rule("UK_NHS", re.compile(_numbers(10)), numbers.nhs, cue="health", form="digits", behind=True, weight=3),
+    Rule("UK_NHS", re.compile(_numbers(10)), numbers.nhs, cue="health", form="digits", behind=True, strict=False, weight=5),
     Rule(
         "US_MBI",
         re.compile(r"(?<![\w-])[1-9][A-Z][A-Z0-9]\d-?[A-Z][A-Z0-9]\d-?[A-Z]{2}\d{2}(?![\w-])", re.I),
         checks.medicare,
         cue="health",
         behind=True,
-        weight=3,
+        strict=False, weight=5,
     ),
-    Rule("HEALTH_ID", re.compile(r"(?<!\w)[A-Z]\d{9}(?!\w)"), checks.german_health, cue="health", behind=True, weight=3),
+    Rule("HEALTH_ID", re.compile(r"(?<!\w)[A-Z]\d{9}(?!\w)"), checks.german_health, cue="health", behind=True, strict=False, weight=5),
     Rule(
         "HEALTH_ID",
         re.compile(r"(?<!\w)(?:AN\d{10}|[A-Z]{4}[ -]?[01][ -]?\d{6}[ -]?\d{3})(?!\w)"),
         cue="health",
         behind=True,
-        weight=3,
+        strict=False, weight=5,
     ),
     Rule(
         "NATIONAL_ID",

@@ -10,7 +10,7 @@ from activities.data.kinds.contact import digits
 from activities.data.kinds.identity_checks import varied
 from activities.data.personal import Rule
 
-_BREAK: Final = r"(?:[ .-]|\r?\n)?"
+_BREAK: Final = r"(?:[ .-]{0,2}\r?\n[ .-]{0,2}|[ .-])?"
 
 RULES: Final[tuple[Rule, ...]] = (
     Rule(

@@ -14,15 +14,15 @@ _ROAD_EN: Final = (
     r"|Gardens|Grove|Hill|Park|Row|Mews|Parade|Walk|View|Highway|Hwy|Circle)\b\.?"
 )
 _ROAD_DE: Final = (
-    r"(?:straße|strasse|str\.|gasse|allee|platz|weg|ring|damm|ufer|steig|stieg|chaussee|markt|pfad|winkel|graben|hof|berg"
-    r"|tor|brücke|kamp|garten|park|anger|zeile|wall|feld)"
+    r"(?:straße|strasse|str\.|gasse|allee|platz|weg|(?<!St)(?<!Sp)(?<!to)(?<!ee)(?<!ai)ring|damm|ufer|steig|stieg|chaussee|markt|pfad|winkel|graben|hof|berg"
+    r"|brücke|kamp|garten|park|anger|zeile|wall|feld)"
 )
 _ROAD_FR: Final = (
     r"(?:[Rr]ue|[Aa]venue|[Aa]v\.|[Bb]d|[Bb]oulevard|[Pp]lace|[Ii]mpasse|[Aa]llées?|[Cc]hemin|[Qq]uai|[Cc]ours|[Rr]oute|[Ss]quare"
     r"|[Pp]assage|[Rr]uelle|[Ss]entier|[Mm]ontée|[Ee]splanade|[Ff]aubourg|[Vv]illa|[Cc]ité|[Rr]ond-point)"
 )
 _ROAD_ES: Final = (
-    r"(?:[Cc]alle|C/|[Aa]vda\.?|[Aa]venida|[Pp]aseo|[Pp]laza|[Pp]za\.?|[Rr]onda|[Cc]amino|[Cc]arretera|[Tt]ravesía|[Gg]lorieta"
+    r"(?:[Cc]alle|C/|[Aa]v\.|[Aa]vda\.?|[Aa]venida|[Pp]aseo|[Pp]laza|[Pp]za\.?|[Rr]onda|[Cc]amino|[Cc]arretera|[Tt]ravesía|[Gg]lorieta"
     r"|[Cc]allejón|[Cc]uesta|[Rr]ambla|[Cc]arrer|[Aa]lameda|[Pp]asaje|[Vv]ía|[Cc]ostanilla|[Bb]ulevar)"
 )
 _NUMBER: Final = r"\d{1,4} ?(?:-\d{1,4})?[a-zA-Z]?"
@@ -64,8 +64,8 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         "STREET_ADDRESS",
         re.compile(
-            r"(?<!\w)(?:Am|An der|An den|Auf der|Auf dem|In der|In den|Im|Zum|Zur|Unter den|Hinter der|Hinter dem|Vor dem|Bei der|Beim"
-            rf"|Alte[rs]?|Neue[rs]?|Große[rs]?|Kleine[rs]?|Obere[rs]?|Untere[rs]?) (?:{_CAP} )?{_CAP} \d{{1,3}} ?[a-z]?(?![\w.:%€])"
+            r"(?<!\w)(?:Hinterm|Vorm|Unterm|Am|An der|An den|Auf der|Auf dem|In der|In den|Im|Zum|Zur|Unter den|Hinter der|Hinter dem|Vor dem|Bei der|Beim"
+            rf"|Alte[rs]?|Neue[rs]?|Große[rs]?|Kleine[rs]?|Obere[rs]?|Untere[rs]?) (?:{_CAP} )?{_CAP} \d{{1,3}} ?[a-z]?(?!\w|[.:,]\d| ?[%€])"
             rf"(?! (?:Uhr|Prozent|Tage|Euro|Grad|Stunden|Minuten|Jahre)){_THEN_COMMA}"
         ),
         form="many",
@@ -90,7 +90,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         "STREET_ADDRESS",
         re.compile(
-            rf"(?<![\w.])(?:\d{{1,5}}[a-zA-Z]?,? (?:{_CAP}[ -]){{0,3}}{_CAP}{_THEN_COMMA}|{_CAP}(?: {_CAP}){{0,3}},? \d{{1,4}} ?[a-z]?(?!\w|[.:]\d){_THEN_COMMA})"
+            rf"(?<![\w.])(?:\d{{1,5}}[a-zA-Z]?,? (?:{_CAP}[ -]){{0,3}}{_CAP}{_THEN_COMMA}|{_CAP}(?: {_CAP}){{1,3}},? \d{{1,4}} ?[a-z]?(?!\w|[.:]\d){_THEN_COMMA})"
         ),
         cue="address",
         strict=False,
@@ -99,11 +99,10 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         "LOCATION",
         re.compile(
-            rf"(?:\s{{0,2}}[:=]\s{{0,2}}|['\"]{{1,2}}\s?[:=]\s?|\s{{1,2}})(?:(?:is|ist|est|es|now|in|en|à|nach) )?['\"«„“]?(?P<value>{_TOWN})"
+            rf"(?: {{0,2}}[:=] {{0,2}}|['\"]{{1,2}} ?[:=] ?| {{1,2}})(?:(?:is|ist|est|es|now|jetzt|in|en|à|nach) ){{0,2}}['\"«„“]?(?P<value>{_TOWN})"
         ),
         cue="live",
-        strict=False,
-        reach=2,
+        anchored=True,
         weight=0,
     ),
     Rule(
