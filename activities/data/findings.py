@@ -18,7 +18,7 @@ from activities.data.kinds.gate import passed
 from activities.data.kinds.model import NameModel
 from activities.data.kinds.names import Names, judged, names
 from activities.data.personal import Recogniser, Span
-from activities.data.rules import RULES, whole_value
+from activities.data.rules import found, whole_value
 from activities.data.text import normalised, strings
 
 Category = Literal["pii", "secret", "toxicity", "licence", "injection", "language", "near-duplicate", "contamination"]
@@ -84,10 +84,12 @@ class Scanner:
 
         Raises NotFound (`NAME_MODEL_MISSING`).
         """
+        return self._scanned(row, [(key, normalised(text)) for key, text in strings(row)])
+
+    def _scanned(self, row: JsonValue, texts: Sequence[tuple[str, str]]) -> RowFindings:
         personal: dict[tuple[str, str], None] = {}
         secrets: set[tuple[str, str]] = set()
-        for key, text in strings(row):
-            clean = normalised(text)
+        for key, clean in texts:
             secrets |= credentials(clean)
             personal.update(dict.fromkeys((s.entity_type, clean[s.start : s.end]) for s in self.spans(clean, key)))
         split = dict(self._split(row))
@@ -96,15 +98,15 @@ class Scanner:
 
     def scan_many(self, rows: Sequence[JsonValue]) -> list[RowFindings]:
         """`scan` of each row, in order; the model is asked about all of them at once."""
+        texts = [[(key, normalised(text)) for key, text in strings(row)] for row in rows]
         windows = {
             clean[window.start : window.end]
-            for row in rows
-            for key, text in strings(row)
-            for clean in (normalised(text),)
+            for row in texts
+            for key, clean in row
             for window in self._readable(clean, key).names.windows
         }
         self._model.prepare(sorted(windows))
-        return [self.scan(row) for row in rows]
+        return [self._scanned(row, mine) for row, mine in zip(rows, texts, strict=True)]
 
     def spans(self, text: str, key: str = "") -> tuple[Span, ...]:
         """Personal data in one normalised text that stands under `key`; no two overlap, the longer one wins."""
@@ -133,20 +135,21 @@ class Scanner:
 
     def _recognised(self, text: str) -> tuple[list[Span], Names]:
         through = passed(text)
-        spans = [span for rule in RULES for span in rule.spans(text, through)]
+        spans = found(text, through)
         for recogniser in self._recognisers:
-            spans += (Span(found.entity_type, found.start, found.end, 2) for found in recogniser.analyze(text, []))
-        return spans, names(text, through, self._thorough)
+            spans += (Span(one.entity_type, one.start, one.end, 2) for one in recogniser.analyze(text, []))
+        taken = [(span.start, span.end) for span in spans if span.weight > 1]
+        return spans, names(text, through, taken, self._thorough)
 
     def _encoded(self, text: str) -> list[Span]:
         """Base64 that holds personal data counts as that data, whole."""
-        found = []
+        spans_ = []
         for match, inner in decoded(text):
             clean = normalised(inner)
             spans, people = self._recognised(clean)
             best = sorted([*spans, *people.certain], key=lambda s: -s.weight)[:1] or whole_value(clean)
-            found += [Span(one.entity_type, *match.span(), 5) for one in best]
-        return found
+            spans_ += [Span(one.entity_type, *match.span(), 5) for one in best]
+        return spans_
 
     def _split(self, row: JsonValue) -> Iterator[tuple[str, tuple[str, str]]]:
         """(piece, (kind, value)) of values that stand in several strings of one object or list."""

@@ -71,6 +71,8 @@ NOT_NAMES: Final = frozenset(
     error value type function class object string list file data system service server note notes unknown none null true false
     team support sales office company department manager director everyone everybody anyone someone nobody people person return
     returns raise raises use used using example default optional required python java linux windows google amazon microsoft apple
+    mr mrs ms dr husband wife brother sister mother father son daughter uncle aunt friend colleague neighbour elif else len arg args param
+    foo bar baz var print import def lambda fall mode kangaroo visa mac
     english german french spanish american british european english
     der die das den dem des ein eine einen einem einer eines und oder aber wenn dann ist sind war waren wird werden wurde hat haben
     hatte kann können muss müssen soll sollen darf nicht kein keine ja nein bitte danke hallo ich du er sie es wir ihr mich mir dich
@@ -78,15 +80,18 @@ NOT_NAMES: Final = frozenset(
     warum wie welche hier da dort jetzt heute morgen gestern in im an am auf aus bei mit nach von vom vor zu zum zur über unter
     durch für gegen ohne um seit bis als so auch nur noch schon sehr alle jeder jede mehr herr frau herrn kunde kundin gast name
     vorname nachname nummer adresse straße stadt land konto bank karte rechnung bestellung termin anruf brief paket euro uhr tag
+    mann kollege kollegin bruder schwester mutter vater sohn tochter onkel tante nachbar nachbarin namen ende sag seit
     woche monat jahr damen herren geehrte geehrter liebe lieber grüße gruß team firma abteilung leitung
     le les un une des du au aux ce cet cette ces et ou mais si est sont était étaient sera a ont avait peut doit faut ne pas oui non
     merci bonjour salut bonsoir je tu il elle on nous vous ils elles moi toi lui leur mon ma mes ton ta tes son sa ses notre votre
     nos vos qui que quoi quand où pourquoi comment quel quelle ici là maintenant aujourd'hui demain hier dans en sur sous par pour
     avec sans chez vers depuis après avant très plus tout tous toute toutes monsieur madame mademoiselle client cliente nom prénom
+    rien alors seul seule mari femme frère soeur sœur mère père fils fille oncle voisin voisine bonne année
     numéro adresse rue ville pays compte banque carte commande facture rendez courrier colis équipe société service
     el los las unos unas y o pero si es son era fue será ha han había puede debe hay no sí gracias hola yo tú él ella nosotros
     ustedes ellos ellas mi tu su nuestro quién qué cuándo dónde cómo cuál aquí allí ahora hoy mañana ayer en sobre bajo por para con
     sin desde hasta muy más todo todos toda todas señor señora cliente nombre apellido número dirección calle ciudad país cuenta
+    marido mujer hermano hermana madre padre hijo hija tío tía vecino vecina feliz año nuevo
     banco tarjeta pedido factura cita correo paquete equipo empresa departamento servicio""".split()
 )
 """Words that begin sentences or stand beside names; a given name that is also such a word needs a cue."""
@@ -127,3 +132,26 @@ PUBLIC: Final = frozenset(
     if line.strip()
 )
 """People of history, public life and stories, written down for this list: what is told of them is nobody's secret."""
+BRANDS: Final = frozenset(
+    word.strip()
+    for word in """adam opel|alfa romeo|aston martin|ben sherman|calvin klein|christian dior|dolce gabbana|donna karan|estée lauder|giorgio armani
+    harley davidson|harley-davidson|hugo boss|jack daniels|jack daniel|jack wolfskin|jimmy choo|johnnie walker|johnson johnson
+    levi strauss|louis vuitton|marc jacobs|mary kay|massimo dutti|max mara|mercedes benz|michael kors|paul smith|pierre cardin
+    ralph lauren|roberto cavalli|rolls royce|salvatore ferragamo|tommy hilfiger|vivienne westwood|wendy's|yves rocher
+    yves saint laurent|carl zeiss|adolfo domínguez|elizabeth arden|helena rubinstein|laura ashley|ted baker|virgin atlantic|dr oetker
+    thomas cook|charles schwab|morgan stanley|jp morgan|goldman sachs|dow jones|mary poppins|winnie pooh|carolina herrera
+    jean paul gaultier|guy laroche|nina ricci|miguel torres|victoria's secret|jenkins|tesla|mercedes|ferrari|porsche|siemens|bosch
+    disney|dyson|ford|honda|toyota|casio|cartier|chanel|gucci|prada|versace|armani|kellogg|heinz|nestlé|danone|michelin|renault
+    citroën|peugeot|audi|kafka|cassandra|ruby|julia|perl|pascal|ada|haskell|erlang|django|flask|jasmine|alexa|siri|cortana|watson
+    claude|gemini|celeste|lisa|mali|oscar|emmy|nobel|fields|turing""".replace("\n", "|").split("|")
+)
+"""Firms, products and software named like people."""
+EVERYDAY: Final = frozenset(
+    """will may mark grace rose chase page summer august art jack bill rob sue pat max penny sunny joy hope faith dawn drew grant dean
+    ray guy gene dale glen cliff clay pearl ruby amber crystal lily daisy ivy holly iris violet olive jade angel star sky jan jean
+    christian frank ernst mercedes dolores consuelo pilar mar luz paz sol rosa flor alba luna nieves ángel santos domingo prince king
+    earl duke pope bishop miles rich buddy charity chance destiny earnest homer hunter fisher parker porter taylor mason carter
+    tanner cooper sawyer archer marshall chance major royal legend ace bishop rocky dusty rusty stormy brooke heath forest reed lane
+    stone dell ken bob nick tom ben al la an rien elif fall bar baz len bass param foo data king queen lord""".split()
+)
+"""Given names that are everyday words as well: with a capital they begin a sentence as often as they name somebody."""

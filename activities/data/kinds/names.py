@@ -6,21 +6,22 @@ A *certain* find needs no model. A *window* is a piece of text around a word tha
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from activities.data.kinds.gate import Passed
 from activities.data.kinds.gazetteer import Gazetteer, gazetteer
-from activities.data.kinds.name_words import CALENDAR, NOT_NAMES, PARTICLES, PLACES, PUBLIC
+from activities.data.kinds.name_words import BRANDS, CALENDAR, EVERYDAY, NOT_NAMES, PARTICLES, PLACES, PUBLIC
 from activities.data.personal import Span
 
 AROUND: Final = 25
 """Characters of a window on either side of its word."""
+_HYPHEN: Final = re.compile("[-'’]")
 SURE: Final = 0.5
 """From this probability on the model's word is taken."""
 SURE_THOROUGH: Final = 0.4
-_WORD: Final = re.compile(r"[^\W\d_]+(?:['’\-][^\W\d_]+){0,3}")
+_WORD: Final = re.compile(r"(?<![@\w])[^\W\d_]+(?:['’\-](?!s\b)[^\W\d_]+){0,3}(?![\w(])")
 _CAP: Final = r"[A-ZÀ-ÖØ-ÞŚŁŻĐČŠŽİ](?:['’])?[^\W\d_]+(?:['’\-][^\W\d_]+){0,2}|[A-ZÀ-ÖØ-Þ]\."
 _PARTICLE: Final = r"(?:de la|de los|de las|de|del|della|di|da|dos|du|des|von|van|vom|zu|zum|zur|van der|van den|von der|der|den|la|le|el|al|bin|ter|ten|y|e|i)"
 _NAME: Final = rf"(?:{_CAP})(?: (?:{_PARTICLE} ){{0,2}}(?:{_CAP})){{0,3}}"
@@ -61,17 +62,21 @@ class Names:
         )
 
 
-def names(text: str, passed: Passed, thorough: bool) -> Names:
-    """Names in a text; see `Names`."""
+def names(text: str, passed: Passed, taken: Sequence[tuple[int, int]], thorough: bool) -> Names:
+    """Names in a text, but for what is `taken` by other kinds; see `Names`."""
     known = gazetteer()
     certain = [Span("PERSON", start, end, 1) for start, end in _cued(text, passed, known)]
     maybe: list[tuple[int, int]] = []
     words = list(_WORD.finditer(text))
-    taken = [(span.start, span.end) for span in certain]
+    taken = [*taken, *((span.start, span.end) for span in certain)]
     at = 0
     while at < len(words):
         match = words[at]
-        if any(start <= match.start() < end for start, end in taken):
+        word = match[0]
+        # Nearly all words of a text leave here.
+        if (word.islower() and word not in known.given and "-" not in word) or (
+            taken and any(start <= match.start() < end for start, end in taken)
+        ):
             at += 1
             continue
         steps, sure = _at(text, words, at, known, thorough)
@@ -144,7 +149,7 @@ def _acceptable(value: str, family: str, known: Gazetteer) -> bool:
 
 
 def _part_known(part: str, known: Gazetteer) -> bool:
-    return any(one in known.given or one in known.family for one in re.split(r"[-'’]", part))
+    return any(one in known.given or one in known.family for one in _HYPHEN.split(part))
 
 
 def _lower_length(value: str, known: Gazetteer, family: str) -> int:
@@ -174,27 +179,41 @@ def _at(text: str, words: list[re.Match[str]], at: int, known: Gazetteer, thorou
     """How many words from here may be one name, 0 for none, and whether that is certain."""
     word = words[at][0]
     low = word.lower()
-    head = re.split(r"[-'’]", low)[0]
-    given = head in known.given or low in known.given
-    capital = word[0].isupper() and not (word.isupper() and len(word) > 3)
-    if low in NOT_NAMES or low in CALENDAR:
+    if len(low) < 3 or low in NOT_NAMES or low in CALENDAR or low in PARTICLES:
         return 0, False
-    if not given:
+    head = _HYPHEN.split(low)[0] if not low.isalpha() else low
+    capital = word[0].isupper()
+    if capital and word.isupper():
+        return 0, False
+    if head not in known.given and low not in known.given:
         return _unknown_first(text, words, at, known, thorough) if capital else (0, False)
     if not capital:
         return _lower_at(text, words, at, known, thorough)
+    return _capital_at(text, words, at, head, known, thorough)
+
+
+def _capital_at(
+    text: str, words: list[re.Match[str]], at: int, head: str, known: Gazetteer, thorough: bool
+) -> tuple[int, bool]:
+    """A given name with a capital: certain with a family name, or where it is nothing but a name."""
     count, families, strangers = _run(text, words, at, known)
-    whole = text[words[at].start() : words[at + count - 1].end()].lower()
-    if whole in PUBLIC or whole in PLACES:
+    begin, end = words[at].start(), words[at + count - 1].end()
+    whole = text[begin:end].lower()
+    if whole in PUBLIC or whole in PLACES or whole in BRANDS or _of_a_firm(text, begin, end):
         return 0, False
+    everyday = head in EVERYDAY or (head in known.words and head not in known.common_given)
     if count > 1:
-        doubtful = head in known.words and head not in known.common_given
-        return count, bool(families) and not strangers and not doubtful and not (
-            head in known.words and all(family in known.words for family in families)
-        )
-    if head in known.words and not thorough and head not in known.common_given:
-        return 0, False
-    return 1, False
+        if everyday:
+            return count, bool(families) and not strangers and not all(name in known.words for name in families)
+        return count, bool(families) or head in known.common_given
+    if everyday:
+        return (1, False) if thorough else (0, False)
+    return 1, head in known.common_given and head not in known.words
+
+
+def _of_a_firm(text: str, begin: int, end: int) -> bool:
+    """Beside an ampersand: "Ben & Jerry's"."""
+    return "&" in text[max(0, begin - 2) : begin] or text[end : end + 3].lstrip("'s’ ").startswith("&")
 
 
 def _run(text: str, words: list[re.Match[str]], at: int, known: Gazetteer) -> tuple[int, list[str], list[str]]:
@@ -214,7 +233,7 @@ def _run(text: str, words: list[re.Match[str]], at: int, known: Gazetteer) -> tu
             break
         count = number - at + 1
         if len(word) > 1:
-            part = re.split(r"[-'’]", low)
+            part = _HYPHEN.split(low)
             (families if low in known.family or part[-1] in known.family or low in known.given else strangers).append(low)
         number += 1
     return count, families, strangers
@@ -247,7 +266,7 @@ def _lower_at(text: str, words: list[re.Match[str]], at: int, known: Gazetteer, 
         and words[at + 1][0] not in NOT_NAMES
     )
     if rare and follows and words[at + 1][0] not in known.words:
-        return 2, low in known.common_given and words[at + 1][0] in known.common_family
+        return 2, True
     if rare and (low in known.common_given or thorough):
         return 1, False
     if follows and low in known.common_given and words[at + 1][0] not in known.words:
