@@ -25,7 +25,7 @@ def digits(least: int, most: int) -> str:
     return rf"\d(?:{_BREAK}\d){{{least - 1},{most - 1}}}"
 
 
-_VERSION: Final = re.compile(r"\b(?:v|ver|vers|version\w*|versi[oó]n|release|build|update|upgrade\w*|firmware|driver|treiber|kernel|chrome|section|clause|chapter|kapitel|abschnitt|oid|rev\w*|patch\w*|paquete|paket|pilote)\b", re.I)
+_VERSION: Final = re.compile(r"[<>=]=? ?$|\bapp:$|[a-z]:$|\d, $|(?:worked|broke|breaks|fixed|upgrade|update|actualic\w+|passez|aktualisier\w*|downgrade) (?:\w+ )?(?:in|to|with|a|à|auf|en|from) $|\b(?:v|ver|vers|version\w*|versi[oó]n|release|build|update|upgrade\w*|firmware|driver|treiber|kernel|chrome|section|clause|chapter|kapitel|abschnitt|oid|rev\w*|patch\w*|paquete|paket|pilote)\b", re.I)
 _COMMON: Final = frozenset(
     """property staticmethod classmethod dataclass override overload pytest param params return returns media import keyframes
     font charset supports layer container app test before after beforeeach types type angular babel vue react click cached

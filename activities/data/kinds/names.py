@@ -24,7 +24,7 @@ SURE_THOROUGH: Final = 0.4
 _WORD: Final = re.compile(r"(?<![@\w])[^\W\d_]+(?:['’\-](?!s\b)[^\W\d_]+){0,3}(?![\w(])")
 _CAP: Final = r"[A-ZÀ-ÖØ-ÞŚŁŻĐČŠŽİ](?:['’])?[^\W\d_]+(?:['’\-][^\W\d_]+){0,2}|[A-ZÀ-ÖØ-Þ]\."
 _PARTICLE: Final = r"(?:de la|de los|de las|de|del|della|di|da|dos|du|des|von|van|vom|zu|zum|zur|van der|van den|von der|der|den|la|le|el|al|bin|ter|ten|y|e|i)"
-_NAME: Final = rf"(?:{_CAP})(?: (?:{_PARTICLE} ){{0,2}}(?:{_CAP})){{0,3}}"
+_NAME: Final = rf"(?:{_CAP})(?: (?:{_PARTICLE} ){{0,2}}(?:{_CAP})){{0,4}}"
 _LOWER: Final = r"[^\W\d_]+(?:['’\-][^\W\d_]+)?(?: [^\W\d_]+(?:['’\-][^\W\d_]+)?){0,3}"
 _AFTER: Final = re.compile(rf" ?(?:[:=(]|['\"]{{1,2}} ?[:=])? ?[\"'«„“(\n]{{0,2}}(?P<value>{_NAME})")
 _AFTER_LOWER: Final = re.compile(rf" ?(?:[:=,(]|['\"]{{1,2}} ?[:=])?[ \n]?[\"'«„“(]?(?P<value>{_LOWER})")
@@ -267,11 +267,11 @@ def _lower_at(text: str, words: list[re.Match[str]], at: int, known: Gazetteer, 
     )
     if rare and follows and words[at + 1][0] not in known.words:
         return 2, True
-    if rare and (low in known.common_given or thorough):
-        return 1, False
-    if follows and low in known.common_given and words[at + 1][0] not in known.words:
-        return 2, False
-    return (1, False) if thorough and low in known.common_given else (0, False)
+    if low in EVERYDAY:
+        return (2, False) if follows and words[at + 1][0] not in known.words else (0, False)
+    if follows and words[at + 1][0] not in known.words:
+        return 2, low in known.common_given
+    return (1, False) if rare or low in known.common_given or thorough else (0, False)
 
 
 def _window(text: str, first: int, last: int) -> Window:
