@@ -24,6 +24,7 @@ class Gazetteer:
     family: AbstractSet[str]
     common_family: AbstractSet[str]
     words: AbstractSet[str]
+    everyday: AbstractSet[str]
     rare_words: AbstractSet[str]
     """Given names that are no common word."""
 
@@ -31,14 +32,14 @@ class Gazetteer:
 @functools.cache
 def gazetteer() -> Gazetteer:
     """The one that is shared; some fifteen megabytes, a tenth of a second."""
-    given, common_given, family, common_family, words = set(), set(), set(), set(), set()
+    given, common_given, family, common_family, words, everyday = (set[str]() for _ in range(6))
     for line in gzip.decompress(FILE.read_bytes()).decode().splitlines():
         word, marks = line.split("\t")
-        for mark, where in (("F", common_given), ("L", common_family), ("w", words)):
+        for mark, where in (("F", common_given), ("L", common_family), ("w", words), ("W", everyday)):
             if mark in marks:
                 where.add(word)
         if "f" in marks.lower():
             given.add(word)
         if "l" in marks.lower():
             family.add(word)
-    return Gazetteer(given, common_given, family, common_family, words, given - words)
+    return Gazetteer(given, common_given, family, common_family, words, everyday, given - words)

@@ -267,7 +267,7 @@ def _lower_at(text: str, words: list[re.Match[str]], at: int, known: Gazetteer, 
     )
     if rare and follows and words[at + 1][0] not in known.words:
         return 2, True
-    if low in EVERYDAY:
+    if low in EVERYDAY or (low in known.everyday and not thorough):
         return (2, False) if follows and words[at + 1][0] not in known.words else (0, False)
     if follows and words[at + 1][0] not in known.words:
         return 2, low in known.common_given
