@@ -232,7 +232,7 @@ _MAKERS: Final[Mapping[str, Callable[[str, Drawer], str]]] = {
     "US_SSN": _form("000"),
     "UK_NINO": _form("QQ"),
     "UK_NHS": _checked(numbers.nhs, "999"),
-    "DE_TAX_ID": _checked(checks.check("de.idnr"), "0"),
+    "DE_TAX_ID": _checked(checks.check("de.idnr")),
     "DE_SOCIAL_SECURITY": _checked(checks.german_social),
     "FR_NIR": _checked(checks.check("fr.nir"), "3"),
     "FR_TAX_ID": _checked(checks.french_tax),

@@ -32,6 +32,7 @@ _COMMON: Final = frozenset(
     abstractmethod wraps contextmanager cache lru todo deprecated see since author throws autowired bean component service
     everyone here channel all name example user users everybody gmail outlook""".split()
 )
+_NO_USER: Final = re.compile(r"api|key|token|secret|url|_id$|_name$|\.(?:com|org|net|py|js|json|html?|md|txt)$")
 _PROSE: Final = frozenset(
     """and or is are was the a an in on of to for with has have had can may must not no be been will would should that this it its
     at as by from you your we our they he she i my his her their if so do does did but any all new old name names id ids
@@ -49,7 +50,7 @@ def username(text: str) -> int:
     """A name that a cue announces, unless it is a word of the sentence."""
     name = text.rstrip(".-_")
     word = name.lstrip("@").casefold()
-    return 0 if word in _PROSE or not any(map(str.isalpha, word)) or len(word) < 3 else len(name)
+    return 0 if word in _PROSE or _NO_USER.search(word) or not any(map(str.isalpha, word)) or len(word) < 3 else len(name)
 
 
 def mention(text: str) -> int:
@@ -103,6 +104,15 @@ RULES: Final[tuple[Rule, ...]] = (
         ),
         username,
         cue="user",
+        anchored=True,
+    ),
+    Rule(
+        "USERNAME",
+        re.compile(
+            r"(?:\s?[:=]\s?|['\"]{1,2}\s?[:=]\s?|\s)['\"«„“`]?(?P<value>@?[A-Za-z0-9](?=[\w.-]*[\d_]|[a-z]+\.[a-z])[\w.-]{2,31}|@[A-Za-z][\w.]{2,31})"
+        ),
+        username,
+        cue="userword",
         anchored=True,
     ),
     Rule(

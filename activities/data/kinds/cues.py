@@ -97,13 +97,15 @@ CUES: Final[Mapping[str, str]] = {
         plaque|immatriculation|plaque d'immatriculation|immatriculé|immatriculée|numéro d'immatriculation|voiture|véhicule
         matrícula|placa|matrículas|coche|vehículo|matriculado|placas|furgoneta""",
     "user": """
-        username|user name|user id|userid|user handle|login|login name|my handle|handle is|user|handle|screen name|screenname|nickname|nick|account name
+        username|user name|user id|userid|user handle|login|login name|my handle|handle is|screen name|screenname|nickname|nick|account name
         gamertag|logged in as|alias|online as|posting as|posts as|goes by|profile name
-        benutzername|nutzername|benutzer|nutzer|benutzerkonto|benutzerkennung|anmeldename|kennung|profilname|spitzname
+        benutzername|nutzername|benutzerkonto|benutzerkennung|anmeldename|kennung|profilname|spitzname
         angemeldet als|unter dem namen|loginname|nutzerkonto
-        nom d'utilisateur|utilisateur|pseudo|pseudonyme|identifiant|nom d utilisateur|connecté en tant que
+        nom d'utilisateur|pseudo|pseudonyme|identifiant|nom d utilisateur|connecté en tant que
         nom de compte|sous le pseudo
-        usuario|nombre de usuario|nombre usuario|apodo|alias|conectado como|nick|usuaria|id de usuario""",
+        nombre de usuario|nombre usuario|apodo|alias|conectado como|nick|id de usuario""",
+    "userword": """
+        user|handle|benutzer|nutzer|utilisateur|utilisatrice|usuario|usuaria""",
     "platform": """
         twitter|instagram|insta|telegram|tiktok|github|gitlab|discord|reddit|mastodon|steam|twitch|youtube|snapchat|skype|bluesky
         threads|facebook|linkedin|psn|xbox|playstation|follow me|find me|folgt mir|folge mir|suivez moi|sígueme|seguidme|online

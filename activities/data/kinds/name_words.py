@@ -17,16 +17,19 @@ NAME_CUES: Final[Mapping[str, str]] = {
         mr|mrs|ms|miss|dr|prof|professor|mister|sir|madam|herr|herrn|frau|fr|hr|mme|mlle|monsieur|madame|mademoiselle|m|sr|sra
         srta|señor|señora|señorita|don|doña|doctor|doctora|docteur|maître|dame|doktor|professeur|profesora|profesor|mr. and mrs""",
     "field": """
-        full name|first name|last name|surname|family name|given name|customer name|patient name|contact name|guest name|name
-        passenger name|employee name|client name|account holder|card holder|cardholder|applicant|recipient|contact person|customer
-        client|patient|tenant|attendee|passenger|guest|contact|holder|beneficiary|sender|assignee|insured|employee|caller|attn
-        vorname|nachname|familienname|kundenname|ansprechpartner|ansprechpartnerin|kontoinhaber|kontoinhaberin|empfänger|kunde
-        kundin|patientin|mieter|mieterin|inhaber|karteninhaber|vor und nachname|versicherter|antragsteller|gast|teilnehmer
-        absender|z hd|zu händen|vollständiger name|mitarbeiter|mitarbeiterin|bewerber|bewerberin
-        nom|prénom|nom complet|nom de famille|titulaire|destinataire|bénéficiaire|locataire|patiente|cliente|nom du client
-        nom et prénom|interlocuteur|à l'attention de|contact|assuré|assurée|demandeur|expéditeur|employé
-        nombre|apellido|apellidos|nombre completo|nombre y apellidos|titular|destinatario|destinataria|paciente|inquilino
-        beneficiario|beneficiaria|a la atención de|nombre del cliente|solicitante|interesado|remitente|huésped|empleado""",
+        full name|first name|last name|surname|family name|given name|customer name|patient name|contact name|guest name
+        passenger name|employee name|client name|account holder|card holder|cardholder|applicant name|contact person|attn
+        vorname|nachname|familienname|kundenname|ansprechpartner|ansprechpartnerin|kontoinhaber|kontoinhaberin|karteninhaber|vor und nachname
+        z hd|zu händen|vollständiger name
+        prénom|nom complet|nom de famille|nom du client|nom et prénom|à l'attention de
+        apellido|apellidos|nombre completo|nombre y apellidos|a la atención de|nombre del cliente""",
+    "named": """
+        name|applicant|recipient|customer|client|patient|tenant|attendee|passenger|guest|contact|holder|beneficiary|sender|assignee
+        insured|employee|caller|empfänger|kunde|kundin|patientin|mieter|mieterin|inhaber|versicherter|antragsteller|gast
+        teilnehmer|absender|mitarbeiter|mitarbeiterin|bewerber|bewerberin
+        nom|titulaire|destinataire|bénéficiaire|locataire|patiente|cliente|interlocuteur|assuré|assurée|demandeur|expéditeur|employé
+        nombre|titular|destinatario|destinataria|paciente|inquilino|beneficiario|beneficiaria|solicitante|interesado|remitente
+        huésped|empleado""",
     "greeted": """
         dear|hi|hello|hey|good morning|good afternoon|good evening|thanks|thank you|ask|tell|cc|to|from|by|with
         liebe|lieber|hallo|guten tag|guten morgen|sehr geehrte|sehr geehrter|moin|servus|grüß gott|danke|an|von
@@ -155,3 +158,15 @@ EVERYDAY: Final = frozenset(
     stone dell ken bob nick tom ben al la an rien elif fall bar baz len bass param foo data king queen lord""".split()
 )
 """Given names that are everyday words as well: with a capital they begin a sentence as often as they name somebody."""
+THINGS: Final = frozenset(
+    """road street avenue lane drive square boulevard park bridge tower beach island islands lake river mountain mountains bay valley hill
+    hills falls castle palace hotel restaurant cafe bar pub church cathedral temple station airport stadium arena theatre theater museum
+    library gallery hospital clinic school university college institute academy foundation society club league cup award prize
+    medal theorem algorithm distribution method formula equation number test model law effect theory principle transform
+    process series function constant matrix search sort code inc inc. ltd llc corp corporation company co group holdings
+    brothers sons bank airlines motors records pictures studios entertainment news times post journal magazine museum zoo
+    gmbh ag kg universität schule straße platz brücke see berg preis stiftung verein satz verfahren verteilung
+    université école rue avenue place prix pont fondation théorème loi société musée hôpital gare
+    universidad escuela calle avenida plaza premio puente fundación teorema ley museo estación""".split()
+)
+"""What a name may be a part of without naming a person: "Abbey Road", "Wilson score"."""

@@ -12,7 +12,7 @@ from typing import Final
 
 from activities.data.kinds.gate import Passed
 from activities.data.kinds.gazetteer import Gazetteer, gazetteer
-from activities.data.kinds.name_words import BRANDS, CALENDAR, EVERYDAY, NOT_NAMES, PARTICLES, PLACES, PUBLIC
+from activities.data.kinds.name_words import BRANDS, CALENDAR, EVERYDAY, NOT_NAMES, PARTICLES, PLACES, PUBLIC, THINGS
 from activities.data.personal import Span
 
 AROUND: Final = 25
@@ -29,7 +29,7 @@ _LOWER: Final = r"[^\W\d_]+(?:['’\-][^\W\d_]+)?(?: [^\W\d_]+(?:['’\-][^\W\d_
 _AFTER: Final = re.compile(rf" ?(?:[:=(]|['\"]{{1,2}} ?[:=])? ?[\"'«„“(\n]{{0,2}}(?P<value>{_NAME})")
 _AFTER_LOWER: Final = re.compile(rf" ?(?:[:=,(]|['\"]{{1,2}} ?[:=])?[ \n]?[\"'«„“(]?(?P<value>{_LOWER})")
 _SIGNED: Final = re.compile(rf" ?[,.!:]?\s{{0,3}}(?:(?:votre|your|Ihre?|dein|deine|tu|su) )?(?P<value>{_NAME})")
-STRONG: Final = ("introduced", "titled", "field")
+STRONG: Final = ("introduced", "titled", "field", "named")
 WEAK: Final = ("greeted", "signed", "spoken")
 
 
@@ -116,7 +116,9 @@ def _cued(text: str, passed: Passed, known: Gazetteer) -> Iterator[tuple[int, in
             pattern = _SIGNED if family == "signed" else _AFTER
             if match := pattern.match(text, begin):
                 value = _trimmed(match["value"])
-                if value and _acceptable(value, family, known):
+                whole = value.lower()
+                firm = family not in ("titled", "field") and (whole in PUBLIC or whole in BRANDS or whole in PLACES)
+                if value and not firm and _acceptable(value, family, known):
                     yield match.start("value"), match.start("value") + len(value)
                     continue
             if match := _AFTER_LOWER.match(text, begin):
@@ -144,7 +146,9 @@ def _acceptable(value: str, family: str, known: Gazetteer) -> bool:
         return True
     names_in = sum(_part_known(part, known) for part in parts)
     if family == "introduced":
-        return names_in > 0 or len(parts) > 1 or parts[0] not in known.words
+        return names_in > 0 and (len(parts) > 1 or parts[0] in known.given or parts[0] not in known.words)
+    if any(part in THINGS for part in parts):
+        return False
     return _part_known(parts[0], known) and (len(parts) > 1 or parts[0] in known.given)
 
 
@@ -199,6 +203,10 @@ def _capital_at(
     count, families, strangers = _run(text, words, at, known)
     begin, end = words[at].start(), words[at + count - 1].end()
     whole = text[begin:end].lower()
+    if begin and words[at + count - 1][0].lower() in THINGS or (
+        at + count < len(words) and words[at + count][0].lower() in THINGS and text[end : words[at + count].start()] == " "
+    ):
+        return 0, False
     if whole in PUBLIC or whole in PLACES or whole in BRANDS or _of_a_firm(text, begin, end):
         return 0, False
     everyday = head in EVERYDAY or (head in known.words and head not in known.common_given)

@@ -42,6 +42,18 @@ def coordinates(text: str) -> int:
     return len(text) if len(pair) == 2 and abs(pair[0]) <= 90 and abs(pair[1]) <= 180 else 0
 
 
+_NO_TOWN: Final = frozenset(
+    """state country location name city region province code zip county area the a an my our your this that where which true false none
+    null string object type value population if return returns raise raised raises i we you it land plz staat""".split()
+)
+
+
+def town(text: str) -> int:
+    """The name of a town, without what ends a sentence."""
+    name = text.rstrip(".'’-")
+    return 0 if name.split(" ")[0].split(",")[0].casefold() in _NO_TOWN or len(name) < 3 else len(name)
+
+
 RULES: Final[tuple[Rule, ...]] = (
     Rule(
         "STREET_ADDRESS",
@@ -101,6 +113,7 @@ RULES: Final[tuple[Rule, ...]] = (
         re.compile(
             rf"(?: {{0,2}}[:=] {{0,2}}|['\"]{{1,2}} ?[:=] ?| {{1,2}})(?:(?:is|ist|est|es|now|jetzt|in|en|à|nach) ){{0,2}}['\"«„“]?(?P<value>{_TOWN})"
         ),
+        town,
         cue="live",
         anchored=True,
         weight=0,
