@@ -46,6 +46,14 @@ class EngineSettings(BaseModel):
     max_total_tokens: int = Field(default=32768, ge=1024, description="KV cache, in tokens")
 
 
+class ScanningSettings(BaseModel):
+    """How rows are scanned for personal data."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    thorough: bool = Field(default=False, description="ask the model for names about more of each text: slower")
+
+
 class Settings(BaseSettings):
     """Settings of every Assay process."""
 
@@ -84,6 +92,7 @@ class Settings(BaseSettings):
     build_id: str | None = Field(default=None, description="worker version; default the version of the package")
     ports: Ports = Ports()
     engine: EngineSettings = EngineSettings()
+    scanning: ScanningSettings = ScanningSettings()
 
     @property
     def control_key(self) -> SecretStr:

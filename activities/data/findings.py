@@ -100,10 +100,7 @@ class Scanner:
         """`scan` of each row, in order; the model is asked about all of them at once."""
         texts = [[(key, normalised(text)) for key, text in strings(row)] for row in rows]
         windows = {
-            clean[window.start : window.end]
-            for row in texts
-            for key, clean in row
-            for window in self._readable(clean, key).names.windows
+            window.text for row in texts for key, clean in row for window in self._readable(clean, key).names.windows
         }
         self._model.prepare(sorted(windows))
         return [self._scanned(row, mine) for row, mine in zip(rows, texts, strict=True)]
@@ -114,10 +111,7 @@ class Scanner:
 
     def _found(self, text: str, key: str) -> tuple[Span, ...]:
         read = self._readable(text, key)
-        asked = (
-            judged(text, window, self._model.names(text[window.start : window.end]), self._thorough)
-            for window in read.names.windows
-        )
+        asked = (judged(text, window, self._model.names(window.text), self._thorough) for window in read.names.windows)
         people = [*read.names.certain, *filter(None, asked)]
         return _apart([*read.spans, *people]) if people else read.spans
 
@@ -127,7 +121,9 @@ class Scanner:
     def _read(self, text: str, key: str) -> _Read:
         # The key is read as words before the value: {"phone": "030 901820"} has its cue there.
         lead = f"{_words(key)}: " if key else ""
-        spans, people = self._recognised(lead + text)
+        # A line's end inside JSON inside a string is two signs, of which one would stick to the next word.
+        seen = text.replace("\\n", "  ").replace("\\t", "  ") if "\\" in text else text
+        spans, people = self._recognised(lead + seen)
         back = len(lead)
         spans = [Span(s.entity_type, s.start - back, s.end - back, s.weight) for s in spans if s.start >= back]
         spans = list(_apart([*spans, *self._encoded(text)]))

@@ -40,7 +40,9 @@ _STREETS: Final = (
     (re.compile(r"\b(?:calle|avda|avenida|paseo|plaza|camino|c/)", re.I), "Calle de {street} {number}"),
     (re.compile(""), "{number} {street} Road"),
 )
-_STREET_NAMES: Final = "Larkfield Rosenau Ambermill Fernhollow Kestrel Lindenau Marigold Saltmarsh Thornbury Willowmere".split()
+_STREET_NAMES: Final = (
+    "Larkfield Rosenau Ambermill Fernhollow Kestrel Lindenau Marigold Saltmarsh Thornbury Willowmere".split()
+)
 
 
 class Draw:
@@ -155,9 +157,7 @@ def _laid_out(text: str, signs: str) -> str:
 def _alike(text: str, some: Draw, start: str = "") -> str:
     """Digits for digits and letters for letters, behind a fixed beginning."""
     signs = [c for c in text if c.isalnum()]
-    drawn = (
-        str(some.below(10)) if c.isdigit() else chr((65 if c.isupper() else 97) + some.below(26)) for c in signs
-    )
+    drawn = (str(some.below(10)) if c.isdigit() else chr((65 if c.isupper() else 97) + some.below(26)) for c in signs)
     return _laid_out(text, start + "".join(drawn)[len(start) :])
 
 

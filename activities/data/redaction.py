@@ -55,7 +55,10 @@ class Redactor:
         What this redactor put there, and what it was told to keep, is none.
         """
         found = self._scanner.scan(content).personal
-        if any(self._treatment(kind) != "keep" and text not in self._kept and not self._is_ours(text) for kind, text in found):
+        if any(
+            self._treatment(kind) != "keep" and text not in self._kept and not self._is_ours(text)
+            for kind, text in found
+        ):
             return True
         originals = _any_of({text: "" for text in self._instead if text not in self._put and text not in self._kept})
         return originals is not None and any(originals.search(normalised(text)) for _, text in strings(content))

@@ -9,7 +9,9 @@ from typing import Final
 
 from pydantic import JsonValue
 
-INVISIBLE: Final = re.compile("[\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+INVISIBLE: Final = re.compile(
+    "[\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"
+)
 """Characters that show nothing and part what belongs together: soft hyphens, zero-width, direction and control marks."""
 _ALIKE: Final = str.maketrans(
     "аеорсхіуѕјһԁԛԝАВЕНІЈКМОРСТХУЅαονρτυικΑΒΕΖΗΙΚΜΝΟΡΤΥΧ",  # noqa: RUF001  # Cyrillic and Greek, on purpose

@@ -25,7 +25,10 @@ def digits(least: int, most: int) -> str:
     return rf"\d(?:{_BREAK}\d){{{least - 1},{most - 1}}}"
 
 
-_VERSION: Final = re.compile(r"[<>=]=? ?$|\bapp:$|[a-z]:$|\d, $|(?:worked|broke|breaks|fixed|upgrade|update|actualic\w+|passez|aktualisier\w*|downgrade) (?:\w+ )?(?:in|to|with|a|à|auf|en|from) $|\b(?:v|ver|vers|version\w*|versi[oó]n|release|build|update|upgrade\w*|firmware|driver|treiber|kernel|chrome|section|clause|chapter|kapitel|abschnitt|oid|rev\w*|patch\w*|paquete|paket|pilote)\b", re.I)
+_VERSION: Final = re.compile(
+    r"[<>=]=? ?$|\bapp:$|[a-z]:$|\d, $|(?:worked|broke|breaks|fixed|upgrade|update|actualic\w+|passez|aktualisier\w*|downgrade) (?:\w+ )?(?:in|to|with|a|à|auf|en|from) $|\b(?:v|ver|vers|version\w*|versi[oó]n|release|build|update|upgrade\w*|firmware|driver|treiber|kernel|chrome|section|clause|chapter|kapitel|abschnitt|oid|rev\w*|patch\w*|paquete|paket|pilote)\b",
+    re.I,
+)
 _COMMON: Final = frozenset(
     """property staticmethod classmethod dataclass override overload pytest param params return returns media import keyframes
     font charset supports layer container app test before after beforeeach types type angular babel vue react click cached
@@ -50,7 +53,9 @@ def username(text: str) -> int:
     """A name that a cue announces, unless it is a word of the sentence."""
     name = text.rstrip(".-_")
     word = name.lstrip("@").casefold()
-    return 0 if word in _PROSE or _NO_USER.search(word) or not any(map(str.isalpha, word)) or len(word) < 3 else len(name)
+    return (
+        0 if word in _PROSE or _NO_USER.search(word) or not any(map(str.isalpha, word)) or len(word) < 3 else len(name)
+    )
 
 
 def mention(text: str) -> int:
@@ -75,13 +80,22 @@ RULES: Final[tuple[Rule, ...]] = (
     *(
         Rule(
             "EMAIL_ADDRESS",
-            re.compile(rf"[\w.+-]{{1,64}}(?:{dot}[\w+-]{{1,63}}){{0,3}}{at}{_HOST}(?:{dot}{_HOST}){{0,3}}{dot}[a-z]{{2,6}}(?!\w)", re.I),
+            re.compile(
+                rf"[\w.+-]{{1,64}}(?:{dot}[\w+-]{{1,63}}){{0,3}}{at}{_HOST}(?:{dot}{_HOST}){{0,3}}{dot}[a-z]{{2,6}}(?!\w)",
+                re.I,
+            ),
             form="spelt",
             weight=3,
         )
         for at, dot in _SPOKEN
     ),
-    Rule("PHONE_NUMBER", re.compile(rf"(?<![\w.])(?:\+|00)[( ]?{digits(7, 16)}(?!\d)"), numbers.phone, form="plus", weight=2),
+    Rule(
+        "PHONE_NUMBER",
+        re.compile(rf"(?<![\w.])(?:\+|00)[( ]?{digits(7, 16)}(?!\d)"),
+        numbers.phone,
+        form="plus",
+        weight=2,
+    ),
     Rule(
         "PHONE_NUMBER",
         re.compile(r"(?<![\w.+-])(?:\+?1[ .-])?\(?\d{3}\)?[ .-]\d{3}[.-]\d{4}(?![\w-])"),
@@ -134,7 +148,9 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule(
         "USERNAME",
-        re.compile(r"(?<![\w.@/-])(?=[\w.-]*[a-z])(?=[\w.-]*(?:[_\d]|\.\w))[A-Za-z_][\w.-]{3,31}(?![\w@(/]|\.\w)|(?<!\w)@[A-Za-z][\w.]{2,31}"),
+        re.compile(
+            r"(?<![\w.@/-])(?=[\w.-]*[a-z])(?=[\w.-]*(?:[_\d]|\.\w))[A-Za-z_][\w.-]{3,31}(?![\w@(/]|\.\w)|(?<!\w)@[A-Za-z][\w.]{2,31}"
+        ),
         username,
         cue="platform",
         reach=32,

@@ -83,7 +83,7 @@ class _Loaded:
         mask = np.array([one.attention_mask for one in encoded], dtype=np.int64)
         feed = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
         sure = self._sure(self._session.run(None, feed)[0])
-        return [_words(one, row) for one, row in zip(encoded, sure, strict=True)]
+        return [_words(*each) for each in zip(windows, encoded, sure, strict=True)]
 
     def _sure(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
         """By window and token: the probability of a name."""
@@ -94,11 +94,11 @@ class _Loaded:
         return share
 
 
-def _words(encoding: Any, sure: NDArray[np.float32]) -> Answer:  # noqa: ANN401  # tokenizers has no types
+def _words(window: str, encoding: Any, sure: NDArray[np.float32]) -> Answer:  # noqa: ANN401  # tokenizers has no types
     """Words with the surest of their pieces; an answer has those above one half."""
     found: list[tuple[int, int, float]] = []
     for (start, end), mask, share in zip(encoding.offsets, encoding.special_tokens_mask, sure, strict=True):
-        if mask or start == end:
+        if mask or start == end or not window[start].isalnum():
             continue
         if found and found[-1][1] == start:
             found[-1] = (found[-1][0], end, max(found[-1][2], float(share)))

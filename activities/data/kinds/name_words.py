@@ -106,7 +106,9 @@ PLACES: Final = frozenset(
     france germany spain italy britain england scotland ireland wales brazil argentina chile peru colombia mexico america africa
     asia europe san francisco los angeles new york santiago lima bogota costa rica san diego san jose san antonio santa monica
     santa fe santa barbara saint petersburg hudson bay el paso las vegas""".split()
-) | frozenset(("san francisco", "los angeles", "new york", "san diego", "san jose", "san antonio", "santa monica", "costa rica"))
+) | frozenset(
+    ("san francisco", "los angeles", "new york", "san diego", "san jose", "san antonio", "santa monica", "costa rica")
+)
 PUBLIC: Final = frozenset(
     line.strip()
     for line in """

@@ -35,10 +35,10 @@ WEAK: Final = ("greeted", "signed", "spoken")
 
 @dataclass(frozen=True)
 class Window:
-    """`start` to `end` of the text, and the word in it that is asked about, in the text's own count."""
+    """A piece of text from `start` on, and the word in it that is asked about, in the text's own count."""
 
+    text: str
     start: int
-    end: int
     first: int
     last: int
 
@@ -55,7 +55,7 @@ class Names:
         if not by:
             return self
         certain = (Span(s.entity_type, s.start + by, s.end + by, s.weight) for s in self.certain)
-        windows = (Window(max(w.start + by, 0), w.end + by, w.first + by, w.last + by) for w in self.windows)
+        windows = (Window(w.text, w.start + by, w.first + by, w.last + by) for w in self.windows)
         return Names(
             tuple(s for s in certain if s.start >= 0),
             tuple(w for w in windows if w.first >= 0),
@@ -168,8 +168,10 @@ def _lower_length(value: str, known: Gazetteer, family: str) -> int:
         if not follows:
             return 0
     count = 1
-    while count < len(parts) and parts[count] not in NOT_NAMES and (
-        parts[count] in known.family or parts[count] in known.given or parts[count] in PARTICLES
+    while (
+        count < len(parts)
+        and parts[count] not in NOT_NAMES
+        and (parts[count] in known.family or parts[count] in known.given or parts[count] in PARTICLES)
     ):
         if parts[count] in known.words and parts[count] not in known.common_family | known.common_given:
             break
@@ -203,8 +205,14 @@ def _capital_at(
     count, families, strangers = _run(text, words, at, known)
     begin, end = words[at].start(), words[at + count - 1].end()
     whole = text[begin:end].lower()
-    if begin and words[at + count - 1][0].lower() in THINGS or (
-        at + count < len(words) and words[at + count][0].lower() in THINGS and text[end : words[at + count].start()] == " "
+    if (
+        begin
+        and words[at + count - 1][0].lower() in THINGS
+        or (
+            at + count < len(words)
+            and words[at + count][0].lower() in THINGS
+            and text[end : words[at + count].start()] == " "
+        )
     ):
         return 0, False
     if whole in PUBLIC or whole in PLACES or whole in BRANDS or _of_a_firm(text, begin, end):
@@ -242,7 +250,9 @@ def _run(text: str, words: list[re.Match[str]], at: int, known: Gazetteer) -> tu
         count = number - at + 1
         if len(word) > 1:
             part = _HYPHEN.split(low)
-            (families if low in known.family or part[-1] in known.family or low in known.given else strangers).append(low)
+            (families if low in known.family or part[-1] in known.family or low in known.given else strangers).append(
+                low
+            )
         number += 1
     return count, families, strangers
 
@@ -289,4 +299,4 @@ def _window(text: str, first: int, last: int) -> Window:
         start += 1
     while last < end < len(text) and not text[end].isspace():
         end -= 1
-    return Window(start, end, first, last)
+    return Window(text[start:end], start, first, last)

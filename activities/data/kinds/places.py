@@ -8,7 +8,9 @@ from typing import Final
 from activities.data.personal import Rule
 
 _CAP: Final = r"[A-ZÀ-ÖØ-Þ][\w'’.-]{0,30}"
-_TOWN: Final = rf"{_CAP}(?:[ -](?:{_CAP}|de|del|la|las|los|le|les|sur|sous|am|an|der|upon|on|in|im|bei|y|l['’]\w+)){{0,4}}"
+_TOWN: Final = (
+    rf"{_CAP}(?:[ -](?:{_CAP}|de|del|la|las|los|le|les|sur|sous|am|an|der|upon|on|in|im|bei|y|l['’]\w+)){{0,4}}"
+)
 _ROAD_EN: Final = (
     r"(?:Street|St|Avenue|Ave|Road|Rd|Lane|Ln|Drive|Dr|Boulevard|Blvd|Terrace|Court|Ct|Close|Way|Place|Pl|Square|Sq|Crescent"
     r"|Gardens|Grove|Hill|Park|Row|Mews|Parade|Walk|View|Highway|Hwy|Circle)\b\.?"
@@ -85,9 +87,7 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule(
         "STREET_ADDRESS",
-        re.compile(
-            rf"(?<![\w.])(?:\d{{1,4}}(?: ?(?:bis|ter|quater|[a-zA-Z]))?,? )?{_ROAD_FR} {_NAMED}{_THEN_COMMA}"
-        ),
+        re.compile(rf"(?<![\w.])(?:\d{{1,4}}(?: ?(?:bis|ter|quater|[a-zA-Z]))?,? )?{_ROAD_FR} {_NAMED}{_THEN_COMMA}"),
         lambda text: len(text) if text[0].isdigit() else 0,
         form="street",
         weight=2,
@@ -126,7 +126,9 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule(
         "COORDINATES",
-        re.compile(r"(?<![\w.,\[-])(?<!, )-?\d{1,2}\.\d{3,8}°?\s?[NS]?\s?[,;/ ]\s?(?:[a-z]{2,9}[:= ]{1,2})?-?\d{1,3}\.\d{3,8}(?!\w|\.\d|,\s?-?\d)"),
+        re.compile(
+            r"(?<![\w.,\[-])(?<!, )-?\d{1,2}\.\d{3,8}°?\s?[NS]?\s?[,;/ ]\s?(?:[a-z]{2,9}[:= ]{1,2})?-?\d{1,3}\.\d{3,8}(?!\w|\.\d|,\s?-?\d)"
+        ),
         coordinates,
         cue="coords",
         behind=True,
