@@ -31,18 +31,38 @@ _FICTION: Final = (
     *(f"+44 {area} 496 0{{:03}}" for area in (113, 114, 115, 116, 117, 118, 121, 131, 141, 151, 161)),
     "+44 20 7946 0{:03}",
 )
-_TOWNS: Final = (
-    "Brackenford Aldermere Westhollow Nordheide Altenrode Seewinkel Valbrune Montclair-Vieux Pontaubert Villaserena Puertoclaro Riofresco"
-).split()
+_TOWNS: Final = [
+    "Brackenford",
+    "Aldermere",
+    "Westhollow",
+    "Nordheide",
+    "Altenrode",
+    "Seewinkel",
+    "Valbrune",
+    "Montclair-Vieux",
+    "Pontaubert",
+    "Villaserena",
+    "Puertoclaro",
+    "Riofresco",
+]
 _STREETS: Final = (
     (re.compile(r"stra(?:ß|ss)e|str\.|gasse|platz|weg|allee", re.I), "{street}weg {number}"),
     (re.compile(r"\b(?:rue|avenue|boulevard|chemin|quai|impasse|place|allée)\b", re.I), "{number} rue de {street}"),
     (re.compile(r"\b(?:calle|avda|avenida|paseo|plaza|camino|c/)", re.I), "Calle de {street} {number}"),
     (re.compile(""), "{number} {street} Road"),
 )
-_STREET_NAMES: Final = (
-    "Larkfield Rosenau Ambermill Fernhollow Kestrel Lindenau Marigold Saltmarsh Thornbury Willowmere".split()
-)
+_STREET_NAMES: Final = [
+    "Larkfield",
+    "Rosenau",
+    "Ambermill",
+    "Fernhollow",
+    "Kestrel",
+    "Lindenau",
+    "Marigold",
+    "Saltmarsh",
+    "Thornbury",
+    "Willowmere",
+]
 
 
 class Draw:

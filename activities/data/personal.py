@@ -20,10 +20,9 @@ BACK: Final = 56
 LONGEST: Final = 64
 """Characters of a value after a cue."""
 UNLESS: Final = 28
+"""Characters before a form in which a rule looks for what rules it out."""
 _PADDING: Final = re.compile(r"(?P<by>[\s._\-])(?P=by){11}")
 _NO_PADDING: Final = re.compile(r"[^\s._\-]")
-_NOUNLESS: Final = 28
-_PADDING: Final = re.compile(r"[^\s._\-]")
 OTHER_THING: Final = re.compile(
     r"\b(?:order|ticket|invoice|article|item|part|serial|batch|version|release|build|commit|isbn|issn|doi|sku|ref|case"
     r"|tracking|shipment|parcel|port|error|code|room|page|line|chapter|section|model|product|bestell\w*|auftrag\w*|artikel\w*"
@@ -110,13 +109,14 @@ class Rule:
 
     def _beside(self, text: str, end: int) -> Iterator[Span]:
         begin = max(end - 1, 0)
-        if span := self._after(text, begin):
-            yield span
-        elif (padding := _PADDING.search(text, begin, begin + self.reach + 13)) and (
-            span := self._after(text, _end_of(padding, text) - 1)
+        if (
+            (span := self._after(text, begin))
+            or (
+                (padding := _PADDING.search(text, begin, begin + self.reach + 13))
+                and (span := self._after(text, _end_of(padding, text) - 1))
+            )
+            or (self.behind and (span := self._before(text, begin)))
         ):
-            yield span
-        elif self.behind and (span := self._before(text, begin)):
             yield span
 
     def _after(self, text: str, begin: int) -> Span | None:

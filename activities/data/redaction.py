@@ -1,9 +1,9 @@
 """A row with personal data replaced: same structure, same relations between its texts.
 
-By kind, a value stays (`keep`), makes place for a typed placeholder (`redact`), for a value that always stands for the same
-one (`pseudonym`, by a keyed hash), or for an invented value of the same form (`synthetic`, different in every row). The same
-value is replaced alike throughout the row, so a call's argument still is what the user wrote; also where no rule would have
-found it again: a name that was introduced once needs no cue.
+By kind, a value stays (`keep`), makes place for a typed placeholder (`redact`), for one that always stands for the same
+value (`pseudonym`, by a keyed hash), or for an invented one of the same form (`synthetic`, different in every row). The
+same value is replaced alike throughout the row, so a call's argument still is what the user wrote; also where no rule
+would have found it again: a name that was introduced once needs no cue.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from activities.data.invented import invented
 from activities.data.text import changed, normalised, strings
 
 Treatment = Literal["keep", "redact", "pseudonym", "synthetic"]
-"""What becomes of a found value: it stays, or makes place for a placeholder, a constant stand-in or an invented value."""
+"""What becomes of a found value: it stays, or a placeholder, a constant stand-in or an invented value takes its place."""
 
 
 class Redactor:

@@ -12,9 +12,9 @@ from pydantic import JsonValue
 INVISIBLE: Final = re.compile(
     "[\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"
 )
-"""Characters that show nothing and part what belongs together: soft hyphens, zero-width, direction and control marks."""
+"""Characters that show nothing and part what belongs together: soft hyphens, zero-width, direction, control."""
 _ALIKE: Final = str.maketrans(
-    "аеорсхіуѕјһԁԛԝАВЕНІЈКМОРСТХУЅαονρτυικΑΒΕΖΗΙΚΜΝΟΡΤΥΧ",  # noqa: RUF001  # Cyrillic and Greek, on purpose
+    "аеорсхіуѕјһԁԛԝАВЕНІЈКМОРСТХУЅαονρτυικΑΒΕΖΗΙΚΜΝΟΡΤΥΧ",  # Cyrillic and Greek, on purpose
     "aeopcxiysjhdqwABEHIJKMOPCTXYSaovptuikABEZHIKMNOPTYX",
 )
 """Letters of other alphabets that look like Latin ones (Unicode TR39, of one letter each)."""

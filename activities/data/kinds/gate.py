@@ -110,7 +110,8 @@ class _Pass:
             import hyperscan
 
             self._own.scratch = hyperscan.Scratch(self._database)
-        return self._own.scratch
+        scratch: hyperscan.Scratch = self._own.scratch
+        return scratch
 
 
 def lowered(text: str) -> str:

@@ -17,15 +17,15 @@ from activities.data.personal import Span
 
 AROUND: Final = 25
 """Characters of a window on either side of its word."""
-_HYPHEN: Final = re.compile("[-'’]")
+_HYPHEN: Final = re.compile("[-'\u2019]")
 SURE: Final = 0.5
 """From this probability on the model's word is taken."""
 SURE_THOROUGH: Final = 0.4
-_WORD: Final = re.compile(r"(?<![@\w])[^\W\d_]+(?:['’\-](?!s\b)[^\W\d_]+){0,3}(?![\w(])")
-_CAP: Final = r"[A-ZÀ-ÖØ-ÞŚŁŻĐČŠŽİ](?:['’])?[^\W\d_]+(?:['’\-][^\W\d_]+){0,2}|[A-ZÀ-ÖØ-Þ]\."
+_WORD: Final = re.compile(r"(?<![@\w])[^\W\d_]+(?:['\u2019\-](?!s\b)[^\W\d_]+){0,3}(?![\w(])")
+_CAP: Final = r"[A-ZÀ-ÖØ-ÞŚŁŻĐČŠŽİ](?:['\u2019])?[^\W\d_]+(?:['\u2019\-][^\W\d_]+){0,2}|[A-ZÀ-ÖØ-Þ]\."
 _PARTICLE: Final = r"(?:de la|de los|de las|de|del|della|di|da|dos|du|des|von|van|vom|zu|zum|zur|van der|van den|von der|der|den|la|le|el|al|bin|ter|ten|y|e|i)"
 _NAME: Final = rf"(?:{_CAP})(?: (?:{_PARTICLE} ){{0,2}}(?:{_CAP})){{0,4}}"
-_LOWER: Final = r"[^\W\d_]+(?:['’\-][^\W\d_]+)?(?: [^\W\d_]+(?:['’\-][^\W\d_]+)?){0,3}"
+_LOWER: Final = r"[^\W\d_]+(?:['\u2019\-][^\W\d_]+)?(?: [^\W\d_]+(?:['\u2019\-][^\W\d_]+)?){0,3}"
 _AFTER: Final = re.compile(rf" ?(?:[:=(]|['\"]{{1,2}} ?[:=])? ?[\"'«„“(\n]{{0,2}}(?P<value>{_NAME})")
 _AFTER_LOWER: Final = re.compile(rf" ?(?:[:=,(]|['\"]{{1,2}} ?[:=])?[ \n]?[\"'«„“(]?(?P<value>{_LOWER})")
 _SIGNED: Final = re.compile(rf" ?[,.!:]?\s{{0,3}}(?:(?:votre|your|Ihre?|dein|deine|tu|su) )?(?P<value>{_NAME})")
@@ -106,7 +106,7 @@ def judged(text: str, window: Window, answer: tuple[tuple[int, int, float], ...]
 
 
 def _joined(between: str) -> bool:
-    return between in (" ", "-", "'", "’", ". ", " de ", " von ", " van ", " der ", " la ", " del ")
+    return between in (" ", "-", "'", "\u2019", ". ", " de ", " von ", " van ", " der ", " la ", " del ")
 
 
 def _cued(text: str, passed: Passed, known: Gazetteer) -> Iterator[tuple[int, int]]:
@@ -121,9 +121,9 @@ def _cued(text: str, passed: Passed, known: Gazetteer) -> Iterator[tuple[int, in
                 if value and not firm and _acceptable(value, family, known):
                     yield match.start("value"), match.start("value") + len(value)
                     continue
-            if match := _AFTER_LOWER.match(text, begin):
-                if length := _lower_length(match["value"], known, family):
-                    yield match.start("value"), match.start("value") + length
+            match = _AFTER_LOWER.match(text, begin)
+            if match and (length := _lower_length(match["value"], known, family)):
+                yield match.start("value"), match.start("value") + length
 
 
 def _trimmed(value: str) -> str:
@@ -205,14 +205,10 @@ def _capital_at(
     count, families, strangers = _run(text, words, at, known)
     begin, end = words[at].start(), words[at + count - 1].end()
     whole = text[begin:end].lower()
-    if (
-        begin
-        and words[at + count - 1][0].lower() in THINGS
-        or (
-            at + count < len(words)
-            and words[at + count][0].lower() in THINGS
-            and text[end : words[at + count].start()] == " "
-        )
+    if (begin and words[at + count - 1][0].lower() in THINGS) or (
+        at + count < len(words)
+        and words[at + count][0].lower() in THINGS
+        and text[end : words[at + count].start()] == " "
     ):
         return 0, False
     if whole in PUBLIC or whole in PLACES or whole in BRANDS or _of_a_firm(text, begin, end):
@@ -229,12 +225,14 @@ def _capital_at(
 
 def _of_a_firm(text: str, begin: int, end: int) -> bool:
     """Beside an ampersand: "Ben & Jerry's"."""
-    return "&" in text[max(0, begin - 2) : begin] or text[end : end + 3].lstrip("'s’ ").startswith("&")
+    return "&" in text[max(0, begin - 2) : begin] or text[end : end + 3].lstrip("'s\u2019 ").startswith("&")
 
 
 def _run(text: str, words: list[re.Match[str]], at: int, known: Gazetteer) -> tuple[int, list[str], list[str]]:
     """Capitalised words behind a given name: how many, which are family names, which are unknown."""
-    count, families, strangers = 1, [], []
+    families: list[str] = []
+    strangers: list[str] = []
+    count = 1
     number = at + 1
     while number < len(words) and number < at + 6:
         between = text[words[number - 1].end() : words[number].start()]

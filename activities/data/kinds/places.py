@@ -7,9 +7,9 @@ from typing import Final
 
 from activities.data.personal import Rule
 
-_CAP: Final = r"[A-ZÀ-ÖØ-Þ][\w'’.-]{0,30}"
+_CAP: Final = r"[A-ZÀ-ÖØ-Þ][\w'\u2019.-]{0,30}"
 _TOWN: Final = (
-    rf"{_CAP}(?:[ -](?:{_CAP}|de|del|la|las|los|le|les|sur|sous|am|an|der|upon|on|in|im|bei|y|l['’]\w+)){{0,4}}"
+    rf"{_CAP}(?:[ -](?:{_CAP}|de|del|la|las|los|le|les|sur|sous|am|an|der|upon|on|in|im|bei|y|l['\u2019]\w+)){{0,4}}"
 )
 _ROAD_EN: Final = (
     r"(?:Street|St|Avenue|Ave|Road|Rd|Lane|Ln|Drive|Dr|Boulevard|Blvd|Terrace|Court|Ct|Close|Way|Place|Pl|Square|Sq|Crescent"
@@ -32,10 +32,12 @@ _CODE: Final = r"(?:[A-Z]{1,2}-)?\d{4,5} "
 _THEN: Final = rf"(?:,? (?:{_CODE})?(?!(?:and|or|is|at|on|und|et|y|The|It|We|I|Please|Bitte|My|Mein)\b){_TOWN})?"
 """A town behind a comma, or with its postal code."""
 _THEN_COMMA: Final = rf"(?:, (?:{_CODE})?{_TOWN}|,? {_CODE}{_TOWN})?"
-_OF: Final = r"(?:(?:de|du|des|d['’]|la|le|les|l['’]|del|los|las|el|y|et|en|à|aux|au|sur|sous) ?)"
+_OF: Final = r"(?:(?:de|du|des|d['\u2019]|la|le|les|l['\u2019]|del|los|las|el|y|et|en|à|aux|au|sur|sous) ?)"
 _NAMED: Final = rf"(?:{_OF}){{0,3}}{_CAP}(?:[ -](?:{_OF}){{0,3}}{_CAP}){{0,4}}"
 _FLOOR: Final = r"(?:, ?\d{1,2}\.?[º°ªo]? ?(?:[A-Z]\b|izq\.?|izquierda|dcha\.?|derecha|piso)?)?"
-_DEGREES: Final = r"\d{1,3}(?:\.\d+)?\s?°\s?(?:\d{1,2}(?:\.\d+)?\s?['′’]\s?(?:\d{1,2}(?:\.\d+)?\s?(?:\"|″|''|”)\s?)?)?"
+_DEGREES: Final = (
+    r"\d{1,3}(?:\.\d+)?\s?°\s?(?:\d{1,2}(?:\.\d+)?\s?['\u2032\u2019]\s?(?:\d{1,2}(?:\.\d+)?\s?(?:\"|″|''|”)\s?)?)?"
+)
 
 
 def coordinates(text: str) -> int:
@@ -45,14 +47,57 @@ def coordinates(text: str) -> int:
 
 
 _NO_TOWN: Final = frozenset(
-    """state country location name city region province code zip county area the a an my our your this that where which true false none
-    null string object type value population if return returns raise raised raises i we you it land plz staat""".split()
+    [
+        "state",
+        "country",
+        "location",
+        "name",
+        "city",
+        "region",
+        "province",
+        "code",
+        "zip",
+        "county",
+        "area",
+        "the",
+        "a",
+        "an",
+        "my",
+        "our",
+        "your",
+        "this",
+        "that",
+        "where",
+        "which",
+        "true",
+        "false",
+        "none",
+        "null",
+        "string",
+        "object",
+        "type",
+        "value",
+        "population",
+        "if",
+        "return",
+        "returns",
+        "raise",
+        "raised",
+        "raises",
+        "i",
+        "we",
+        "you",
+        "it",
+        "land",
+        "plz",
+        "staat",
+    ]
 )
 
 
 def town(text: str) -> int:
     """The name of a town, without what ends a sentence."""
-    name = text.rstrip(".'’-")
+    name = text.rstrip(".'\u2019-")
     return 0 if name.split(" ")[0].split(",")[0].casefold() in _NO_TOWN or len(name) < 3 else len(name)
 
 
