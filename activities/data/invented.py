@@ -1,10 +1,10 @@
 """Stand-ins for personal data: a value of the same form, drawn by a keyed hash of the original.
 
 Without salt the same value has the same stand-in under one key, whatever the row; with salt it differs from row to row.
-Where a range is reserved for examples it is used: example domains (RFC 2606), documentation addresses (RFC 5737, 3849, 7042),
-telephone numbers for fiction (Ofcom, NANPA, ARCEP, Bundesnetzagentur), national insurance prefix QQ, NHS numbers from 999;
-accounts have a bank code of zeros, cards begin with 9 and social security numbers with 000, which nobody issues. Check digits
-are right, except where the reserved range has none.
+Where a range is reserved for examples it is used: example domains (RFC 2606), documentation addresses (RFC 5737, 3849,
+7042), telephone numbers for fiction (Ofcom, NANPA, ARCEP, Bundesnetzagentur), national insurance prefix QQ, NHS numbers
+from 999; accounts have a bank code of zeros, cards begin with 99 and social security numbers with 000, which nobody
+issues. Check digits
 """
 
 from __future__ import annotations
@@ -154,12 +154,13 @@ def _phone(text: str, draw: Drawer) -> str:
 
 
 def _iban(text: str, draw: Drawer) -> str:
+    """Of the same country and length; of the first eight signs of the account, which name its bank, zeros are made."""
     compact = re.sub(r"[^A-Za-z0-9]", "", text).upper()
+    if not re.fullmatch(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}", compact):
+        compact = "DE" + "0" * 20  # it was encoded
     some = draw(text)
-    account = "0" * 8 + "".join(str(some.below(10)) if c.isdigit() else "X" for c in compact[12:])
-    rest = "".join(new if old.isdigit() else "X" for old, new in zip(compact[4:], account, strict=True))
-    country = compact[:2] if compact[:2].isalpha() else "DE"
-    return f"{country}{stdnum_iban.calc_check_digits(f'{country}00{rest}')}{rest}"
+    rest = "0" * 8 + "".join(str(some.below(10)) for _ in compact[12:])
+    return f"{compact[:2]}{stdnum_iban.calc_check_digits(f'{compact[:2]}00{rest}')}{rest}"
 
 
 def _card(text: str, draw: Drawer) -> str:

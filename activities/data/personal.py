@@ -25,9 +25,12 @@ _PADDING: Final = re.compile(r"(?P<by>[\s._\-])(?P=by){11}")
 _NO_PADDING: Final = re.compile(r"[^\s._\-]")
 OTHER_THING: Final = re.compile(
     r"\b(?:order|ticket|invoice|article|item|part|serial|batch|version|release|build|commit|isbn|issn|doi|sku|ref|case"
-    r"|tracking|shipment|parcel|port|error|code|room|page|line|chapter|section|model|product|bestell\w*|auftrag\w*|artikel\w*"
-    r"|rechnung\w*|vorgang\w*|sendung\w*|paket\w*|seriennummer|teilenummer|zimmer|seite|commande|facture|article|produit|colis|suivi"
-    r"|dossier|r[ée]f[ée]rence|pedido|factura|art[ií]culo|producto|env[ií]o|seguimiento|referencia|expediente|albar[aá]n|versi[oó]n)"
+    r"|tracking|shipment|parcel|port|error|code|room|page|line|chapter|section|model|product|bestell\w*"
+    r"|auftrag\w*|artikel\w*"
+    r"|rechnung\w*|vorgang\w*|sendung\w*|paket\w*|seriennummer|teilenummer|zimmer|seite|commande|facture"
+    r"|article|produit|colis|suivi"
+    r"|dossier|r[ée]f[ée]rence|pedido|factura|art[ií]culo|producto|env[ií]o|seguimiento|referencia|expediente"
+    r"|albar[aá]n|versi[oó]n)"
     r"(?:[ _-]?(?:number|no|nr|id|nummer|num[ée]ro|n[uú]mero|code))?\b",
     re.IGNORECASE,
 )

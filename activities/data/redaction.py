@@ -19,7 +19,7 @@ from activities.data.invented import invented
 from activities.data.text import changed, normalised, strings
 
 Treatment = Literal["keep", "redact", "pseudonym", "synthetic"]
-"""What becomes of a found value: it stays, or a placeholder, a constant stand-in or an invented value takes its place."""
+"""What becomes of a found value: it stays, or a placeholder, a constant or an invented value takes its place."""
 
 
 class Redactor:

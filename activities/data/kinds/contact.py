@@ -26,7 +26,10 @@ def digits(least: int, most: int) -> str:
 
 
 _VERSION: Final = re.compile(
-    r"[<>=]=? ?$|\bapp:$|[a-z]:$|\d, $|(?:worked|broke|breaks|fixed|upgrade|update|actualic\w+|passez|aktualisier\w*|downgrade) (?:\w+ )?(?:in|to|with|a|à|auf|en|from) $|\b(?:v|ver|vers|version\w*|versi[oó]n|release|build|update|upgrade\w*|firmware|driver|treiber|kernel|chrome|section|clause|chapter|kapitel|abschnitt|oid|rev\w*|patch\w*|paquete|paket|pilote)\b",
+    r"[<>=]=? ?$|\bapp:$|[a-z]:$|\d, $|(?:worked|broke|breaks|fixed|upgrade|update|actualic\w+|passez"
+    r"|aktualisier\w*|downgrade) (?:\w+ )?(?:in|to|with|a|à|auf|en|from) $|\b(?:v|ver|vers|version\w*"
+    r"|versi[oó]n|release|build|update|upgrade\w*|firmware|driver|treiber|kernel|chrome|section|clause|chapter"
+    r"|kapitel|abschnitt|oid|rev\w*|patch\w*|paquete|paket|pilote)\b",
     re.I,
 )
 _COMMON: Final = frozenset(
@@ -377,8 +380,10 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         "USERNAME",
         re.compile(
-            r"(?:\s{0,2}[:=]\s{0,2}|['\"]{1,2}\s?[:=]\s?|\s{1,2})(?:(?:is|was|ist|lautet|est|es|als|as|named|called|name|on|auf|sur|en|at"
-            r"|unter|under|bajo|sous|:)\s{1,2}){0,2}['\"«„“`]?(?P<value>@?[A-Za-z0-9](?=[\w.-]*[\d_.]\w|[a-z-]*\d)[\w.-]{2,31}|@[A-Za-z][\w.]{2,31})"
+            r"(?:\s{0,2}[:=]\s{0,2}|['\"]{1,2}\s?[:=]\s?|\s{1,2})(?:(?:is|was|ist|lautet|est|es|als|as|named"
+            r"|called|name|on|auf|sur|en|at"
+            r"|unter|under|bajo|sous|:)\s{1,2}){0,2}['\"«„“`]?(?P<value>@?[A-Za-z0-9](?=[\w.-]*[\d_.]\w"
+            r"|[a-z-]*\d)[\w.-]{2,31}|@[A-Za-z][\w.]{2,31})"
         ),
         username,
         cue="user",
@@ -387,7 +392,8 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         "USERNAME",
         re.compile(
-            r"(?:\s?[:=]\s?|['\"]{1,2}\s?[:=]\s?|\s)['\"«„“`]?(?P<value>@?[A-Za-z0-9](?=[\w.-]*[\d_]|[a-z]+\.[a-z])[\w.-]{2,31}|@[A-Za-z][\w.]{2,31})"
+            r"(?:\s?[:=]\s?|['\"]{1,2}\s?[:=]\s?|\s)['\"«„“`]?(?P<value>@?[A-Za-z0-9](?=[\w.-]*[\d_]"
+            r"|[a-z]+\.[a-z])[\w.-]{2,31}|@[A-Za-z][\w.]{2,31})"
         ),
         username,
         cue="userword",
@@ -396,7 +402,8 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         "USERNAME",
         re.compile(
-            r"(?:\s{0,2}[:=]\s{0,2}|['\"]{1,2}\s?[:=]\s?|\s{1,2}(?:is|ist|lautet|est|es|als|as)\s{1,2})['\"«„“`]?(?P<value>[a-z][\w.-]{3,31})"
+            r"(?:\s{0,2}[:=]\s{0,2}|['\"]{1,2}\s?[:=]\s?|\s{1,2}(?:is|ist|lautet|est|es|als"
+            r"|as)\s{1,2})['\"«„“`]?(?P<value>[a-z][\w.-]{3,31})"
             r"(?=['\"»“”`,;.!)]|\s|$)"
         ),
         username,
@@ -413,7 +420,8 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         "USERNAME",
         re.compile(
-            r"(?<![\w.@/-])(?=[\w.-]*[a-z])(?=[\w.-]*(?:[_\d]|\.\w))[A-Za-z_][\w.-]{3,31}(?![\w@(/]|\.\w)|(?<!\w)@[A-Za-z][\w.]{2,31}"
+            r"(?<![\w.@/-])(?=[\w.-]*[a-z])(?=[\w.-]*(?:[_\d]|\.\w))[A-Za-z_][\w.-]{3,31}(?![\w@(/]|\.\w)"
+            r"|(?<!\w)@[A-Za-z][\w.]{2,31}"
         ),
         username,
         cue="platform",

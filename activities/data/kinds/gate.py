@@ -39,16 +39,22 @@ FORMS: Final[Mapping[str, bytes]] = {
     rb"|[x-z][ .-]?\d{7}",
     "long": rb"[a-hj-npr-z0-9]{17}",
     "encoded": rb"[a-z0-9+/_-]{14}",
-    "street": rb"\d[a-z]?,? (?:[a-z\x80-\xff'.-]+ ){1,5}(?:street|st|avenue|ave|road|rd|lane|ln|drive|dr|boulevard|blvd|terrace|court|ct|close|way"
+    "street": rb"\d[a-z]?,? (?:[a-z\x80-\xff'.-]+ ){1,5}(?:street|st|avenue|ave|road|rd|lane|ln|drive|dr"
+    rb"|boulevard|blvd|terrace|court|ct|close|way"
     rb"|place|pl|square|sq|crescent|gardens|grove|hill|park|row|mews|parade|walk|view|highway|hwy|circle|broadway)"
     + _AFTER
-    + rb"|(?:stra\xc3\x9fe|strasse|str\.|gasse|allee|platz|weg|ring|damm|ufer|gasse|steig|stieg|chaussee|markt|pfad|winkel|graben|hof|berg|tor"
+    + rb"|(?:stra\xc3\x9fe|strasse|str\.|gasse|allee|platz|weg|ring|damm|ufer|gasse|steig|stieg|chaussee|markt"
+    rb"|pfad|winkel|graben|hof|berg|tor"
     rb"|br\xc3\xbccke|kamp|garten|park|anger|zeile|wall|feld|linden|kirche)\s\d"
-    rb"|(?:^|[^a-z])(?:rue|avenue|av\.|bd|boulevard|place|impasse|all\xc3\xa9e|all\xc3\xa9es|chemin|quai|cours|route|square|passage|ruelle"
+    rb"|(?:^|[^a-z])(?:rue|avenue|av\.|bd|boulevard|place|impasse|all\xc3\xa9e|all\xc3\xa9es|chemin|quai|cours"
+    rb"|route|square|passage|ruelle"
     rb"|sentier|mont\xc3\xa9e|esplanade|faubourg|villa|cit\xc3\xa9|rond-point) "
-    rb"|(?:^|[^a-z])(?:calle|c/|av|avda|avenida|paseo|plaza|pza|ronda|camino|carretera|traves\xc3\xada|glorieta|callej\xc3\xb3n|cuesta|rambla"
+    rb"|(?:^|[^a-z])(?:calle|c/|av|avda|avenida|paseo|plaza|pza|ronda|camino|carretera|traves\xc3\xada|glorieta"
+    rb"|callej\xc3\xb3n|cuesta|rambla"
     rb"|carrer|alameda|pasaje|v\xc3\xada|costanilla|bulevar|urbanizaci\xc3\xb3n|pol\xc3\xadgono|barrio)[ .]",
-    "many": rb"(?:^|[^a-z])(?:am|an der|auf der|auf dem|in der|im|hinterm|vorm|unterm|hinter dem|an den|in den|bei der|beim|altes|neues|obere[rs]?|zum|zur|unter den|hinter der|vor dem|alte|alter|neue|neuer|gro\xc3\x9fe|kleine|obere|untere) "
+    "many": rb"(?:^|[^a-z])(?:am|an der|auf der|auf dem|in der|im|hinterm|vorm|unterm|hinter dem|an den|in den"
+    rb"|bei der|beim|altes|neues|obere[rs]?|zum|zur|unter den|hinter der|vor dem|alte|alter|neue|neuer"
+    rb"|gro\xc3\x9fe|kleine|obere|untere) "
     rb"[a-z\x80-\xff-]+ (?:[a-z\x80-\xff-]+ )?\d",
 }
 """Cheap conditions that a candidate cannot do without; letters are lower case here."""

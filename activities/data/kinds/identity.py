@@ -46,7 +46,8 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         "UK_NINO",
         re.compile(
-            rf"(?<!\w)(?!BG|GB|NK|KN|TN|NT|ZZ)[A-CEGHJ-PR-TW-Z]{_SEP}[A-CEGHJ-NPR-TW-Z](?:{_SEP}\d){{6}}{_SEP}[A-D](?!\w)"
+            rf"(?<!\w)(?!BG|GB|NK|KN|TN|NT"
+            rf"|ZZ)[A-CEGHJ-PR-TW-Z]{_SEP}[A-CEGHJ-NPR-TW-Z](?:{_SEP}\d){{6}}{_SEP}[A-D](?!\w)"
         ),
         form="coded",
         weight=3,

@@ -10,8 +10,10 @@ from typing import Final
 
 SEPARATORS: Final = re.compile(r"[\s./\-]")
 _OTHERS: Final = (
-    "be.nn", "nl.bsn", "it.codicefiscale", "pl.pesel", "se.personnummer", "ch.ssn", "at.vnr", "pt.nif", "br.cpf", "fi.hetu",
-    "dk.cpr", "in_.aadhaar", "in_.pan", "ca.sin", "au.tfn", "mx.curp", "ie.pps", "no.fodselsnummer", "cz.rc", "tr.tckimlik",
+    "be.nn", "nl.bsn", "it.codicefiscale", "pl.pesel", "se.personnummer", "ch.ssn", "at.vnr", "pt.nif", "br.cpf",
+    "fi.hetu",
+    "dk.cpr", "in_.aadhaar", "in_.pan", "ca.sin", "au.tfn", "mx.curp", "ie.pps", "no.fodselsnummer", "cz.rc",
+    "tr.tckimlik",
     "cn.ric", "kr.rrn", "za.idnr", "ro.cnp", "bg.egn", "gr.amka", "hr.oib", "ee.ik", "cl.rut", "ar.cuit",
 )  # fmt: skip
 _SOCIAL: Final = re.compile(r"\d{2}(?:0[1-9]|[12]\d|3[01]|[5-8]\d)(?:0[1-9]|1[0-2])\d{2}[A-Z]\d{3}")

