@@ -4,7 +4,8 @@ Without salt the same value has the same stand-in under one key, whatever the ro
 Where a range is reserved for examples it is used: example domains (RFC 2606), documentation addresses (RFC 5737, 3849,
 7042), telephone numbers for fiction (Ofcom, NANPA, ARCEP, Bundesnetzagentur), national insurance prefix QQ, NHS numbers
 from 999; accounts have a bank code of zeros, cards begin with 99 and social security numbers with 000, which nobody
-issues. Check digits
+issues. Check digits are right, except where a reserved range has none. Ranges for fiction are small: two telephone
+numbers may get one stand-in.
 """
 
 from __future__ import annotations
