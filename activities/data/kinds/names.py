@@ -30,7 +30,7 @@ _PARTICLE: Final = (
 _NAME: Final = rf"(?:{_CAP})(?: (?:{_PARTICLE} ){{0,2}}(?:{_CAP})){{0,4}}"
 _LOWER: Final = r"[^\W\d_]+(?:['\u2019\-][^\W\d_]+)?(?: [^\W\d_]+(?:['\u2019\-][^\W\d_]+)?){0,3}"
 _AFTER: Final = re.compile(rf" ?(?:[:=(]|['\"]{{1,2}} ?[:=])? ?[\"'«„“(\n]{{0,2}}(?P<value>{_NAME})")
-_AFTER_LOWER: Final = re.compile(rf" ?(?:[:=,(]|['\"]{{1,2}} ?[:=])?[ \n]?[\"'«„“(]?(?P<value>{_LOWER})")
+_AFTER_LOWER: Final = re.compile(rf" ?(?:[:=,(]|['\"]{{1,2}} ?[:=])?[ \n]?[\"'«„“(]?(?P<value>{_LOWER})(?![\w.(])")
 _SIGNED: Final = re.compile(rf" ?[,.!:]?\s{{0,3}}(?:(?:votre|your|Ihre?|dein|deine|tu|su) )?(?P<value>{_NAME})")
 STRONG: Final = ("introduced", "titled", "field", "named")
 WEAK: Final = ("greeted", "signed", "spoken")
@@ -275,7 +275,8 @@ def _unknown_first(
 
 def _lower_at(text: str, words: list[re.Match[str]], at: int, known: Gazetteer, thorough: bool) -> tuple[int, bool]:
     low = words[at][0]
-    if not low.islower() or len(low) < 3:
+    # A text of one word is a name of a field or a value of a list, as often as not.
+    if not low.islower() or len(low) < 3 or len(words) == 1:
         return 0, False
     rare = low in known.rare_words or low.split("-")[0] in known.rare_words
     follows = (
