@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 LONGEST_CACHED: Final = 4096
 _NONE: Final[frozenset[tuple[str, str]]] = frozenset()
 _LONG: Final = re.compile(r"(?<![\w\-./+=:])(?=[\w\-./+=:]{0,400}\d)[\w\-./+=:]{16}|://\S{1,400}@|-----BEGIN")
-"""What every credential has that a detector knows: a long token with a digit, an address with a password, the head of a key."""
+"""What every known credential has: a long token with a digit, an address with a password, the head of a key."""
 
 
 def credentials(text: str) -> frozenset[tuple[str, str]]:
