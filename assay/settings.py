@@ -48,7 +48,7 @@ class EngineSettings(BaseModel):
 
 
 class ScanningSettings(BaseModel):
-    """Where rows are scanned, and in which portions."""
+    """How rows are scanned, where, and in which portions."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -57,6 +57,7 @@ class ScanningSettings(BaseModel):
         default=None, ge=1, le=256, description="scanning at once; default one less than there are cores"
     )
     shard_rows: int = Field(default=10_000, ge=1, le=100_000, description="rows a shard, of at most 64 MiB")
+    thorough: bool = Field(default=False, description="ask the model for names about more of each text: slower")
     ray_address: str | None = Field(default=None, description="of a Ray cluster; default one on this machine")
 
     @property

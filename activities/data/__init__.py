@@ -4,7 +4,10 @@ rows        what a row may look like, and its identity
 reader      JSONL sources as a stream, with every fault named by its line
 licences    SPDX expressions, normalised
 personal    personal data in one text: what a recogniser is, and what a rule is
-rules       the rules: patterns with checksums (`numbers`) and cue words
+kinds       the kinds, each with its cues, forms and checks; names with their list and model
+rules       all rules, and which of them a text calls for
+hidden      what is inside base64 and in pieces
+invented    stand-ins for what is replaced
 credentials keys and tokens in one text
 findings    both, over every string of a row
 redaction   a row with what was found replaced by typed placeholders

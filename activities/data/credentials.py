@@ -6,6 +6,7 @@ Its keyword and entropy detectors are left out: they are made for source code, a
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -13,10 +14,15 @@ if TYPE_CHECKING:
     from detect_secrets.plugins.base import BasePlugin
 
 LONGEST_CACHED: Final = 4096
+_NONE: Final[frozenset[tuple[str, str]]] = frozenset()
+_LONG: Final = re.compile(r"(?<![\w\-./+=:])(?=[\w\-./+=:]{0,400}\d)[\w\-./+=:]{16}|://\S{1,400}@|-----BEGIN")
+"""What every known credential has: a long token with a digit, an address with a password, the head of a key."""
 
 
 def credentials(text: str) -> frozenset[tuple[str, str]]:
     """(kind, secret) of every credential; kinds are detect-secrets' names in capitals, `AWS_ACCESS_KEY`."""
+    if not _LONG.search(text):
+        return _NONE
     return _cached(text) if len(text) <= LONGEST_CACHED else _found(text)
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import functools
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import Final, Literal
@@ -15,14 +13,18 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from activities.data.credentials import credentials
+from activities.data.hidden import decoded, pieces
+from activities.data.kinds.gate import passed
+from activities.data.kinds.model import NameModel
+from activities.data.kinds.names import Names, judged, names
 from activities.data.personal import Recogniser, Span
-from activities.data.rules import RULES
+from activities.data.rules import found, whole_value
 from activities.data.text import normalised, strings
 
 Category = Literal["pii", "secret", "toxicity", "licence", "injection", "language", "near-duplicate", "contamination"]
 ENTRY_POINTS: Final = "assay.recognisers"
 LONGEST_CACHED: Final = 4096
-ENCODED: Final = re.compile(r"(?<![\w+/])[A-Za-z0-9+/_-]{20,4096}={0,2}(?![\w+/=])")
+_HUMP: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 class Finding(BaseModel):
@@ -37,77 +39,136 @@ class Finding(BaseModel):
 
 @dataclass(frozen=True)
 class RowFindings:
-    """`personal` is (kind, text) in order of appearance; `summary` is what policy is told."""
+    """`personal` is (kind, text) in order of appearance; `summary` is what policy is told.
+
+    `pieces` are the strings that a value was split over, each with the value that it is a part of.
+    """
 
     personal: tuple[tuple[str, str], ...]
     summary: tuple[Finding, ...]
+    pieces: tuple[tuple[str, tuple[str, str]], ...] = ()
+
+
+@dataclass(frozen=True)
+class _Read:
+    """A text after all stages but the model's."""
+
+    spans: tuple[Span, ...]
+    names: Names
 
 
 class Scanner:
-    """Finds personal data and credentials in rows. Safe to share between threads."""
+    """Finds personal data and credentials in rows. Safe to share between threads; pickles without what it remembers.
 
-    def __init__(self, recognisers: Iterable[Recogniser] = ()) -> None:
-        self._recognisers: Sequence[Recogniser] = (*RULES, *recognisers)
+    `thorough` asks the model for names about more of a text: slower, and it finds more.
+    """
+
+    def __init__(self, recognisers: Iterable[Recogniser] = (), *, thorough: bool = False) -> None:
+        self._recognisers: Sequence[Recogniser] = tuple(recognisers)
+        self._thorough = thorough
+        self._model = NameModel()
+        self._reading = functools.lru_cache(8192)(self._read)
         self._cached = functools.lru_cache(8192)(self._found)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return _again, (self._recognisers, self._thorough)
+
     @classmethod
-    def installed(cls) -> Scanner:
+    def installed(cls, *, thorough: bool = False) -> Scanner:
         """With every recogniser that installed packages offer: an entry point names a callable that makes one."""
-        return cls(point.load()() for point in sorted(entry_points(group=ENTRY_POINTS), key=lambda p: p.name))
+        points = sorted(entry_points(group=ENTRY_POINTS), key=lambda p: p.name)
+        return cls((point.load()() for point in points), thorough=thorough)
 
     def scan(self, row: JsonValue) -> RowFindings:
-        """What stands in any string of a row, names of fields and long integers included."""
+        """What stands in any string of a row, names of fields and long integers included.
+
+        Raises NotFound (`NAME_MODEL_MISSING`).
+        """
+        return self._scanned(row, [(key, normalised(text)) for key, text in strings(row)])
+
+    def _scanned(self, row: JsonValue, texts: Sequence[tuple[str, str]]) -> RowFindings:
         personal: dict[tuple[str, str], None] = {}
         secrets: set[tuple[str, str]] = set()
-        for key, text in strings(row):
-            clean = normalised(text)
+        for key, clean in texts:
             secrets |= credentials(clean)
             personal.update(dict.fromkeys((s.entity_type, clean[s.start : s.end]) for s in self.spans(clean, key)))
-        return RowFindings(tuple(personal), _summary(personal, secrets))
+        split = dict(self._split(row))
+        personal.update(dict.fromkeys(split.values()))
+        return RowFindings(tuple(personal), _summary(personal, secrets), tuple(split.items()))
 
     def scan_many(self, rows: Sequence[JsonValue]) -> list[RowFindings]:
-        """`scan` of each row, in order; what has to be asked of a model is asked for all rows at once."""
-        return [self.scan(row) for row in rows]
+        """`scan` of each row, in order; the model is asked about all of them at once."""
+        texts = [[(key, normalised(text)) for key, text in strings(row)] for row in rows]
+        windows = {
+            window.text for row in texts for key, clean in row for window in self._readable(clean, key).names.windows
+        }
+        self._model.prepare(sorted(windows))
+        return [self._scanned(row, mine) for row, mine in zip(rows, texts, strict=True)]
 
     def spans(self, text: str, key: str = "") -> tuple[Span, ...]:
         """Personal data in one normalised text that stands under `key`; no two overlap, the longer one wins."""
         return self._cached(text, key) if len(text) <= LONGEST_CACHED else self._found(text, key)
 
     def _found(self, text: str, key: str) -> tuple[Span, ...]:
-        # The key is read as words before the value: {"phone": "030 901820"} has its cue there.
-        lead = f"{key}: " if key else ""
-        spans = [Span(s.entity_type, s.start - len(lead), s.end - len(lead)) for s in self._recognised(lead + text)]
-        return _apart([*(s for s in spans if s.start >= 0), *self._encoded(text)])
+        read = self._readable(text, key)
+        asked = (judged(text, window, self._model.names(window.text), self._thorough) for window in read.names.windows)
+        people = [*read.names.certain, *filter(None, asked)]
+        return _apart([*read.spans, *people]) if people else read.spans
 
-    def _recognised(self, text: str) -> list[Span]:
-        return [
-            Span(found.entity_type, found.start, found.end)
-            for recogniser in self._recognisers
-            for found in recogniser.analyze(text, [])
-        ]
+    def _readable(self, text: str, key: str) -> _Read:
+        return self._reading(text, key) if len(text) <= LONGEST_CACHED else self._read(text, key)
+
+    def _read(self, text: str, key: str) -> _Read:
+        # The key is read as words before the value: {"phone": "030 901820"} has its cue there.
+        lead = f"{_words(key)}: " if key else ""
+        # A line's end inside JSON inside a string is two signs, of which one would stick to the next word.
+        seen = text.replace("\\n", "  ").replace("\\t", "  ") if "\\" in text else text
+        spans, people = self._recognised(lead + seen)
+        back = len(lead)
+        spans = [Span(s.entity_type, s.start - back, s.end - back, s.weight) for s in spans if s.start >= back]
+        spans = list(_apart([*spans, *self._encoded(text)]))
+        return _Read(tuple(spans), people.moved(-back))
+
+    def _recognised(self, text: str) -> tuple[list[Span], Names]:
+        through = passed(text)
+        spans = found(text, through)
+        for recogniser in self._recognisers:
+            spans += (Span(one.entity_type, one.start, one.end, 2) for one in recogniser.analyze(text, []))
+        taken = [(span.start, span.end) for span in spans if span.weight > 1]
+        return spans, names(text, through, taken, self._thorough)
 
     def _encoded(self, text: str) -> list[Span]:
         """Base64 that holds personal data counts as that data, whole."""
-        return [
-            Span(inner.entity_type, *match.span())
-            for match in ENCODED.finditer(text)
-            if (decoded := _decoded(match[0]))
-            for inner in self._recognised(normalised(decoded))[:1]
-        ]
+        spans_ = []
+        for match, inner in decoded(text):
+            clean = normalised(inner)
+            spans, people = self._recognised(clean)
+            best = sorted([*spans, *people.certain], key=lambda s: -s.weight)[:1] or whole_value(clean)
+            spans_ += [Span(one.entity_type, *match.span(), 5) for one in best]
+        return spans_
+
+    def _split(self, row: JsonValue) -> Iterator[tuple[str, tuple[str, str]]]:
+        """(piece, (kind, value)) of values that stand in several strings of one object or list."""
+        for key, parts in pieces(row):
+            whole = "".join(map(normalised, parts))
+            for span in self._read(whole, key).spans:
+                if span.weight > 2 and span.end - span.start > 0.8 * len(whole):
+                    yield from ((normalised(part), (span.entity_type, whole)) for part in parts)
 
 
-def _decoded(token: str) -> str | None:
-    try:
-        padded = token.rstrip("=") + "=" * (-len(token.rstrip("=")) % 4)
-        text = base64.b64decode(padded, altchars=b"-_" if set(token) & set("-_") else None, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError, ValueError):
-        return None
-    return text if text.isprintable() else None
+def _again(recognisers: Sequence[Recogniser], thorough: bool) -> Scanner:
+    return Scanner(recognisers, thorough=thorough)
+
+
+@functools.lru_cache(4096)
+def _words(key: str) -> str:
+    """The name of a field as words: `customerName` is a customer name."""
+    return _HUMP.sub(" ", key).replace("_", " ")
 
 
 def _apart(spans: Iterable[Span]) -> tuple[Span, ...]:
     kept: list[Span] = []
-    for span in sorted(spans, key=lambda s: (s.start - s.end, s.start)):
+    for span in sorted(spans, key=lambda s: (-s.weight, s.start - s.end, s.start)):
         if all(span.end <= other.start or other.end <= span.start for other in kept):
             kept.append(span)
     return tuple(sorted(kept, key=lambda s: s.start))

@@ -17,6 +17,7 @@ import click
 from benchmarks.pii.corpus import SEED
 from benchmarks.pii.measure import measured
 from benchmarks.pii.sample import Half
+from benchmarks.pii.stages import stages
 from benchmarks.pii.systems import SYSTEMS
 from benchmarks.pii.tables import aims, speeds, tables
 from benchmarks.report import Report, options
@@ -40,6 +41,8 @@ def main(out: Path | None, seed: int, half: Half, only: tuple[str, ...]) -> None
     aims(report, shown, half, without=True)
     speeds(report, shown)
     report.tables += tables(shown, half)
+    if "Assay" in shown:
+        report.tables.append(stages(half, seed))
     report.write(out)
 
 

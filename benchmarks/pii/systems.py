@@ -37,6 +37,9 @@ _MEANS: Final[Mapping[str, tuple[str, ...]]] = {
     "SOCIAL_SECURITY": ("national id",),
     "TAX_ID": ("national id",),
     "LICENSE_PLATE": ("vehicle",),
+    "DE_SOCIAL_SECURITY": ("national id",),
+    "ES_SOCIAL_SECURITY": ("national id",),
+    "SWIFT_CODE": ("bank",),
     "HANDLE": ("handle",),
 }
 _IGNORED: Final = frozenset(("URL", "NRP", "ORGANIZATION"))
@@ -48,12 +51,12 @@ def families(kind: str) -> tuple[str, ...]:
     return _MEANS.get(kind, (OTHER,))
 
 
-def assay() -> Find:
+def assay(*, thorough: bool = False) -> Find:
     """Assay's scanner as intake uses it, with nothing remembered from before."""
     from activities.data.findings import Scanner
 
-    scanner = Scanner.installed()
-    return lambda rows: [[Found(families(k), text) for k, text in scanner.scan(row).personal] for row in rows]
+    scanner = Scanner.installed(thorough=thorough)
+    return lambda rows: [[Found(families(k), text) for k, text in one.personal] for one in scanner.scan_many(rows)]
 
 
 def presidio() -> Find:
@@ -101,5 +104,9 @@ def _analyzer() -> Any:  # noqa: ANN401  # Presidio's
         return AnalyzerEngine(nlp_engine=engine)
 
 
-SYSTEMS: Final[Mapping[str, Callable[[], Find]]] = {"Assay": assay, "Presidio": presidio}
+SYSTEMS: Final[Mapping[str, Callable[[], Find]]] = {
+    "Assay": assay,
+    "Assay thorough": lambda: assay(thorough=True),
+    "Presidio": presidio,
+}
 assert set(FAMILIES) >= {family for means in _MEANS.values() for family in means}

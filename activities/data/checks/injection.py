@@ -32,8 +32,10 @@ PHRASES: Final[dict[str, tuple[tuple[str, ...], re.Pattern[str]]]] = {
             "oublie|abstraction|olvid|caso omiso|dimentica|esque|desconsider|compte"
         ),
         _any(
-            rf"\b(?:ignore|disregard|forget|override)\s+{_FILL}(?:previous|prior|above|earlier|preceding|original|system)"
-            rf"\s+{_FILL}(?:instructions?|prompts?|rules|guidelines|directions|directives|messages?|training|context)\b",
+            rf"\b(?:ignore|disregard|forget|override)\s+{_FILL}(?:previous|prior|above|earlier|preceding"
+            rf"|original|system)"
+            rf"\s+{_FILL}(?:instructions?|prompts?|rules|guidelines|directions|directives|messages?|training"
+            rf"|context)\b",
             r"\b(?:ignore|disregard|forget|override)\s+(?:all\s+(?:of\s+)?)?your\s+(?:[\w'\u2019]+\s+)?"
             r"(?:instructions?|prompts?|rules|guidelines|programming|training)\b",
             r"\b(?:ignore|disregard|forget)\s+(?:everything|all|anything)\s+(?:that\s+(?:was|is)\s+|you\s+were\s+)?"
@@ -44,9 +46,11 @@ PHRASES: Final[dict[str, tuple[tuple[str, ...], re.Pattern[str]]]] = {
             r"\b(?:ignore[zr]?|oublie[zr]?|(?:fai(?:s|tes)\s+)?abstraction\s+de|(?:pas|aucun)\s+compte\s+d)e?s?\s+"
             rf"{_FILL}(?:instructions?|consignes?|directives?|règles|ordres)\s+(?:\w+\s+)?"
             r"(?:précédente?s?|antérieure?s?|ci-dessus|initiales?|d['\u2019]origine)",
-            r"\b(?:ignore[zr]?|oublie[zr]?)\s+(?:toutes\s+)?(?:tes|vos)\s+(?:instructions?|consignes?|directives?|règles)\b",
+            r"\b(?:ignore[zr]?|oublie[zr]?)\s+(?:toutes\s+)?(?:tes|vos)\s+(?:instructions?|consignes?"
+            r"|directives?|règles)\b",
             rf"\b(?:ignor[ae]d?|olvid[ae]d?|caso\s+omiso\s+(?:de|a))\s+{_FILL}"
-            r"(?:instrucciones|órdenes|reglas|indicaciones|directrices)\s+(?:anteriores|previas|originales|iniciales)\b",
+            r"(?:instrucciones|órdenes|reglas|indicaciones|directrices)\s+(?:anteriores|previas|originales"
+            r"|iniciales)\b",
             r"\b(?:ignor[ae]d?|olvid[ae]d?)\s+(?:todas\s+)?(?:tus|sus)\s+(?:instrucciones|reglas|directrices)\b",
             rf"\b(?:ignora|dimentica)\s+{_FILL}(?:istruzioni|regole)\s+(?:precedenti|iniziali|originali)\b",
             rf"\b(?:ignore|esqueça|desconsidere)\s+{_FILL}(?:instruções|regras|orientações)\s+(?:anteriores|prévias)\b",
@@ -56,10 +60,13 @@ PHRASES: Final[dict[str, tuple[tuple[str, ...], re.Pattern[str]]]] = {
         ("system", "instruct", "prompt", "anweisung", "instruc"),
         _any(
             rf"\b(?:reveal|show|print|repeat|output|display|leak|disclose|give\s+me|tell\s+me|write\s+out)\s+{_FILL}"
-            r"(?:system\s+(?:prompt|message|instructions)|(?:initial|hidden|secret|original)\s+(?:instructions|prompt))\b",
-            r"\bwhat\s+(?:is|are|was|were)\s+your\s+(?:system|initial|hidden|secret|original)\s+(?:prompt|instructions)\b",
+            r"(?:system\s+(?:prompt|message|instructions)|(?:initial|hidden|secret|original)\s+(?:instructions"
+            r"|prompt))\b",
+            r"\bwhat\s+(?:is|are|was|were)\s+your\s+(?:system|initial|hidden|secret|original)\s+(?:prompt"
+            r"|instructions)\b",
             rf"\b(?:zeige?|verrate?n?|gib|nenne?|wiederhole?)\s+{_FILL}"
-            r"(?:system-?\s?prompts?|systemanweisung(?:en)?|systemnachricht|(?:geheimen?|ursprünglichen?)\s+anweisungen)\b",
+            r"(?:system-?\s?prompts?|systemanweisung(?:en)?|systemnachricht|(?:geheimen?"
+            r"|ursprünglichen?)\s+anweisungen)\b",
             rf"\b(?:révèle[zr]?|montre[zr]?|affiche[zr]?|répète[zr]?|donne[zr]?(?:-moi)?)\s+{_FILL}"
             r"(?:prompt\s+système|instructions\s+(?:initiales|système|cachées|secrètes))",
             rf"\b(?:revela|muestra(?:me)?|muéstrame|repite|imprime|dime)\s+{_FILL}"
@@ -77,13 +84,16 @@ PHRASES: Final[dict[str, tuple[tuple[str, ...], re.Pattern[str]]]] = {
             r"\b(?:enable|activate|enter)\s+(?:developer|jailbreak|dan)\s+mode\b",
             r"\byou\s+are\s+(?:now\s+)?(?:an?\s+)?(?:unrestricted|unfiltered|uncensored|jailbroken)\b",
             r"\b(?:act|respond|answer|behave)\s+(?:as|like)\s+(?:an?\s+)?(?:unrestricted|unfiltered|uncensored)\b",
-            r"\b(?:you\s+have|pretend\s+(?:that\s+)?you\s+have|with)\s+no\s+(?:\w+\s+)?(?:restrictions|filters|guardrails)\b",
+            r"\b(?:you\s+have|pretend\s+(?:that\s+)?you\s+have|with)\s+no\s+(?:\w+\s+)?(?:restrictions|filters"
+            r"|guardrails)\b",
             r"\bwithout\s+(?:any\s+)?(?:ethical|moral|safety)\s+(?:guidelines|restrictions|filters|constraints)\b",
             r"\b(?:antworte|handle|du\s+bist|agiere)\s+(?:[\w'\u2019]+\s+){0,4}ohne\s+(?:jegliche\s+|alle\s+)?"
             r"(?:einschränkungen|filter|beschränkungen)\b",
             r"\bentwicklermodus\s+(?:ist\s+)?(?:jetzt\s+)?(?:aktiviert|an|ein)\b",
-            r"\b(?:réponds|répondez|agis|tu\s+es)\s+(?:[\w'\u2019]+\s+){0,4}sans\s+(?:aucune?\s+)?(?:restrictions?|filtres?)\b",
-            r"\b(?:responde|actúa|eres)\s+(?:[\w'\u2019]+\s+){0,4}sin\s+(?:ninguna?\s+)?(?:restricci(?:ones|ón)|filtros?)\b",
+            r"\b(?:réponds|répondez|agis"
+            r"|tu\s+es)\s+(?:[\w'\u2019]+\s+){0,4}sans\s+(?:aucune?\s+)?(?:restrictions?|filtres?)\b",
+            r"\b(?:responde|actúa|eres)\s+(?:[\w'\u2019]+\s+){0,4}sin\s+(?:ninguna?\s+)?(?:restricci(?:ones|ón)"
+            r"|filtros?)\b",
         ),
     ),
     "concealment": (
@@ -97,10 +107,14 @@ PHRASES: Final[dict[str, tuple[tuple[str, ...], re.Pattern[str]]]] = {
             r"\bif\s+you\s+are\s+an?\s+(?:ai|llm|language\s+model)\b[^.\n]{0,40}?[,:]\s*"
             r"(?:then\s+)?(?:you\s+must|please|say|write|send|do|rate|recommend|respond|answer)\b",
             r"\b(?:ai|llm)\s+(?:assistants?|agents?|models?)\s+(?:reading|processing|summari[sz]ing)\s+this\b",
-            r"\bsag(?:e|en)?\s+(?:sie\s+)?(?:es\s+|das\s+|davon\s+)?(?:dem|der)\s+(?:be)?nutzer(?:in)?\s+(?:davon\s+)?nicht",
-            r"\bohne\s+(?:es\s+)?(?:dem|der|den|die)\s+(?:be)?nutzer(?:in)?\s+(?:\w+\s+)?(?:zu\s+sagen|zu\s+informieren|mitzuteilen)",
-            r"\bn['\u2019e]\s?(?:en\s+|le\s+)?(?:dis|dites|informe[zr]?|parle[zr]?)\s+(?:rien|pas)\s+(?:à\s+)?l['\u2019]utilisateur",
-            r"\bno\s+(?:se\s+lo\s+|le\s+)?(?:digas|informes|menciones|reveles)\s+(?:[\w'\u2019]+\s+){0,3}?(?:al|el)\s+usuario\b",
+            r"\bsag(?:e|en)?\s+(?:sie\s+)?(?:es\s+|das\s+|davon\s+)?(?:dem"
+            r"|der)\s+(?:be)?nutzer(?:in)?\s+(?:davon\s+)?nicht",
+            r"\bohne\s+(?:es\s+)?(?:dem|der|den|die)\s+(?:be)?nutzer(?:in)?\s+(?:\w+\s+)?(?:zu\s+sagen"
+            r"|zu\s+informieren|mitzuteilen)",
+            r"\bn['\u2019e]\s?(?:en\s+|le\s+)?(?:dis|dites|informe[zr]?|parle[zr]?)\s+(?:rien"
+            r"|pas)\s+(?:à\s+)?l['\u2019]utilisateur",
+            r"\bno\s+(?:se\s+lo\s+|le\s+)?(?:digas|informes|menciones|reveles)\s+(?:[\w'\u2019]+\s+){0,3}?(?:al"
+            r"|el)\s+usuario\b",
         ),
     ),
     "exfiltration": (
@@ -108,16 +122,22 @@ PHRASES: Final[dict[str, tuple[tuple[str, ...], re.Pattern[str]]]] = {
         _any(
             # An image is fetched without a click: data in its address leaves at once.
             r"!\[[^\]\n]{0,200}\]\(https?://[^\s)]{1,300}[?&][\w-]{1,40}=(?:\{|%7b|\[|<|\$|%24|[\w+/%=-]{48})",
-            r"<img[^>\n]{0,200}src\s?=\s?['\"]?https?://[^\s>]{1,300}[?&][\w-]{1,40}=(?:\{|%7b|\[|\$|%24|[\w+/%=-]{48})",
-            r"\b(?:send|post|upload|forward|transmit|exfiltrate|append)\s+(?:[\w'\u2019,]+\s+){0,8}?(?:conversation|chat\s+history"
-            r"|passwords?|credentials|api\s+keys?|secrets?|tokens?|system\s+prompt|environment\s+variables|private\s+keys?"
+            r"<img[^>\n]{0,200}src\s?=\s?['\"]?https?://[^\s>]{1,300}[?&][\w-]{1,40}=(?:\{|%7b|\[|\$|%24"
+            r"|[\w+/%=-]{48})",
+            r"\b(?:send|post|upload|forward|transmit|exfiltrate"
+            r"|append)\s+(?:[\w'\u2019,]+\s+){0,8}?(?:conversation|chat\s+history"
+            r"|passwords?|credentials|api\s+keys?|secrets?|tokens?|system\s+prompt|environment\s+variables"
+            r"|private\s+keys?"
             r"|(?:user|personal)(?:['\u2019]s)?\s+data)\s+(?:[\w'\u2019,]+\s+){0,6}?(?:to|at|into)\s+(?:\w+\s+){0,3}?"
             r"(?:https?://|[\w.+-]+@[\w-]+\.)",
-            r"\b(?:sende|schicke?|übermittle)\s+(?:[\w'\u2019,]+\s+){0,8}?(?:gespräch(?:sverlauf)?|passw(?:o|ö)rt(?:er)?"
+            r"\b(?:sende|schicke?|übermittle)\s+(?:[\w'\u2019,]+\s+){0,8}?(?:gespräch(?:sverlauf)?|passw(?:o"
+            r"|ö)rt(?:er)?"
             r"|zugangsdaten|schlüssel|geheimnisse)\s+(?:[\w'\u2019,]+\s+){0,6}?(?:an|nach)\s+(?:https?://|[\w.+-]+@)",
-            r"\b(?:envoie[zr]?|envoyez|transmets)\s+(?:[\w'\u2019,]+\s+){0,8}?(?:conversation|mots?\s+de\s+passe|identifiants"
+            r"\b(?:envoie[zr]?|envoyez|transmets)\s+(?:[\w'\u2019,]+\s+){0,8}?(?:conversation"
+            r"|mots?\s+de\s+passe|identifiants"
             r"|clés?|secrets?)\s+(?:[\w'\u2019,]+\s+){0,6}?(?:à|vers)\s+(?:https?://|[\w.+-]+@)",
-            r"\b(?:envía|envia|manda|sube)\s+(?:[\w'\u2019,]+\s+){0,8}?(?:conversación|contraseñas?|credenciales|claves?"
+            r"\b(?:envía|envia|manda|sube)\s+(?:[\w'\u2019,]+\s+){0,8}?(?:conversación|contraseñas?"
+            r"|credenciales|claves?"
             r"|secretos?)\s+(?:[\w'\u2019,]+\s+){0,6}?a\s+(?:https?://|[\w.+-]+@)",
             r"\b(?:curl|wget)\b[^\n]{0,200}(?:--data[\w-]*|--post-\w+|-d|-F|-T)[\s=]?['\"]?@?(?:\$\(|~/|/etc/|\$[a-z_]*"
             r"(?:key|token|secret|password)|\.env)",

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import base64
+import pickle
 import time
 
 import pytest
 from pydantic import JsonValue
 
 from activities.data.findings import Scanner
+from activities.data.kinds import model
 from activities.data.personal import Span
+from assay.contracts.errors import NotFound
 
 MAIL = "erika@example.org"
 
@@ -37,7 +40,35 @@ FOUND = {
     "name that is introduced": ("My name is Jean-Luc Müller and", "PERSON", "Jean-Luc Müller"),
 }
 
+FOUND |= {
+    "mail read out in French": ("paul arobase exemple point fr", "EMAIL_ADDRESS", "paul arobase exemple point fr"),
+    "mail read out in Spanish": ("ana arroba correo punto es", "EMAIL_ADDRESS", "ana arroba correo punto es"),
+    "French phone": ("Mon numéro de portable : 06 12 34 56 78", "PHONE_NUMBER", "06 12 34 56 78"),
+    "Spanish phone": ("mi teléfono es 612 345 678", "PHONE_NUMBER", "612 345 678"),
+    "French birth date": ("né le 3 mai 1980", "DATE_OF_BIRTH", "3 mai 1980"),
+    "Spanish birth date": ("fecha de nacimiento: 03/05/1980", "DATE_OF_BIRTH", "03/05/1980"),
+    "French street": ("au 12 rue de la Gare", "STREET_ADDRESS", "12 rue de la Gare"),
+    "Spanish street": ("en Calle Mayor 12", "STREET_ADDRESS", "Calle Mayor 12"),
+    "German tax number": ("Meine Steuer-ID lautet 36574261809.", "DE_TAX_ID", "36574261809"),
+    "Spanish identity": ("su NIF 12345678Z", "ES_NIF", "12345678Z"),
+    "Polish number": ("PESEL: 44051401359", "NATIONAL_ID", "44051401359"),
+    "hardware": ("from 3e:c8:88:c6:b2:51", "MAC_ADDRESS", "3e:c8:88:c6:b2:51"),
+    "plate": ("Kennzeichen B-AY 1234", "LICENSE_PLATE", "B-AY 1234"),
+    "vehicle": ("chassis number WVWZZZ1JZXW000001", "VIN", "WVWZZZ1JZXW000001"),
+    "user": ("username: night_owl7", "USERNAME", "night_owl7"),
+    "place": ("GPS: 52.52001, 13.40495", "COORDINATES", "52.52001, 13.40495"),
+    "town": ("ich wohne in Ulm", "LOCATION", "Ulm"),
+    "account": ("Kontonummer 1234567890", "BANK_ACCOUNT", "1234567890"),
+    "known pair": ("then Sandra Schneider paid", "PERSON", "Sandra Schneider"),
+    "lower-case pair": ("then sandra schneider paid", "PERSON", "sandra schneider"),
+    "name that the model knows": ("gestern hat gudrun angerufen", "PERSON", "gudrun"),
+}
+
 ORDINARY = [
+    "Requires libfoo >= 7.33.15.223 or version 13.1.59.27.",
+    "Ask the Abbey Road Studios about the Wilson score.",
+    "Albert Einstein and Marie Curie met in Brussels.",
+    "ISBN 978-3-16-148410-0, SKU 4711-0815, invoice 2024-00017.",
     "Version 10.4.2 of 2024-05-03 costs 4500000 dollars at 12:30.",
     "Calculate 4111111111111112 + 1234567890123.",
     "The array is [52.5200, 13.4050, 48.8566, 2.3522].",
@@ -102,6 +133,43 @@ def test_what_policy_is_told_counts_different_values(scanner: Scanner) -> None:
 )
 def test_credentials_are_found(scanner: Scanner, text: str) -> None:
     assert "secret" in {finding.category for finding in scanner.scan({"meta": {"note": text}}).summary}
+
+
+def test_more_disguises_fall_away(scanner: Scanner) -> None:
+    control = "eri\x07ka@exam\x00ple.org"
+    alike = MAIL.translate(str.maketrans("aeo", "\u0430\u0435\u043e"))  # Cyrillic
+    for disguised in (control, alike):
+        assert scanner.scan([disguised]).personal == (("EMAIL_ADDRESS", MAIL),)
+    padded = f"phone: {'.' * 300} 030 901820"
+    assert scanner.scan([padded]).personal == (("PHONE_NUMBER", "030 901820"),)
+    assert scanner.scan(["card 4111 1111\n1111 1111"]).personal == (("CREDIT_CARD", "4111 1111\n1111 1111"),)
+
+
+def test_a_value_in_pieces_is_one_value(scanner: Scanner) -> None:
+    found = scanner.scan({"card": ["4111", "1111", "1111", "1111"]})
+    assert found.personal == (("CREDIT_CARD", "4111111111111111"),)
+    assert [finding.count for finding in found.summary] == [1]
+
+
+def test_many_rows_are_read_as_one_by_one(scanner: Scanner) -> None:
+    rows: list[JsonValue] = [[text] for text, _, _ in FOUND.values()]
+    assert Scanner().scan_many(rows) == [scanner.scan(row) for row in rows]
+
+
+def test_a_scanner_travels_to_other_processes() -> None:
+    there = pickle.loads(pickle.dumps(Scanner(thorough=True)))
+    assert there.scan([MAIL]).personal == (("EMAIL_ADDRESS", MAIL),)
+
+
+def test_without_its_model_nothing_is_scanned_with_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model, "PACKAGE", "no_such_package")
+    model._loaded.cache_clear()
+    try:
+        with pytest.raises(NotFound, match="no-such-package") as caught:
+            Scanner().scan(["gestern hat gudrun angerufen"])
+        assert caught.value.code == "NAME_MODEL_MISSING"
+    finally:
+        model._loaded.cache_clear()
 
 
 class Plates:

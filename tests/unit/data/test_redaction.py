@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import JsonValue
@@ -86,3 +87,48 @@ def _shape(value: JsonValue) -> object:
         return [_shape(inner) for inner in value]
     # A long number that was an identity becomes text; every other value keeps its type.
     return "text or number" if isinstance(value, str | int) and not isinstance(value, bool) else type(value).__name__
+
+
+def test_a_kind_that_is_kept_stays_and_leaves_nothing_over() -> None:
+    row: JsonValue = ["My name is Erika Mustermann, mail erika@firma.de"]
+    redactor = Redactor(SCANNER, SCANNER.scan(row), {"PERSON": "keep"})
+    assert redactor.redact(row) == ["My name is Erika Mustermann, mail [EMAIL_ADDRESS_1]"]
+    assert redactor.leftovers(row)
+    assert not redactor.leftovers(redactor.redact(row))
+
+
+def test_a_pseudonym_is_the_same_in_every_row_and_another_under_another_key() -> None:
+    def cleaned(text: str, key: bytes) -> JsonValue:
+        redactor = Redactor(SCANNER, SCANNER.scan(text), {"PERSON": "pseudonym", "EMAIL_ADDRESS": "pseudonym"}, key)
+        assert not redactor.leftovers(redactor.redact(text))
+        return redactor.redact(text)
+
+    first = cleaned("My name is Erika Mustermann.", b"tenant")
+    second = cleaned("My name is Erika Mustermann, thanks.", b"tenant")
+    assert str(second).startswith(str(first)[:-1])
+    assert "Erika" not in str(first)
+    assert cleaned("My name is Erika Mustermann.", b"other") != first
+
+
+def test_pseudonyms_need_a_key() -> None:
+    with pytest.raises(ValueError, match="need a key"):
+        Redactor(SCANNER, SCANNER.scan("x"), {"PERSON": "pseudonym"})
+
+
+def test_a_value_in_pieces_is_replaced_in_each() -> None:
+    row: JsonValue = {"card": {"card_1": "4111", "card_2": "1111", "card_3": "1111", "card_4": "1111"}}
+    redactor = Redactor(SCANNER, SCANNER.scan(row))
+    clean = redactor.redact(row)
+    assert "4111" not in json.dumps(clean)
+    assert not redactor.leftovers(clean)
+
+
+@settings(max_examples=100, deadline=None)
+@given(row=DOCUMENTS, treatment=st.sampled_from(["pseudonym", "synthetic", "redact"]))
+def test_no_treatment_leaves_an_original(row: Any, treatment: Any) -> None:
+    kinds = dict.fromkeys(("EMAIL_ADDRESS", "PHONE_NUMBER", "IBAN_CODE", "CREDIT_CARD"), treatment)
+    redactor = Redactor(SCANNER, SCANNER.scan(row), kinds, b"key")
+    clean = redactor.redact(row)
+    assert not redactor.leftovers(clean)
+    assert not any(value in json.dumps(clean) for value in PERSONAL)
+    assert _shape(clean) == _shape(row)
