@@ -21,7 +21,7 @@ from activities.data.dpia import read_assessment
 from activities.data.licences import normalise
 from activities.data.readers import source_digest
 from activities.data.runners import Runner, runner_of
-from activities.data.scanning import Look
+from activities.data.scanning import Look, installed_scanner
 from activities.data.sealing import seal
 from activities.data.shards import scan
 from activities.data.verdicts import Question
@@ -60,6 +60,7 @@ class DataActivities:
     def __init__(self, settings: Settings, runner: Runner | None = None) -> None:
         self._settings = settings
         self._runner = runner or runner_of(settings.scanning)
+        self._scanner = functools.partial(installed_scanner, thorough=settings.scanning.thorough)
         self._contamination = functools.lru_cache(2)(self._read_suites)
 
     def all(self) -> list[Callable[..., Any]]:
@@ -97,7 +98,7 @@ class DataActivities:
     def scan_shard(self, job: ScanJob) -> ScannedShard:
         """See `assay.contracts.screening.scan_shard`. Heartbeats the rows scanned."""
         with beating(0) as beat, tempfile.TemporaryDirectory(prefix="assay-scan-") as scratch:
-            look = Look(Checks.installed(self._contamination(job.suites)))
+            look = Look(Checks.installed(self._contamination(job.suites)), self._scanner)
             raw = self._registry.shards.fetch_file(job.shard.content, Path(scratch, "raw.parquet"))
             try:
                 found = scan(look, self._runner, raw, Path(scratch, "found.parquet"), _stamp(job), beat)
@@ -160,6 +161,7 @@ class DataActivities:
             suppressed=functools.partial(self._registry.suppression.obeyed, intake.tenant),
             released=self._registry.quarantine.released(queue),
             beat=beat,
+            scanner=self._scanner,
         )
 
     def _read_suites(self, suites: tuple[Reference, ...]) -> Contamination:

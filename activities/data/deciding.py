@@ -84,7 +84,8 @@ def decide(job: DecideJob, question: Question, tools: Tools) -> DecidedShard:
         raw = tools.shards.fetch_file(job.shard.content, folder / "raw.parquet")
         light = parquet.read_table(raw, columns=LIGHT)
         found = parquet.read_table(
-            tools.shards.fetch_file(job.found, folder / "found.parquet"), columns=["findings", "personal", "language"]
+            tools.shards.fetch_file(job.found, folder / "found.parquet"),
+            columns=["findings", "personal", "pieces", "language"],
         )
         rows = known(job, light, found, _repeats(job, tools, folder), tools.subject_key, tools.suppressed)
         shard = _Shard(job, raw, rows, judge(rows, question, tools.released, admitted=job.admitted), {})
@@ -132,8 +133,8 @@ def _to_treat(shard: _Shard, found: arrow.Table, at: list[int]) -> Iterator[arro
     table = arrow.table(
         {
             **{name: texts[name] for name in _TEXTS},
-            "findings": more["findings"],
             "personal": more["personal"],
+            "pieces": more["pieces"],
             "treatments": treatments,
         },
         schema=TO_TREAT,

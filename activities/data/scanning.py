@@ -21,18 +21,19 @@ FOUND: Final = arrow.schema(
         "row_id": arrow.string(),
         "findings": arrow.list_(arrow.string()),
         "personal": arrow.list_(arrow.struct({"kind": arrow.string(), "text": arrow.string()})),
+        "pieces": arrow.list_(arrow.struct({"piece": arrow.string(), "kind": arrow.string(), "text": arrow.string()})),
         "language": arrow.string(),
         "signature": arrow.binary(),
     }
 )
 """`findings` are `category:kind:count`, as in the ledger; `personal` are the values found, in order of appearance;
-`signature` is for `NearDuplicates`."""
+`pieces` are strings over which a value was split; `signature` is for `NearDuplicates`."""
 
 
 @functools.cache
-def installed_scanner() -> Scanner:
+def installed_scanner(*, thorough: bool = False) -> Scanner:
     """One a process: with every recogniser that installed packages offer."""
-    return Scanner.installed()
+    return Scanner.installed(thorough=thorough)
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ class Look:
                 "row_id": batch["row_id"],
                 "findings": arrow.array(list(map(_said, found, looked)), FOUND.field("findings").type),
                 "personal": arrow.array([_values(one) for one in found], FOUND.field("personal").type),
+                "pieces": arrow.array([_pieces(one) for one in found], FOUND.field("pieces").type),
                 "language": arrow.array([one.language for one in looked], arrow.string()),
                 "signature": arrow.array([one.signature for one in looked], arrow.binary()),
             },
@@ -88,3 +90,7 @@ def _said(found: RowFindings, looked: RowChecks) -> list[str]:
 
 def _values(found: RowFindings) -> list[dict[str, str]]:
     return [{"kind": kind, "text": text} for kind, text in found.personal]
+
+
+def _pieces(found: RowFindings) -> list[dict[str, str]]:
+    return [{"piece": piece, "kind": kind, "text": text} for piece, (kind, text) in found.pieces]

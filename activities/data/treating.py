@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import pyarrow as arrow
 
-from activities.data.findings import Finding, RowFindings, Scanner
+from activities.data.findings import RowFindings, Scanner
 from activities.data.ledger import json_text
 from activities.data.redaction import Redactor, Treatment
 from activities.data.scanning import FOUND, installed_scanner
@@ -26,8 +26,8 @@ TREATED: Final = arrow.schema(
 TO_TREAT: Final = arrow.schema(
     {
         **{name: arrow.string() for name in ("messages", "tools", "rejected")},
-        "findings": FOUND.field("findings").type,
         "personal": FOUND.field("personal").type,
+        "pieces": FOUND.field("pieces").type,
         "treatments": arrow.string(),
     }
 )
@@ -46,40 +46,21 @@ class Treat:
         return arrow.RecordBatch.from_pylist([self._treated(row) for row in batch.to_pylist()], schema=TREATED)
 
     def _treated(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        scanner = self.scanner()
         content = {"messages": json.loads(row["messages"]), "tools": json.loads(row["tools"])}
         if row["rejected"]:
             content["rejected"] = json.loads(row["rejected"])
         treatments: dict[str, Treatment] = json.loads(row["treatments"])
-        findings = _row_findings(row)
-        changed: Any = Redactor(scanner, findings, treatments, self.key).redact(content)
+        redactor = Redactor(self.scanner(), _row_findings(row), treatments, self.key)
+        changed: Any = redactor.redact(content)
         return {
             "messages": json_text(changed["messages"]),
             "tools": json_text(changed["tools"]),
             "rejected": json_text(changed["rejected"]) if row["rejected"] else "",
-            "whole": not left_over(scanner.scan(changed), findings, treatments),
+            "whole": not redactor.leftovers(changed),
         }
 
 
-def left_over(after: RowFindings, before: RowFindings, treatments: Mapping[str, Treatment]) -> bool:
-    """Whether something personal still stands in a treated row that should not.
-
-    What stands in a value's place may look like one (a pseudonym, an invented number): of such kinds only the values
-    that were there before count.
-    """
-    values = {text for _, text in before.personal}
-    for kind, text in after.personal:
-        treatment = treatments.get(kind, "redact")
-        if treatment == "redact" or (treatment != "keep" and text in values):
-            return True
-    return False
-
-
 def _row_findings(row: Mapping[str, Any]) -> RowFindings:
-    said = (one.split(":") for one in row["findings"])
-    summary = tuple(
-        Finding.model_validate({"category": category, "kind": ":".join(kind), "count": int(count)})
-        for category, *kind, count in said
-        if category in ("pii", "secret")
-    )
-    return RowFindings(tuple((one["kind"], one["text"]) for one in row["personal"]), summary)
+    """Of a row of `TO_TREAT`; what policy was told is no matter here."""
+    personal = tuple((one["kind"], one["text"]) for one in row["personal"])
+    return RowFindings(personal, (), tuple((one["piece"], (one["kind"], one["text"])) for one in row["pieces"]))

@@ -44,6 +44,7 @@ EXPECTED = {
     "refuse-licence-unknown": ("refused", ["LICENCE_NOT_SPDX"]),
     "refuse-consent": ("refused", ["ROW_CONSENT_MISSING"]),
     "refuse-purpose": ("refused", ["ROW_PURPOSE_NOT_PERMITTED"]),
+    "quarantine-injection": ("quarantined", ["ROW_QUARANTINED_INJECTION"]),
     "refuse-card": ("refused", ["ROW_PII_REFUSED"]),
     "refuse-pii-limit": ("refused", ["ROW_PII_REFUSED"]),
     "refuse-duplicate": ("refused", ["ROW_DUPLICATE"]),
@@ -101,8 +102,9 @@ def test_benchmark_rows_pass_and_the_dataset_has_one_name(
     _, second = intake(*sources)
     assert first == second
     counts = first.counts
-    assert counts.read == counts.accepted + counts.refused
+    assert counts.read == counts.accepted + counts.quarantined + counts.refused
     assert counts.refused - 10 <= 0.01 * counts.read
+    assert counts.quarantined == 1
     assert Registry.open(settings).datasets.get(first.id).dataset == first
 
 

@@ -10,9 +10,7 @@ from typing import Any
 
 import pytest
 
-from activities.data.findings import RowFindings
 from activities.data.ledger import mention_hash, subject_hash
-from activities.data.treating import left_over
 from activities.data.verdicts import BATCH
 from assay.contracts.base import CodeCount
 from assay.contracts.data import RowCounts, Source
@@ -298,20 +296,3 @@ def test_a_row_in_which_something_personal_is_left_is_refused(desk: Any, source:
     screened = replace(desk, scanner=Insists()).screen(source([row(f"Write to {MAIL}")]))
     assert codes(screened.counts.refused_by_code) == {"REDACTION_INCOMPLETE": 1}
     assert desk.rows(screened) == []
-
-
-@pytest.mark.parametrize(
-    ("treatment", "after", "left"),
-    [
-        ("redact", "other@example.org", True),
-        ("keep", MAIL, False),
-        ("pseudonym", "other@example.org", False),
-        ("pseudonym", MAIL, True),
-        ("synthetic", MAIL, True),
-    ],
-)
-def test_what_stands_in_a_values_place_may_look_like_one(treatment: Any, after: str, left: bool) -> None:
-    def found(text: str) -> RowFindings:
-        return RowFindings((("EMAIL_ADDRESS", text),), ())
-
-    assert left_over(found(after), found(MAIL), {"EMAIL_ADDRESS": treatment}) is left
