@@ -179,8 +179,8 @@ def test_planted_rows_of_the_demonstration_keep_their_fate() -> None:
     found = {
         row["id"]: checked.findings for row, checked in zip(planted.rows(), looked, strict=True) if checked.findings
     }
-    assert {name: [one.category for one in findings] for name, findings in found.items()} == {
-        "quarantine-injection": ["injection"]
+    assert {name: {one.category for one in findings} for name, findings in found.items()} == {
+        "quarantine-injection": {"injection"}
     }
     repeated = NearDuplicates().compare([checked.signature for checked in looked])
     assert [row["id"] for row, of in zip(planted.rows(), repeated, strict=True) if of is not None] == [
