@@ -118,7 +118,7 @@ class Lifecycle(Stoppable):
                 prepare_lifecycle, self._request, **CONTROL, summary="pin base, template and suite"
             )
         )
-        dataset = await self._intake()
+        dataset = await self._intake(preparation)
         training = await self._train(preparation, dataset)
         evaluation = await self._evaluate(preparation, training)
         if self._in_turn:
@@ -126,7 +126,7 @@ class Lifecycle(Stoppable):
         await self._promote(training, evaluation)
         await self._roll_out()
 
-    async def _intake(self) -> Dataset:
+    async def _intake(self, preparation: Preparation) -> Dataset:
         r = self._request
         wanted = IntakeRequest(
             tenant=r.tenant,
@@ -134,6 +134,7 @@ class Lifecycle(Stoppable):
             version=r.version,
             sources=r.sources,
             purpose=r.purpose,
+            suites=(preparation.suite,),  # what it will be measured by must not be learnt
             requested_by=r.requested_by,
         )
         child = names.intake_id(r.tenant, r.dataset, r.version)

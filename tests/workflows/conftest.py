@@ -63,6 +63,8 @@ TRAINED = training.TrainingResult(
     tokens_per_second=300,
 )
 
+SUITE = ref(sha("2"))
+
 
 @dataclass
 class House(Intaking):
@@ -85,6 +87,7 @@ class House(Intaking):
     working: tuple[str, ...] = ()
     shards_a_source: int = 1
     quarantines: bool = False
+    suite: Reference = SUITE
 
     async def enter(self, name: str) -> None:
         """At the beginning of an activity: wait where a test wants to wait, fail where it wants to fail."""
@@ -113,7 +116,7 @@ class House(Intaking):
     async def prepare_lifecycle(self, request: lifecycle.LifecycleRequest) -> lifecycle.Preparation:
         if request.base != BASE.repository:
             raise ApplicationError("no such base", type="BASE_UNKNOWN", non_retryable=True)
-        return lifecycle.Preparation(base=BASE, template=sha("1"), suite=ref(sha("2")))
+        return lifecycle.Preparation(base=BASE, template=sha("1"), suite=self.suite)
 
     @activity.defn
     async def pin_training(self, request: training.TrainingRequest) -> training.PinnedTraining:

@@ -32,6 +32,7 @@ async def test_an_approved_version_reaches_production_through_shadow_and_canary(
     status = await handle.result()
     assert status.stage == "production"
     assert house.pointers["production"] == status.version
+    assert f"scanned beside {house.suite.sha256}" in house.diary
     routes = [line for line in house.diary if line.startswith("routes")]
     assert routes == [
         "routes base canary 0 shadow 20",
