@@ -110,6 +110,8 @@ def test_many_needles_are_found_where_they_stand_and_nowhere_else() -> None:
         assert needles.among(one)
         assert not needles.among(b"before " * 9 + one[:-1] + b"." + one[1:])
     assert not needles.among(b"a question about the weather of number 1000, said by the person")
+    for before in range((1 << 20) - 70, (1 << 20) + 2, 9):
+        assert needles.among(b"." * before + b"a question about the weather of number 7, said by the person")
     assert not needles.among(b"")
     assert not Needles(()).among(b"anything")
 
