@@ -21,6 +21,7 @@ from sqlalchemy import (
     select,
     true,
     tuple_,
+    union,
     update,
 )
 from sqlalchemy.orm import Session
@@ -152,6 +153,16 @@ class Erasures:
         with self._database.reading() as session:
             return frozenset(hashes) - frozenset(session.scalars(others))
 
+    def subjects(self, case: str, request: ErasureRequest) -> frozenset[str]:
+        """Whose the case's own rows are, by keyed hash: under retention many, of a repeated text more than one."""
+        query = select(LedgerRow.subject).join(
+            ErasedRow, and_(ErasedRow.dataset == LedgerRow.dataset, ErasedRow.ordinal == LedgerRow.ordinal)
+        )
+        mine = query.where(ErasedRow.case == case, ErasedRow.own.is_(True), LedgerRow.outcome != "refused")
+        named = {request.subject, *request.mentions}
+        with self._database.reading() as session:
+            return frozenset(one for one in {*named, *session.scalars(mine.distinct())} if one)
+
     def leaving(self, tenant: str, dataset: str) -> frozenset[str]:
         """Ids of rows of a dataset that no new version of it may hold: of any open case, or of who is suppressed."""
         opened = select(ErasedRow.row_id).join(ErasureRow, ErasureRow.case == ErasedRow.case)
@@ -247,8 +258,9 @@ def _of(tenant: str) -> ColumnElement[bool]:
 def _own(request: ErasureRequest) -> list[ColumnElement[bool]]:
     """A row's id leaves out whose it is: one text under two names is one row, of which one copy was accepted."""
     if request.subject:
-        theirs = select(LedgerRow.row_id).where(_of(request.tenant), LedgerRow.subject == request.subject)
-        return [or_(LedgerRow.row_id.in_(theirs), LedgerRow.row_id.in_(_aside(request)))]
+        # One list of ids, so that a database looks them up by index; a keyed hash is of one tenant.
+        theirs = select(LedgerRow.row_id).where(LedgerRow.subject == request.subject)
+        return [LedgerRow.row_id.in_(union(theirs, _aside(request)))]
     if request.dataset is None:
         return []
     of = [LedgerRow.dataset == request.dataset]

@@ -22,10 +22,10 @@ _WEIGHTS: Final = (".safetensors", "optimizer.pt")
 
 
 def held(registry: Registry, job: CaseJob) -> Held:
-    """Legal holds on the person or on a dataset with rows of this case."""
+    """Legal holds on a person whose rows these are, or on a dataset with rows of this case."""
     request, found = job.request, registry.erasures.found(job.case)
     datasets = {one.dataset for one in found.own} | ({request.dataset} if request.dataset else set())
-    subjects = {one for one in (request.subject, *request.mentions) if one}
+    subjects = registry.erasures.subjects(job.case, request)
     holds_ = registry.holds.on(request.tenant, subjects, datasets)
     return Held(holds=tuple(f"{one.id}: {one.reason}" for one in holds_))
 

@@ -75,9 +75,15 @@ def test_the_same_rows_of_another_tenant_stay_and_are_not_looked_for(registry: R
     assert searched(registry, mine, tmp_path).found == ()
 
 
-def test_a_hold_on_a_dataset_holds_its_retention(registry: Registry, tmp_path: Path) -> None:
-    dataset = seal(registry, tmp_path, [(1, OTHER, "accepted", WEATHER)])
-    registry.holds.place(HoldPlaced(tenant="acme", dataset=dataset.id, reason="a lawsuit", actor="leo"))
+@pytest.mark.parametrize("on", ["dataset", "subject"])
+def test_a_hold_on_a_dataset_or_on_one_of_its_persons_holds_its_retention(
+    registry: Registry, tmp_path: Path, on: str
+) -> None:
+    dataset = seal(registry, tmp_path, [(1, OTHER, "accepted", WEATHER), (2, SUBJECT, "refused", asks(PER_CASE))])
+    what = {"dataset": dataset.id, "subject": OTHER}[on]
+    registry.holds.place(HoldPlaced.model_validate({"tenant": "acme", on: what, "reason": "a lawsuit", "actor": "leo"}))
+    registry.holds.place(HoldPlaced(tenant="acme", subject=SUBJECT, reason="another", actor="leo"))
     mine = retention(dataset)
     withdrawing.withdraw(registry, mine)
-    assert len(shredding.held(registry, mine).holds) == 1
+    [held] = shredding.held(registry, mine).holds
+    assert held.endswith(": a lawsuit")
