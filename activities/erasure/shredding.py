@@ -14,7 +14,7 @@ from activities.erasure.tables import blank, cut, holds, pick, store_like
 from assay.contracts.base import Reference
 from assay.contracts.erasure import CaseJob, Held, Shredded, Withdrawn
 from assay.contracts.errors import Conflict, IntegrityRefused, NotFound
-from registry import Registry, trees
+from registry import DatasetRecord, Registry, trees
 from serving.adapters import AdapterStore
 
 _WEIGHTS: Final = (".safetensors", "optimizer.pt")
@@ -78,10 +78,26 @@ def _shards(registry: Registry, job: CaseJob) -> Iterator[Reference]:
             continue
         record = registry.datasets.get(one.dataset)
         rows = {target.row_id for target in registry.erasures.targets(job.case, dataset=one.dataset)}
+        used = _used(registry, job, record)
         for reference in shards_of(registry, record):
-            if _has(registry, reference, rows):
+            if reference not in used and _has(registry, reference, rows):
                 yield reference
-        yield record.ledger
+        if record.ledger not in used:
+            yield record.ledger
+
+
+def _used(registry: Registry, job: CaseJob, record: DatasetRecord) -> set[Reference]:
+    """Files of other seals of the dataset, whose own time is not over: the same rows are stored once for all of them.
+
+    A person's rows are in the case wherever they stand, so nothing of it is spared.
+    """
+    used = set[Reference]()
+    if job.request.ground != "retention":
+        return used
+    for other in registry.datasets.all_named(record.request.tenant, record.request.dataset):
+        if other.dataset.id != record.dataset.id and not other.quarantined:
+            used |= {*shards_of(registry, other), other.ledger}
+    return used
 
 
 def _keep_held(registry: Registry, job: CaseJob, shards: list[Reference]) -> None:

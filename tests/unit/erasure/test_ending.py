@@ -11,7 +11,7 @@ from activities.erasure import resealing, shredding, withdrawing
 from activities.erasure.probe import Probe, add_to_probe
 from registry import Registry
 
-from .scene import OTHER, PER_CASE, SUBJECT, asks, erase, job, retention, seal, searched, set_aside, sha
+from .scene import OTHER, PER_CASE, SUBJECT, asks, column, erase, job, retention, seal, searched, set_aside, sha
 
 WEATHER = asks("the weather number one is asked for here")
 
@@ -74,6 +74,21 @@ def test_retention_leaves_the_queue_of_another_dataset(registry: Registry, tmp_p
     erase(registry, tmp_path, mine)
     assert [row.row_id for row in registry.quarantine.all(queue)] == [sha(1)]
     assert registry.shards.readable(shard)
+    assert searched(registry, mine, tmp_path).found == ()
+
+
+def test_retention_of_one_seal_leaves_the_files_of_another(registry: Registry, tmp_path: Path) -> None:
+    rows = [(1, OTHER, "accepted", WEATHER)]
+    first, second = seal(registry, tmp_path, rows), seal(registry, tmp_path, rows, again=1)
+    assert resealing.shards_of(registry, registry.datasets.get(first.id)) == resealing.shards_of(
+        registry, registry.datasets.get(second.id)
+    )
+    erase(registry, tmp_path, retention(first))
+    assert column(registry, second.id, tmp_path) == [sha(1)]
+    assert registry.shards.readable(registry.datasets.get(second.id).ledger)
+    mine = retention(second, case="acme.000000000001")
+    erase(registry, tmp_path, mine)
+    assert column(registry, second.id, tmp_path) == []
     assert searched(registry, mine, tmp_path).found == ()
 
 
