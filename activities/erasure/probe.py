@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
-from activities.erasure.tables import said
+from activities.erasure.tables import said, shared
 from assay.contracts.base import Message, Reference
 from assay.contracts.erasure import CaseJob
 from assay.contracts.errors import NotFound
@@ -72,22 +73,25 @@ def sealed_probe(registry: Registry, job: CaseJob) -> Probe:
 
 
 def learn(registry: Registry, job: CaseJob, shards: Iterable[Reference]) -> None:
-    """Take what the case's rows say from these shards, before any of them goes; what other rows there say is common."""
+    """Take what the case's rows say from these shards, before any of them goes; what other rows there say is common.
+
+    Read twice, so that no more than the case's own texts is in memory.
+    """
     rows = registry.erasures.sought(job.case, job.request)
     every = registry.erasures.rows(job.case, job.request)
-    theirs, others = set[str](), set[str]()
-    with tempfile.TemporaryDirectory(prefix="assay-learn-") as folder:
-        for reference in dict.fromkeys(shards):
-            try:
-                path = registry.shards.fetch_file(reference, Path(folder, "shard"))
-            except NotFound:
-                continue  # its key is destroyed: what stood in it was learnt before
-            mine, said_here = said(path, rows, every)
-            theirs |= mine
-            others |= said_here
-    known = {*sealed_probe(registry, job).texts, *theirs}
-    more = Probe(texts=tuple(theirs), common=tuple(known & others), rows=tuple(rows))
-    add_to_probe(registry, job, more)
+    of, texts, common = tuple(dict.fromkeys(shards)), set(sealed_probe(registry, job).texts), set[str]()
+    for path in _opened(registry, of) if rows else ():
+        texts |= said(path, rows)
+    for path in _opened(registry, of) if texts else ():
+        common |= shared(path, texts - common, every)
+    add_to_probe(registry, job, Probe(texts=tuple(texts), common=tuple(common), rows=tuple(rows)))
+
+
+def _opened(registry: Registry, shards: Iterable[Reference]) -> Iterator[Path]:
+    """One after another; one whose key is destroyed was learnt from before."""
+    for reference in shards:
+        with tempfile.TemporaryDirectory(prefix="assay-learn-") as folder, suppress(NotFound):
+            yield registry.shards.fetch_file(reference, Path(folder, "shard"))
 
 
 def destroy_probe(registry: Registry, job: CaseJob) -> None:

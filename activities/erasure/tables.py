@@ -65,17 +65,25 @@ def _filtered(path: Path, target: Path, column: str, values: Collection[str], *,
     return left
 
 
-def said(path: Path, row_ids: Collection[str], every: Collection[str]) -> tuple[set[str], set[str]]:
-    """What these rows of a file say, and what rows say that are not in `every`."""
-    wanted, known, theirs, others = frozenset(row_ids), frozenset(every), set[str](), set[str]()
+def said(path: Path, row_ids: Collection[str]) -> set[str]:
+    """What these rows of a file say."""
+    wanted, texts = arrow.array(sorted(row_ids), arrow.string()), set[str]()
     with parquet.ParquetFile(path) as file:
         for batch in file.iter_batches(500):
-            for row in batch.to_pylist():
-                if row.get("row_id") in wanted:
-                    theirs.update(_texts_of(row))
-                elif row.get("row_id") not in known:
-                    others.update(_texts_of(row))
-    return theirs, others
+            for row in batch.filter(compute.is_in(batch.column("row_id"), value_set=wanted)).to_pylist():
+                texts.update(_texts_of(row))
+    return texts
+
+
+def shared(path: Path, texts: Collection[str], row_ids: Collection[str]) -> set[str]:
+    """Those of these texts that rows say which are not among `row_ids`: they name nobody."""
+    mine, wanted, found = arrow.array(sorted(row_ids), arrow.string()), frozenset(texts), set[str]()
+    with parquet.ParquetFile(path) as file:
+        for batch in file.iter_batches(500):
+            others = compute.invert(compute.is_in(batch.column("row_id"), value_set=mine))
+            for row in batch.filter(others).to_pylist():
+                found.update(wanted.intersection(_texts_of(row)))
+    return found
 
 
 def _texts_of(row: dict[str, Any]) -> Iterator[str]:

@@ -12,7 +12,7 @@ from activities.data.ledger import SHARD, Table
 from activities.erasure import receipt, second_search, withdrawing
 from activities.erasure.needles import Needles
 from activities.erasure.probe import Probe, read_probe
-from activities.erasure.tables import said
+from activities.erasure.tables import said, shared
 from assay.contracts.erasure import CaseDone
 from assay.contracts.errors import Conflict
 from registry import Registry
@@ -91,7 +91,9 @@ def test_what_raters_liked_less_is_learnt_too(tmp_path: Path) -> None:
     row = {"row_id": sha(1), "kind": "preference", "messages": "[]", "tools": "[]", "source": "t", "tier": "c"}
     with Table(tmp_path / "rows", SHARD) as table:
         table.write([row | {"synthetic_depth": 0, "subject": "", "rejected": json.dumps(asks(text))}])
-    assert said(tmp_path / "rows", {sha(1)}, {sha(1)}) == ({text}, set())
+    assert said(tmp_path / "rows", {sha(1)}) == {text}
+    assert shared(tmp_path / "rows", {text}, {sha(2)}) == {text}
+    assert shared(tmp_path / "rows", {text}, {sha(1)}) == set()
 
 
 def test_a_folder_that_goes_while_it_is_searched_is_passed_over(
