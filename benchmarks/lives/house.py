@@ -21,6 +21,7 @@ from assay.contracts.base import BasePin
 from assay.contracts.data import Source
 from assay.contracts.lifecycle import LifecycleRequest
 from assay.contracts.rollout import AnalysisRules, CanaryStep, RolloutPlan
+from assay.contracts.training import MixShare, Recipe
 from assay.parting import part_at_exit
 from assay.settings import Settings
 from benchmarks.lives.worker import KINDS
@@ -58,6 +59,7 @@ class House:
             base=BASE.repository,
             dataset=f"{model}-rows",
             sources=(self.source,),
+            recipe=Recipe(mix=(MixShare(kind="replay", rows_per_batch=1),)),  # the one kind that there is
             suite=str(self.suite),
             rollout=PLAN,
             requested_by="ann@acme.example",

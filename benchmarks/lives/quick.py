@@ -113,7 +113,7 @@ class QuickServing(ServingActivities):
         return Analysis(verdict="successful", reason="CANARY_GOOD: known", e_value=0, observations=())
 
     @cached_property
-    def _gateways(self) -> NoGateways:
+    def gateways(self) -> NoGateways:  # type: ignore[override]  # as far as it is asked
         return NoGateways()
 
 

@@ -6,6 +6,7 @@ import sys
 from dataclasses import replace
 from typing import Final
 
+from activities.data.retention import RetentionActivities
 from activities.policy.activity import PolicyActivities
 from activities.registry.activity import RegistryActivities
 from activities.signing.activity import SigningActivities
@@ -23,6 +24,7 @@ def kind(settings: Settings, name: str) -> WorkerKind:
     if name == "control":
         policy = PolicyActivities(settings, template_digest)
         own = [*policy.all(), *SigningActivities(settings).all(), *RegistryActivities(settings).all()]
+        own += RetentionActivities(settings).all()
         return replace(control.kind(settings), activities=own)
     if name == "training":
         return replace(training.kind(settings), activities=QuickTraining(settings, settings.home / "diary").all())
