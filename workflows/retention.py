@@ -140,7 +140,7 @@ class Retention:
         found: HoldsOn = await settled(
             workflow.execute_activity(
                 read_retention_holds,
-                args=[self._request.tenant, plan.current],
+                args=[self._request.tenant, plan.current, term.source],
                 **CONTROL,
                 summary="look for legal holds",
             )

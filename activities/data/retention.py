@@ -62,6 +62,12 @@ def _replacements(registry: Registry, tenant: str, name: str) -> dict[Digest, Di
     return found
 
 
+def holds_on(registry: Registry, tenant: str, dataset: str, source: str | None) -> HoldsOn:
+    """What `held` of the removal's case will say: on the dataset, its tenant, or people of these rows."""
+    found = (*registry.holds.on(tenant, (), (dataset,)), *registry.holds.on_rows(tenant, dataset, source))
+    return HoldsOn(holds=tuple(dict.fromkeys(hold.id for hold in found)))
+
+
 def _end(start: Digest, steps: dict[Digest, Digest]) -> Digest:
     seen = {start}
     while (step := steps.get(start)) is not None and step not in seen:
@@ -90,9 +96,9 @@ class RetentionActivities:
         self._registry.retention.note(note)
 
     @activity.defn(name="read_retention_holds", no_thread_cancel_exception=True)
-    def read_retention_holds(self, tenant: str, dataset: str) -> HoldsOn:
+    def read_retention_holds(self, tenant: str, dataset: str, source: str | None = None) -> HoldsOn:
         """See `assay.contracts.retention.read_retention_holds`."""
-        return HoldsOn(holds=tuple(hold.id for hold in self._registry.holds.on(tenant, (), (dataset,))))
+        return holds_on(self._registry, tenant, dataset, source)
 
     @cached_property
     def _registry(self) -> Registry:

@@ -22,12 +22,13 @@ _WEIGHTS: Final = (".safetensors", "optimizer.pt")
 
 
 def held(registry: Registry, job: CaseJob) -> Held:
-    """Legal holds on the person or on a dataset with rows of this case."""
+    """Legal holds on the person, on a dataset with rows of this case, or on anybody whose rows these are or name."""
     request, found = job.request, registry.erasures.found(job.case)
     datasets = {one.dataset for one in found.own} | ({request.dataset} if request.dataset else set())
     subjects = {one for one in (request.subject, *request.mentions) if one}
     holds_ = registry.holds.on(request.tenant, subjects, datasets)
-    return Held(holds=tuple(f"{one.id}: {one.reason}" for one in holds_))
+    touched = dict.fromkeys((*holds_, *registry.holds.on_case(request.tenant, job.case)))
+    return Held(holds=tuple(f"{one.id}: {one.reason}" for one in touched))
 
 
 def shred(registry: Registry, job: CaseJob, withdrawn: Withdrawn, home: Path) -> Shredded:

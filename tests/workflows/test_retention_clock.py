@@ -57,7 +57,7 @@ class House:
         self.notes.append((note.source, note.state))
 
     @activity.defn
-    async def read_retention_holds(self, tenant: str, dataset: str) -> HoldsOn:
+    async def read_retention_holds(self, tenant: str, dataset: str, source: str) -> HoldsOn:
         return HoldsOn(holds=self.holds.pop(0) if self.holds else ())
 
     @activity.defn
