@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import cast
 
 from sqlalchemy import Table, func, select
@@ -102,6 +102,12 @@ class Datasets:
         with self._database.reading() as session:
             rows = session.scalars(query.order_by(DatasetRow.created_at.desc())).all()
         return tuple(_record(row) for row in rows)
+
+    def ledgers_in_use(self, gone: Collection[str] = ()) -> frozenset[str]:
+        """Digests of the ledgers of all datasets that are not withdrawn; those in `gone` count as if they were."""
+        query = select(DatasetRow.id, DatasetRow.ledger).where(DatasetRow.quarantined.is_(False))
+        with self._database.reading() as session:
+            return frozenset(ledger["sha256"] for id_, ledger in session.execute(query) if id_ not in gone)
 
     def outcomes(self, id_: str) -> dict[str, int]:
         """How many ledger entries of a dataset ended how."""

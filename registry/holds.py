@@ -82,7 +82,7 @@ class Holds:
         return self._on_people(tenant, erased)
 
     def on_rows(self, tenant: str, dataset: str, source: str | None = None) -> tuple[HoldRecord, ...]:
-        """Holds in force on a person who owns a row of a dataset, or of one of its sources, or whom such a row names."""
+        """Holds in force on a person who owns a row of a dataset or of one of its sources, or whom such a row names."""
         of = LedgerRow.dataset == dataset
         return self._on_people(tenant, of if source is None else and_(of, LedgerRow.source == source))
 

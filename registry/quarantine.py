@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from assay.contracts.base import Digest, Message, Person, Reference, Slug
 from assay.contracts.errors import Conflict
 from assay.contracts.review import ReviewQueue, RowState
+from registry.batches import batched
 from registry.columns import now
 from registry.database import Database
 from registry.tables import QuarantineRow
@@ -145,6 +146,14 @@ class Quarantine:
                 query = select(*columns).where(QuarantineRow.tenant == tenant, QuarantineRow.row_id.in_(batch))
                 found |= {Reference(uri=uri, sha256=digest) for digest, uri in session.execute(query)}
         return tuple(sorted(found, key=lambda one: one.sha256))
+
+    def named(self, shards: Iterable[str]) -> set[str]:
+        """Those of these shards (digests) that a row of any queue names, whatever was decided about it."""
+        found: set[str] = set()
+        with self._database.reading() as session:
+            for batch in batched(shards):
+                found.update(session.scalars(select(QuarantineRow.shard).where(QuarantineRow.shard.in_(batch))))
+        return found
 
     def moved(self, former: Reference, new: Reference | None, without: Collection[str]) -> None:
         """A shard was written again without some of its rows, as erasure does: say where the others stand now."""

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from activities.data.manifest import manifest_of
+from activities.data.named import shards_of
 from assay.contracts.base import Reference
-from assay.contracts.errors import NotFound
-from assay.contracts.review import ReviewQueue
 from assay.contracts.screening import ClearJob
 from registry import Registry
 
@@ -21,16 +19,11 @@ def clear(job: ClearJob, registry: Registry) -> int:
 
 
 def _unnamed(job: ClearJob, registry: Registry) -> Iterable[Reference]:
-    """Shards carry the name of their dataset: only its seals and its rows that wait can name them."""
+    """Shards carry the name of their dataset: only its seals name them, and rows that wait for whatever purpose."""
     if not job.unsealed:
         return ()
     intake = job.intake
-    named: set[str] = set()
+    named = registry.quarantine.named({one.sha256 for one in job.unsealed})
     for record in registry.datasets.all_named(intake.tenant, intake.dataset):
-        try:
-            named |= {str(shard["sha256"]) for shard in manifest_of(registry, record).get("shards", [])}
-        except NotFound:
-            continue  # destroyed whole
-    queue = ReviewQueue(tenant=intake.tenant, dataset=intake.dataset, purpose=intake.purpose)
-    named |= {row.shard.sha256 for row in registry.quarantine.all(queue)}
+        named |= shards_of(registry, record)
     return (one for one in job.unsealed if one.sha256 not in named)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from activities.data.named import in_use
 from activities.erasure.probe import Probe, add_to_probe
 from activities.erasure.tables import cut, holds, store_like
 from assay.contracts.base import Reference
@@ -56,17 +57,21 @@ def shred(registry: Registry, job: CaseJob, withdrawn: Withdrawn, home: Path) ->
 
 
 def _shards(registry: Registry, job: CaseJob) -> Iterator[Reference]:
-    """Of datasets whose rows were learnt from: every shard with a row of the case in it, and the ledger."""
-    for one in registry.erasures.found(job.case).own:
-        if not one.kept:
-            continue
-        record = registry.datasets.get(one.dataset)
-        rows = {target.row_id for target in registry.erasures.targets(job.case, dataset=one.dataset)}
+    """Of datasets whose rows were learnt from: every shard with a row of the case in it, and the ledger.
+
+    What another seal still names, as where an intake ran again, goes with the last of them.
+    """
+    datasets = [one.dataset for one in registry.erasures.found(job.case).own if one.kept]
+    records = [registry.datasets.get(one) for one in datasets]
+    kept = in_use(registry, datasets, records)
+    for record in records:
+        rows = {target.row_id for target in registry.erasures.targets(job.case, dataset=record.dataset.id)}
         entries = json.loads(registry.blobs.get(record.dataset.manifest))["shards"]
         for reference in (Reference(uri=entry["uri"], sha256=entry["sha256"]) for entry in entries):
-            if _has(registry, reference, rows):
+            if reference.sha256 not in kept and _has(registry, reference, rows):
                 yield reference
-        yield record.ledger
+        if record.ledger.sha256 not in kept:
+            yield record.ledger
 
 
 def _has(registry: Registry, reference: Reference, rows: set[str]) -> bool:

@@ -37,11 +37,15 @@ class SourceTerm(Message):
 
 
 class RetentionPlan(Message):
-    """The sources of a dataset by expiry. `origin` was sealed first; `current` holds what erasures left of it."""
+    """The sources of a dataset by expiry. `origin` was sealed first; `current` holds what erasures left of it.
+
+    `others` are further seals of the same version, as an intake that ran again makes them: one clock keeps them all.
+    """
 
     origin: Digest
     current: Digest
     sources: tuple[SourceTerm, ...]
+    others: tuple[RetentionPlan, ...] = ()
 
 
 class RetentionStatus(Message):
