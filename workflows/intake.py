@@ -12,7 +12,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_
 
 with workflow.unsafe.imports_passed_through():
     from assay.contracts.base import Reference
-    from assay.contracts.data import Dataset, IntakeProgress, IntakeRequest, IntakeStatus, RowCounts, Source
+    from assay.contracts.data import IntakeProgress, IntakeRequest, IntakeStatus, RowCounts, Source
     from assay.contracts.datasheet import DatasheetJob, write_datasheet
     from assay.contracts.screening import (
         MOST_CLEARED,
@@ -204,21 +204,20 @@ class Intake:
         job = SealJob(request=self._request, screened=tuple(screened))
         try:
             # What is entered is entered with its lineage, its decisions and its clock: a cancellation comes too late.
-            dataset = await committed(self._sealed(job))
+            await committed(self._sealed(job))
         except ActivityError as error:
             # Nothing entered, and still rows may wait for somebody who lets them in.
             if isinstance(error.cause, ApplicationError) and error.cause.type == "DATASET_EMPTY":
                 await self._review()
             raise
+        await self._review()
+
+    async def _sealed(self, job: SealJob) -> None:
+        dataset = await workflow.execute_activity(seal_dataset, job, **DATA, summary="write the manifest")
         self._set(stage="sealed", dataset=dataset, counts=dataset.counts)
         self._advance(dataset.counts.read, dataset.counts.read)
         stand("sealed", f"{dataset.counts.accepted} rows, {dataset.id}", digest=dataset.id)
-        await self._review()
-
-    async def _sealed(self, job: SealJob) -> Dataset:
-        dataset = await workflow.execute_activity(seal_dataset, job, **DATA, summary="write the manifest")
         await begin_retention(self._request, dataset)
-        return dataset
 
     async def _review(self) -> None:
         if self._status.counts.quarantined:
