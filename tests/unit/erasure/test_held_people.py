@@ -11,7 +11,8 @@ from activities.erasure import shredding, withdrawing
 from assay.contracts.erasure import CaseJob, ErasureRequest, HoldPlaced
 from assay.contracts.errors import Conflict
 from registry import Registry
-from tests.unit.erasure.test_cascade import OTHER, SUBJECT, job, registry, sealed, sha
+
+from .test_cascade import OTHER, SUBJECT, job, registry, sealed, sha
 
 __all__ = ["registry"]  # the fixture
 

@@ -13,7 +13,8 @@ from assay.contracts.base import Reference
 from assay.contracts.data import Dataset
 from assay.contracts.erasure import CaseJob, ErasureRequest
 from registry import LedgerEntry, Registry
-from tests.unit.erasure.test_cascade import ledger_row, registry, request, sealed
+
+from .test_cascade import ledger_row, registry, request, sealed
 
 __all__ = ["registry"]  # the fixture
 

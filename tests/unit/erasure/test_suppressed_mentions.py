@@ -11,7 +11,8 @@ from activities.erasure.activity import ErasureControl
 from assay.contracts.erasure import ConfirmJob, MentionsConfirmed
 from assay.settings import Settings
 from registry import Registry
-from tests.unit.erasure.test_cascade import SUBJECT, job, registry, sealed, sha
+
+from .test_cascade import SUBJECT, job, registry, sealed, sha
 
 __all__ = ["registry"]  # the fixture
 NAMED = "a" * 64
