@@ -17,9 +17,11 @@ from sqlalchemy import (
     false,
     func,
     literal,
+    or_,
     select,
     true,
     tuple_,
+    union,
     update,
 )
 from sqlalchemy.orm import Session
@@ -30,7 +32,15 @@ from assay.contracts.errors import NotFound
 from registry.batches import batched
 from registry.columns import now
 from registry.database import Database
-from registry.tables import ErasedRow, ErasureRow, LedgerMentionRow, LedgerRow, QuarantineRow
+from registry.tables import (
+    DatasetRow,
+    ErasedRow,
+    ErasureRow,
+    LedgerMentionRow,
+    LedgerRow,
+    QuarantineRow,
+    SuppressionRow,
+)
 
 _ROWS = cast(Table, ErasedRow.__table__)
 _OUTCOMES = {"accepted": "kept", "redacted": "kept", "quarantined": "aside"}
@@ -85,10 +95,14 @@ class Erasures:
         """Enter the rows of a request under its case, by the ledger's indexes; again adds what is new."""
         with self._database.writing() as session:
             if own := _own(request):
-                _enter(session, case, select(LedgerRow).where(and_(*own)), own=True)
+                _enter(session, case, select(LedgerRow).where(_of(request.tenant), *own), own=True)
             if request.mentions:
-                _enter(session, case, _mentioned(request.mentions), own=False)
-            return _found(session, case)
+                _enter(session, case, _mentioned(request.mentions).where(_of(request.tenant)), own=False)
+            mine = select(ErasedRow.row_id).where(ErasedRow.case == case, ErasedRow.own.is_(True))
+            same = (ErasedRow.case == case, ErasedRow.own.is_(False), ErasedRow.row_id.in_(mine))
+            session.execute(update(ErasedRow).where(*same).values(own=True))
+            waiting = session.scalars(_aside(request).where(QuarantineRow.row_id.not_in(mine)))
+            return _found(session, case).model_copy(update={"waiting": len(set(waiting))})
 
     def found(self, case: str) -> Found:
         """What stands under a case now."""
@@ -104,6 +118,80 @@ class Erasures:
             rows = session.scalars(query.order_by(ErasedRow.dataset, ErasedRow.ordinal))
             return tuple(Target(row.dataset, row.ordinal, row.row_id, row.outcome) for row in rows)
 
+    def rows(self, case: str, request: ErasureRequest) -> frozenset[str]:
+        """Ids of the case's own rows, also of those that an intake set aside without sealing anything."""
+        mine = select(ErasedRow.row_id).where(ErasedRow.case == case, ErasedRow.own.is_(True))
+        with self._database.reading() as session:
+            return frozenset({*session.scalars(mine), *session.scalars(_aside(request))})
+
+    def sought(self, case: str, request: ErasureRequest) -> frozenset[str]:
+        """Own rows that may stand nowhere any more: not those that another tenant has as well, and of retention not
+        those that another dataset has, whose time is not over."""
+        rows, kept = self.rows(case, request), set[str]()
+        retained = request.ground == "retention"
+        there = or_(DatasetRow.tenant != request.tenant, LedgerRow.dataset != request.dataset if retained else false())
+        aside = QuarantineRow.tenant != request.tenant
+        with self._database.reading() as session:
+            if retained:
+                aside = or_(aside, QuarantineRow.dataset != _name(session, request))
+            for batch in batched(sorted(rows)):
+                ledgers = select(LedgerRow.row_id).join(DatasetRow, DatasetRow.id == LedgerRow.dataset)
+                kept.update(session.scalars(ledgers.where(LedgerRow.row_id.in_(batch), there)))
+                queued = select(QuarantineRow.row_id).where(QuarantineRow.row_id.in_(batch), aside)
+                kept.update(session.scalars(queued))
+        return rows - kept
+
+    def mentioned(self, case: str, hashes: Collection[str]) -> frozenset[str]:
+        """Those of these hashes that no row but the case's own carries: a value may stand in rows that stay."""
+        mine = exists().where(
+            ErasedRow.case == case,
+            ErasedRow.own.is_(True),
+            ErasedRow.dataset == LedgerMentionRow.dataset,
+            ErasedRow.ordinal == LedgerMentionRow.ordinal,
+        )
+        others = select(LedgerMentionRow.hash).where(LedgerMentionRow.hash.in_(hashes), ~mine).distinct()
+        with self._database.reading() as session:
+            return frozenset(hashes) - frozenset(session.scalars(others))
+
+    def subjects(self, case: str, request: ErasureRequest) -> frozenset[str]:
+        """Whose the case's own rows are, by keyed hash: under retention many, of a repeated text more than one."""
+        query = select(LedgerRow.subject).join(
+            ErasedRow, and_(ErasedRow.dataset == LedgerRow.dataset, ErasedRow.ordinal == LedgerRow.ordinal)
+        )
+        mine = query.where(ErasedRow.case == case, ErasedRow.own.is_(True), LedgerRow.outcome != "refused")
+        named = {request.subject, *request.mentions}
+        with self._database.reading() as session:
+            return frozenset(one for one in {*named, *session.scalars(mine.distinct())} if one)
+
+    def leaving(self, tenant: str, dataset: str) -> frozenset[str]:
+        """Ids of rows of a dataset that no new version of it may hold: of any open case, or of who is suppressed."""
+        opened = select(ErasedRow.row_id).join(ErasureRow, ErasureRow.case == ErasedRow.case)
+        opened = opened.where(ErasureRow.tenant == tenant, ErasureRow.closed_at.is_(None))
+        hashes = select(SuppressionRow.hash).where(SuppressionRow.tenant == tenant)
+        listed = select(LedgerRow.row_id).where(
+            LedgerRow.dataset == dataset, LedgerRow.subject.in_(hashes), LedgerRow.outcome != "refused"
+        )
+        with self._database.reading() as session:
+            rows = session.scalars(opened.where(ErasedRow.dataset == dataset, ErasedRow.own.is_(True)))
+            return frozenset({*rows, *session.scalars(listed)})
+
+    def set_aside(self, case: str, request: ErasureRequest) -> tuple[Reference, ...]:
+        """Quarantine shards with the case's own rows; for retention only of the dataset's own queues."""
+        rows, found = self.rows(case, request), set[Reference]()
+        with self._database.reading() as session:
+            queues = _queues(session, request)
+            for batch in batched(sorted(rows)):
+                query = select(QuarantineRow.shard, QuarantineRow.shard_uri).where(*queues)
+                of = session.execute(query.where(QuarantineRow.row_id.in_(batch)))
+                found |= {Reference(uri=uri, sha256=digest) for digest, uri in of}
+        return tuple(sorted(found, key=lambda one: one.sha256))
+
+    def keep_ledger(self, dataset: str, ledger: Reference) -> None:
+        """A dataset that stays has its ledger elsewhere now: written again without rows that were never in it."""
+        with self._database.writing() as session:
+            value = ledger.model_dump(mode="json")
+            session.execute(update(DatasetRow).where(DatasetRow.id == dataset).values(ledger=value))
+
     def confirm(self, case: str, row_ids: Collection[str], *, others_are_not: bool) -> Found:
         """Mentioned rows become the person's own; the others of the case are let go when that is said."""
         waiting = (ErasedRow.case == case, ErasedRow.own.is_(False))
@@ -114,7 +202,7 @@ class Erasures:
                 session.execute(delete(ErasedRow).where(*waiting))
             return _found(session, case)
 
-    def clear_records(self, case: str, tenant: str) -> int:
+    def clear_records(self, case: str, request: ErasureRequest) -> int:
         """Delete the ledger entries, mentions and quarantine entries of the case's own rows; how many there were."""
         own = (ErasedRow.case == case, ErasedRow.own.is_(True))
         mine = select(ErasedRow.dataset, ErasedRow.ordinal).where(*own)
@@ -127,7 +215,8 @@ class Erasures:
             session.execute(
                 delete(LedgerMentionRow).where(tuple_(LedgerMentionRow.dataset, LedgerMentionRow.ordinal).in_(mine))
             )
-            session.execute(delete(QuarantineRow).where(QuarantineRow.tenant == tenant, QuarantineRow.row_id.in_(ids)))
+            rows = or_(QuarantineRow.row_id.in_(ids), QuarantineRow.row_id.in_(_aside(request)))
+            session.execute(delete(QuarantineRow).where(*_queues(session, request), rows))
         return count
 
     def keep_probe(self, case: str, probe: Reference | None) -> None:
@@ -162,13 +251,39 @@ class Erasures:
             return tuple(_record(row) for row in session.scalars(query))
 
 
+def _of(tenant: str) -> ColumnElement[bool]:
+    return LedgerRow.dataset.in_(select(DatasetRow.id).where(DatasetRow.tenant == tenant))
+
+
 def _own(request: ErasureRequest) -> list[ColumnElement[bool]]:
+    """A row's id leaves out whose it is: one text under two names is one row, of which one copy was accepted."""
     if request.subject:
-        return [LedgerRow.subject == request.subject]
+        # One list of ids, so that a database looks them up by index; a keyed hash is of one tenant.
+        theirs = select(LedgerRow.row_id).where(LedgerRow.subject == request.subject)
+        return [LedgerRow.row_id.in_(union(theirs, _aside(request)))]
     if request.dataset is None:
         return []
     of = [LedgerRow.dataset == request.dataset]
     return [*of, LedgerRow.source == request.source] if request.source else [*of, LedgerRow.row_id.in_(request.rows)]
+
+
+def _aside(request: ErasureRequest) -> Select[str]:
+    """Quarantined rows of the person. An intake that could seal nothing entered them, and no ledger."""
+    query = select(QuarantineRow.row_id)
+    if not request.subject:
+        return query.where(false())
+    return query.where(QuarantineRow.tenant == request.tenant, QuarantineRow.subject == request.subject)
+
+
+def _name(session: Session, request: ErasureRequest) -> str:
+    query = select(DatasetRow.name).where(DatasetRow.id == request.dataset, DatasetRow.tenant == request.tenant)
+    return session.scalar(query) or ""
+
+
+def _queues(session: Session, request: ErasureRequest) -> list[ColumnElement[bool]]:
+    """Queues that a case may touch: all of the tenant's, or those of the one dataset whose time is over."""
+    of = [QuarantineRow.tenant == request.tenant]
+    return [*of, QuarantineRow.dataset == _name(session, request)] if request.ground == "retention" else of
 
 
 def _mentioned(hashes: Collection[str]) -> Select[LedgerRow]:

@@ -23,6 +23,7 @@ with workflow.unsafe.imports_passed_through():
         MentionsConfirmed,
         Remains,
         Reminder,
+        Retraining,
         Shredded,
         StopNotice,
         Withdrawn,
@@ -124,13 +125,17 @@ class Erasure:
         return decision.allow
 
     async def _work(self) -> None:
+        await self._remove_all()
+        await self._prove()
+
+    async def _remove_all(self) -> None:
+        """And the rows that a reviewer confirms, until none waits."""
         await self._remove()
         while any(one.kept or one.aside for one in self._status.found.mentioned):
             self._set(stage="awaiting confirmation")
             await workflow.wait_condition(lambda: bool(self._confirmed))
             await self._confirm(self._confirmed.pop(0))
             await self._remove()
-        await self._prove()
 
     async def _confirm(self, confirmed: MentionsConfirmed) -> None:
         job = ConfirmJob(job=self._job, confirmed=confirmed)
@@ -210,13 +215,12 @@ class Erasure:
             pause = min(pause * 2, LONGEST_LOOK)
 
     async def _prove(self) -> None:
-        retraining = await settled(
-            workflow.execute_activity(
-                plan_retraining, args=[self._job, self._status.datasets], **CONTROL, summary="what to train again"
-            )
-        )
+        retraining, datasets = await self._plan(), self._status.datasets
         self._set(stage="verifying", retraining=retraining)
         remains = await self._search()
+        if self._status.datasets != datasets:
+            retraining = await self._plan()
+            self._set(retraining=retraining)
         job = CaseDone(
             job=self._job,
             withdrawn=tuple(self._done),
@@ -233,8 +237,16 @@ class Erasure:
             await self._retrain()
         self._set(stage="erased", receipt=receipt.reference, remains=(), reasons=())
 
+    async def _plan(self) -> tuple[Retraining, ...]:
+        return await settled(
+            workflow.execute_activity(
+                plan_retraining, args=[self._job, self._status.datasets], **CONTROL, summary="what to train again"
+            )
+        )
+
     async def _search(self) -> Remains:
-        """Until nothing is found: what still runs may hold a copy, and is being stopped. What does not go is shown."""
+        """Until nothing is found: what still runs may hold a copy, and is being stopped. What is found is removed again
+        before the next look: rows may have been sealed since. What does not go is shown."""
         pause = timedelta(seconds=2)
         while True:
             stores, serving = await asyncio.gather(
@@ -247,6 +259,9 @@ class Erasure:
                 return stores.model_copy(update={"searched": searched})
             self._set(remains=found, reasons=(f"ERASURE_INCOMPLETE: {len(found)} places still hold something",))
             self._look_again = False
+            if workflow.patched("what a second search finds is removed again"):
+                await self._remove_all()
+                self._set(stage="verifying")
             with suppress(TimeoutError):
                 await workflow.wait_condition(lambda: self._look_again, timeout=pause, timeout_summary="search again")
             pause = min(pause * 2, LONGEST_LOOK)

@@ -67,7 +67,6 @@ class Scanner:
         self._recognisers: Sequence[Recogniser] = tuple(recognisers)
         self._thorough = thorough
         self._model = NameModel()
-        self._reading = functools.lru_cache(8192)(self._read)
         self._cached = functools.lru_cache(8192)(self._found)
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -82,14 +81,12 @@ class Scanner:
     def scan(self, row: JsonValue) -> RowFindings:
         """What stands in any string of a row, names of fields and long integers included.
 
-        Raises NotFound (`NAME_MODEL_MISSING`).
+        Raises NotFound (`NAME_MODEL_MISSING`) and IntegrityRefused (`NAME_MODEL_CHANGED`).
         """
-        return self._scanned(row, [(key, normalised(text)) for key, text in strings(row)])
-
-    def _scanned(self, row: JsonValue, texts: Sequence[tuple[str, str]]) -> RowFindings:
         personal: dict[tuple[str, str], None] = {}
         secrets: set[tuple[str, str]] = set()
-        for key, clean in texts:
+        for key, text in strings(row):
+            clean = normalised(text)
             secrets |= credentials(clean)
             personal.update(dict.fromkeys((s.entity_type, clean[s.start : s.end]) for s in self.spans(clean, key)))
         split = dict(self._split(row))
@@ -97,26 +94,18 @@ class Scanner:
         return RowFindings(tuple(personal), _summary(personal, secrets), tuple(split.items()))
 
     def scan_many(self, rows: Sequence[JsonValue]) -> list[RowFindings]:
-        """`scan` of each row, in order; the model is asked about all of them at once."""
-        texts = [[(key, normalised(text)) for key, text in strings(row)] for row in rows]
-        windows = {
-            window.text for row in texts for key, clean in row for window in self._readable(clean, key).names.windows
-        }
-        self._model.prepare(sorted(windows))
-        return [self._scanned(row, mine) for row, mine in zip(rows, texts, strict=True)]
+        """`scan` of each row, in order."""
+        return [self.scan(row) for row in rows]
 
     def spans(self, text: str, key: str = "") -> tuple[Span, ...]:
         """Personal data in one normalised text that stands under `key`; no two overlap, the longer one wins."""
         return self._cached(text, key) if len(text) <= LONGEST_CACHED else self._found(text, key)
 
     def _found(self, text: str, key: str) -> tuple[Span, ...]:
-        read = self._readable(text, key)
+        read = self._read(text, key)
         asked = (judged(text, window, self._model.names(window.text), self._thorough) for window in read.names.windows)
         people = [*read.names.certain, *filter(None, asked)]
         return _apart([*read.spans, *people]) if people else read.spans
-
-    def _readable(self, text: str, key: str) -> _Read:
-        return self._reading(text, key) if len(text) <= LONGEST_CACHED else self._read(text, key)
 
     def _read(self, text: str, key: str) -> _Read:
         # The key is read as words before the value: {"phone": "030 901820"} has its cue there.

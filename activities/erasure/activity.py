@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
@@ -31,7 +32,7 @@ from assay.contracts.erasure import (
     Shredded,
     Withdrawn,
 )
-from assay.contracts.errors import AssayError
+from assay.contracts.errors import AssayError, NotFound
 from assay.contracts.policy import Decision
 from assay.contracts.rollout import WarmJob
 from assay.contracts.training import TrainingRequest
@@ -74,7 +75,7 @@ class ErasureControl(_Opened):
     @activity.defn(name="decide_erasure", no_thread_cancel_exception=True)
     def decide_erasure(self, job: CaseJob) -> Decision:
         """See `assay.contracts.erasure.decide_erasure`."""
-        decision = self._policy.decide("erasure", facts(job)).decision
+        decision = self._policy.decide("erasure", facts(self._registry, job)).decision
         self._registry.decisions.add(decision, None)
         return decision
 
@@ -217,9 +218,16 @@ class ErasureServing(_Opened):
         return found
 
 
-def facts(job: CaseJob) -> dict[str, Any]:
-    """Input document of the erasure gate. Whose rows they are is not told: only that hashes name them."""
+def facts(registry: Registry, job: CaseJob) -> dict[str, Any]:
+    """Input document of the erasure gate. Whose rows they are is not told: only that hashes name them.
+
+    `dataset_tenant` is whose the named dataset is; None where none is named, and where nobody knows it.
+    """
     request = job.request
+    owner = None
+    if request.dataset is not None:
+        with suppress(NotFound):
+            owner = registry.datasets.get(request.dataset).request.tenant
     return {
         "case": job.case,
         "tenant": request.tenant,
@@ -231,6 +239,7 @@ def facts(job: CaseJob) -> dict[str, Any]:
             "mentions": len(request.mentions),
             "dataset": request.dataset,
         },
+        "dataset_tenant": owner,
         "deadline_days": request.deadline.total_seconds() / 86400,
         "retrain": request.retrain,
     }

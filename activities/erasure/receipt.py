@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import rfc8785
 
-from activities.erasure.probe import destroy_probe
+from activities.erasure.probe import Probe, destroy_probe, read_probe
 from activities.signing.envelope import sign_payload
 from activities.signing.statements import STATEMENT_TYPE
 from assay.contracts.base import Reference
@@ -26,7 +26,7 @@ ERASURE: Final = "urn:assay:predicate:erasure:v1"
 def write(registry: Registry, done: CaseDone, private_key: Path) -> Reference:
     """Sign, store, destroy the probe, close the case. The first receipt of a case stays.
 
-    Raises Conflict (`ERASURE_INCOMPLETE`), Unavailable.
+    Raises Conflict (`ERASURE_INCOMPLETE`; `ERASURE_UNPROVED` when the search had nothing to look for), Unavailable.
     """
     case = done.job.case
     if (known := registry.erasures.get(case)).receipt:
@@ -37,11 +37,22 @@ def write(registry: Registry, done: CaseDone, private_key: Path) -> Reference:
             f"case {case}: something is left in {len(done.remains.found)} places",
             "see `assay erase show`: it names them",
         )
+    if _rows(done) and read_probe(registry, done.job) == Probe():
+        raise Conflict(
+            "ERASURE_UNPROVED",
+            f"case {case}: rows were found, and nothing was known of them that a search could look for",
+            "see `assay erase show`, and order it again",
+        )
     envelope = sign_payload(rfc8785.dumps(statement(done)), private_key)
     reference = registry.blobs.put(envelope)
     destroy_probe(registry, done.job)
     registry.erasures.close(case, reference.sha256, predicate(done))
     return reference
+
+
+def _rows(done: CaseDone) -> bool:
+    of = [one.found for one in done.withdrawn]
+    return any(found.waiting or any(one.kept or one.aside for one in found.own) for found in of)
 
 
 def statement(done: CaseDone) -> dict[str, Any]:
@@ -101,7 +112,7 @@ def _counts(found: Found) -> dict[str, Any]:
         return {
             "datasets": len(of),
             "kept": sum(one.kept for one in of),
-            "aside": sum(one.aside for one in of),
+            "aside": sum(one.aside for one in of) + (found.waiting if of is found.own else 0),
             "refused": sum(one.refused for one in of),
         }
 

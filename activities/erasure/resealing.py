@@ -7,29 +7,38 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import rfc8785
 
 from activities.data.ledger import KEPT, read_ledger
 from activities.data.ledgers import composition
 from activities.data.licences import normalise
-from activities.erasure.probe import Probe, add_to_probe
-from activities.erasure.tables import cut, holds, shared, store_like
+from activities.erasure.probe import learn
+from activities.erasure.tables import cut, holds, store_like
 from assay.contracts.base import CodeCount, Reference
 from assay.contracts.data import Dataset, RowCounts
 from assay.contracts.erasure import CaseJob, NewDataset
 from assay.contracts.errors import NotFound
 from registry import DatasetRecord, LedgerEntry, Registry
 
+HELD: Final = "held rows"
+"""Lineage from a dataset to a shard of rows that a legal hold kept when the rest of their shard had to go."""
+
 
 def reseal(registry: Registry, job: CaseJob) -> tuple[NewDataset, ...]:
     """A new version of every dataset that the case withdrew, named once however many versions of it were withdrawn.
 
-    Raises IntegrityRefused, Unavailable.
+    Looks for the rows again first: another case may have sealed them into a new version since they were found. What is
+    found so is withdrawn here. Raises IntegrityRefused, Unavailable.
     """
-    found = registry.erasures.found(job.case)
-    records = [registry.datasets.get(one.dataset) for one in found.own if one.kept]
+    found = registry.erasures.find(job.case, job.request)
+    learnt = [one.dataset for one in found.own if one.kept]
+    if learnt:
+        registry.withdrawals.withdraw(job.case, learnt)
+    records = [registry.datasets.get(one) for one in learnt]
+    shards = (one for record in records for one in shards_of(registry, record))
+    learn(registry, job, (*shards, *registry.erasures.set_aside(job.case, job.request)))
     made: dict[tuple[str, str], DatasetRecord | None] = {}
     for record in records:
         name = (record.request.tenant, record.request.dataset)
@@ -47,26 +56,41 @@ def reseal(registry: Registry, job: CaseJob) -> tuple[NewDataset, ...]:
     )
 
 
+def shard_uri(digest: str) -> str:
+    """Of an encrypted file."""
+    return digest.replace("sha256:", "shard:")
+
+
+def shards_of(registry: Registry, record: DatasetRecord) -> tuple[Reference, ...]:
+    """Shards of a dataset, by its manifest, in order; then those that legal holds kept of it."""
+    entries = json.loads(registry.blobs.get(record.dataset.manifest))["shards"]
+    kept = [one.name for one in registry.lineage.descendants(record.dataset.id) if one.relation == HELD]
+    return (
+        *(Reference(uri=entry["uri"], sha256=entry["sha256"]) for entry in entries),
+        *(Reference(uri=shard_uri(one), sha256=one) for one in kept),
+    )
+
+
 def _newest(registry: Registry, job: CaseJob, name: tuple[str, str]) -> DatasetRecord | None:
     """The newest version that is clean: there, or made now from the newest one of the case that can still be read."""
     known = registry.datasets.all_named(*name)
     for record in known:
-        rows = {target.row_id for target in registry.erasures.targets(job.case, dataset=record.dataset.id)}
+        rows = {one.row_id for one in registry.erasures.targets(job.case, dataset=record.dataset.id)}
         if not rows and not record.quarantined:
             return record
-        if rows and (made := _without(registry, job, record, rows, 1 + max(r.request.version for r in known))):
+        if rows and (made := _without(registry, record, rows, 1 + max(r.request.version for r in known))):
             return made
     return None
 
 
-def _without(
-    registry: Registry, job: CaseJob, record: DatasetRecord, rows: set[str], version: int
-) -> DatasetRecord | None:
+def _without(registry: Registry, record: DatasetRecord, rows: set[str], version: int) -> DatasetRecord | None:
+    """No row of the case, of another open one or of somebody who is suppressed: the new version is clean for all."""
+    rows |= registry.erasures.leaving(record.request.tenant, record.dataset.id)
     manifest = json.loads(registry.blobs.get(record.dataset.manifest))
     with tempfile.TemporaryDirectory(prefix="assay-reseal-") as folder:
         scratch = Path(folder)
         try:
-            shards = [*_shards(registry, job, manifest["shards"], rows, scratch)]
+            shards = [*_shards(registry, manifest["shards"], rows, scratch)]
             former = registry.shards.fetch_file(record.ledger, scratch / "former.ledger")
         except NotFound:
             return None  # its keys are destroyed: another case was here
@@ -88,27 +112,24 @@ def _without(
         stored = registry.blobs.put(rfc8785.dumps(body))
         dataset = Dataset(id=stored.sha256, manifest=stored, counts=counts)
         request = record.request.model_copy(update={"version": version})
+        # First: a dataset that is there is taken as it is when this is tried again.
+        _link(registry, record.dataset.id, dataset.id)
         registry.datasets.add(dataset, request, ledger, _entries(whole))
-    _link(registry, record.dataset.id, dataset.id)
     return registry.datasets.get(dataset.id)
 
 
 def _shards(
-    registry: Registry, job: CaseJob, shards: list[dict[str, Any]], rows: set[str], scratch: Path
+    registry: Registry, shards: list[dict[str, Any]], rows: set[str], scratch: Path
 ) -> Iterator[dict[str, Any]]:
     """Entries of the new manifest; a shard in which none of the rows stands is the same as before."""
-    texts: set[str] = set()
     for entry in shards:
         reference = Reference(uri=entry["uri"], sha256=entry["sha256"])
         path = registry.shards.fetch_file(reference, scratch / "former")
         if not holds(path, rows):
             yield entry
             continue
-        done = cut(path, scratch / "left", rows)
-        texts |= done.texts - shared(scratch / "left", done.texts)
-        if done.left:
-            yield entry | store_like(registry, scratch / "left", reference).model_dump() | {"rows": done.left}
-    add_to_probe(registry, job, Probe(texts=tuple(sorted(texts)), rows=tuple(sorted(rows))))
+        if left := cut(path, scratch / "left", rows):
+            yield entry | store_like(registry, scratch / "left", reference).model_dump() | {"rows": left}
 
 
 def _counts(ledger: Path) -> RowCounts:

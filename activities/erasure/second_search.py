@@ -2,7 +2,7 @@
 
 It reads bytes: every blob and every file below the state folder, raw and, where a living key or a plain Parquet file
 lets it, in the clear; the tables as the database prints them. It looks for texts that only the erased rows said, for
-their ids in rows, and for the person's keyed hashes.
+their ids in rows, for the person's keyed hashes, and for files that were to be destroyed.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Final
 
 from pyarrow import ArrowInvalid, parquet
 
+from activities.erasure.needles import Needles
 from activities.erasure.probe import Probe
 from assay.contracts.base import Reference
 from assay.contracts.erasure import Remains
@@ -25,6 +26,7 @@ _CHUNK: Final = 8 * 1024 * 1024
 _SKIPPED: Final = ("keys", "blobs")
 """Below the state folder: keys are no text, and blobs are read through the store."""
 _MANY: Final = 20
+_JSON: Final = ("[", "{", '"')
 
 
 def search(
@@ -36,7 +38,7 @@ def search(
     are looked for. Raises Unavailable.
     """
     needles, texts, read, shards = _needles(probe), _needles(probe.model_copy(update={"hashes": ()})), 0, 0
-    found: list[str] = []
+    found, gone = list[str](), frozenset(probe.shards)
     with tempfile.TemporaryDirectory(prefix="assay-search-") as folder:
         for place, path, encrypted in _stored(registry, Path(folder)):
             if place == f"shard {own}":
@@ -44,25 +46,29 @@ def search(
             shards += encrypted
             read += path.stat().st_size
             # A decision that was stored names rows by digest, as it must: it is no copy of them.
-            if _in_file(path, needles) or _in_table(path, needles, probe):
+            destroyed = place.partition(" ")[2] in gone
+            if destroyed or _in_file(path, needles) or _in_table(path, needles, probe):
                 found.append(place)
             path.unlink()
             beat()
         for path in _files(home):
-            read += path.stat().st_size
-            if _in_file(path, texts):
-                found.append(f"file {path.relative_to(home)}")
+            try:
+                read += path.stat().st_size
+                if _in_file(path, texts):
+                    found.append(f"file {path.relative_to(home)}")
+            except FileNotFoundError:
+                continue  # scratch of whoever works beside this: gone before it was read
     found += [f"table {table}" for table in registry.mentions_of([*probe.hashes, *probe.rows])]
     searched = ("blobs", "shards", "database", "state folder")
     return Remains(searched=searched, found=tuple(sorted(found)[:_MANY]), bytes=read, shards=shards)
 
 
-def _needles(probe: Probe) -> tuple[bytes, ...]:
+def _needles(probe: Probe) -> Needles:
     """Texts raw and as JSON writes them, with and without letters beyond ASCII."""
     forms: set[bytes] = {one.encode() for one in probe.hashes}
     for text in probe.texts:
         forms |= {text.encode(), json.dumps(text)[1:-1].encode(), json.dumps(text, ensure_ascii=False)[1:-1].encode()}
-    return tuple(sorted(forms))
+    return Needles(forms)
 
 
 def _stored(registry: Registry, scratch: Path) -> Iterator[tuple[str, Path, bool]]:
@@ -79,32 +85,54 @@ def _stored(registry: Registry, scratch: Path) -> Iterator[tuple[str, Path, bool
             continue  # destroyed while we looked, or not what its name says: it cannot be used
 
 
-def _in_file(path: Path, needles: tuple[bytes, ...]) -> bool:
-    overlap = max(map(len, needles), default=1) - 1
+def _in_file(path: Path, needles: Needles) -> bool:
+    overlap = needles.longest - 1
     with path.open("rb") as file:
         tail = b""
         while chunk := file.read(_CHUNK):
             window = tail + chunk
-            if any(needle in window for needle in needles):
+            if needles.among(window):
                 return True
             tail = window[-overlap:] if overlap else b""
     return False
 
 
-def _in_table(path: Path, needles: tuple[bytes, ...], probe: Probe) -> bool:
-    """Parquet is compressed: read as rows. Row ids count here, where a row would stand."""
+def _in_table(path: Path, needles: Needles, probe: Probe) -> bool:
+    """Parquet is compressed: read as rows, and strings as people wrote them, however they were escaped in a column.
+
+    Row ids count here, where a row would stand.
+    """
     ids = frozenset(probe.rows)
     try:
         with parquet.ParquetFile(path) as file:
             for batch in file.iter_batches(500):
-                for row in batch.to_pylist():
-                    said = json.dumps(row, ensure_ascii=False, default=str).encode()
-                    escaped = said.replace(b"\\\\", b"\\")
-                    if row.get("row_id") in ids or any(one in said or one in escaped for one in needles):
-                        return True
+                rows = batch.to_pylist()
+                if any(row.get("row_id") in ids for row in rows):
+                    return True
+                if needles.among("\0".join(one for row in rows for one in _strings(row)).encode(errors="replace")):
+                    return True
     except (ArrowInvalid, OSError):
         return False
     return False
+
+
+def _strings(value: object) -> Iterator[str]:
+    """Every string of a value: keys, values, and those of JSON that is written in a string."""
+    if isinstance(value, str):
+        yield value
+        if value[:1] in _JSON:
+            try:
+                parsed = json.loads(value)
+            except (ValueError, RecursionError):
+                return
+            yield from _strings(parsed)
+    elif isinstance(value, dict):
+        for key, one in value.items():
+            yield from _strings(key)
+            yield from _strings(one)
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from _strings(one)
 
 
 def _files(home: Path) -> Iterator[Path]:

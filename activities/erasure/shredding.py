@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from activities.data.named import in_use
-from activities.erasure.probe import Probe, add_to_probe
-from activities.erasure.tables import cut, holds, store_like
+from activities.erasure.probe import Probe, add_to_probe, learn, sealed_probe
+from activities.erasure.resealing import HELD, shard_uri, shards_of
+from activities.erasure.tables import blank, cut, holds, pick, store_like
 from assay.contracts.base import Reference
 from assay.contracts.erasure import CaseJob, Held, Shredded, Withdrawn
 from assay.contracts.errors import Conflict, IntegrityRefused, NotFound
-from registry import Registry, trees
+from registry import DatasetRecord, Registry, trees
 from serving.adapters import AdapterStore
 
 _WEIGHTS: Final = (".safetensors", "optimizer.pt")
@@ -23,10 +22,10 @@ _WEIGHTS: Final = (".safetensors", "optimizer.pt")
 
 
 def held(registry: Registry, job: CaseJob) -> Held:
-    """Legal holds on the person, on a dataset with rows of this case, or on anybody whose rows these are or name."""
+    """Legal holds on a person whose rows these are or whom they name, or on a dataset with rows of this case."""
     request, found = job.request, registry.erasures.found(job.case)
     datasets = {one.dataset for one in found.own} | ({request.dataset} if request.dataset else set())
-    subjects = {one for one in (request.subject, *request.mentions) if one}
+    subjects = registry.erasures.subjects(job.case, request)
     holds_ = registry.holds.on(request.tenant, subjects, datasets)
     touched = dict.fromkeys((*holds_, *registry.holds.on_case(request.tenant, job.case)))
     return Held(holds=tuple(f"{one.id}: {one.reason}" for one in touched))
@@ -39,14 +38,16 @@ def shred(registry: Registry, job: CaseJob, withdrawn: Withdrawn, home: Path) ->
     """
     if stopped := held(registry, job).holds:
         raise Conflict("ERASURE_HELD", f"legal hold {', '.join(stopped)}", "lift the hold; the erasure goes on then")
+    _destroy(registry, job, _left_over(registry, job))
     shards = list(_shards(registry, job))
-    registry.shards.destroy_all(shards, job.case)
-    aside = _cut_quarantine(registry, job)
+    _keep_held(registry, job, shards)
+    _destroy(registry, job, shards)
+    aside = [*_rewrite_ledgers(registry, job), *_cut_quarantine(registry, job)]
     blobs = sorted(set(_weights(registry, withdrawn)) | set(_samples(registry, withdrawn)))
     for digest in blobs:
         registry.blobs.remove(digest)
     folders = sum(_remove_folders(registry, withdrawn, home))
-    rows = registry.erasures.clear_records(job.case, job.request.tenant)
+    rows = registry.erasures.clear_records(job.case, job.request)
     return Shredded(
         shards=tuple(sorted({one.sha256 for one in (*shards, *aside)})),
         blobs=len(blobs),
@@ -56,22 +57,83 @@ def shred(registry: Registry, job: CaseJob, withdrawn: Withdrawn, home: Path) ->
     )
 
 
-def _shards(registry: Registry, job: CaseJob) -> Iterator[Reference]:
-    """Of datasets whose rows were learnt from: every shard with a row of the case in it, and the ledger.
+def _left_over(registry: Registry, job: CaseJob) -> list[Reference]:
+    """What an earlier try wrote down and may not have reached; not what rows of others still stand in."""
+    used = {registry.datasets.get(one.dataset).ledger for one in registry.erasures.found(job.case).own}
+    used |= set(registry.erasures.set_aside(job.case, job.request))
+    spared = {one.sha256 for one in used}
+    known = sealed_probe(registry, job).shards
+    return [Reference(uri=shard_uri(one), sha256=one) for one in known if one not in spared]
 
-    What another seal still names, as where an intake ran again, goes with the last of them.
-    """
-    datasets = [one.dataset for one in registry.erasures.found(job.case).own if one.kept]
-    records = [registry.datasets.get(one) for one in datasets]
-    kept = in_use(registry, datasets, records)
-    for record in records:
-        rows = {target.row_id for target in registry.erasures.targets(job.case, dataset=record.dataset.id)}
-        entries = json.loads(registry.blobs.get(record.dataset.manifest))["shards"]
-        for reference in (Reference(uri=entry["uri"], sha256=entry["sha256"]) for entry in entries):
-            if reference.sha256 not in kept and _has(registry, reference, rows):
+
+def _destroy(registry: Registry, job: CaseJob, shards: list[Reference]) -> None:
+    """Written down first: whoever tries again, or searches, knows what has to be gone."""
+    add_to_probe(registry, job, Probe(shards=tuple(one.sha256 for one in shards)))
+    registry.shards.destroy_all(shards, job.case)
+
+
+def _shards(registry: Registry, job: CaseJob) -> Iterator[Reference]:
+    """Of datasets whose rows were learnt from: every shard with a row of the case in it, and the ledger."""
+    for one in registry.erasures.found(job.case).own:
+        if not one.kept:
+            continue
+        record = registry.datasets.get(one.dataset)
+        rows = {target.row_id for target in registry.erasures.targets(job.case, dataset=one.dataset)}
+        used = _used(registry, job, record)
+        for reference in shards_of(registry, record):
+            if reference not in used and _has(registry, reference, rows):
                 yield reference
-        if record.ledger.sha256 not in kept:
+        if record.ledger not in used:
             yield record.ledger
+
+
+def _used(registry: Registry, job: CaseJob, record: DatasetRecord) -> set[Reference]:
+    """Files of other seals of the dataset, whose own time is not over: the same rows are stored once for all of them.
+
+    A person's rows are in the case wherever they stand, so nothing of it is spared.
+    """
+    used = set[Reference]()
+    if job.request.ground != "retention":
+        return used
+    for other in registry.datasets.all_named(record.request.tenant, record.request.dataset):
+        if other.dataset.id != record.dataset.id and not other.quarantined:
+            used |= {*shards_of(registry, other), other.ledger}
+    return used
+
+
+def _keep_held(registry: Registry, job: CaseJob, shards: list[Reference]) -> None:
+    """Rows of others in the same shards who are under a legal hold: unservable, like all of the dataset, but kept."""
+    held_ = {one.subject for one in registry.holds.list(job.request.tenant) if one.subject}
+    gone = registry.erasures.rows(job.case, job.request)
+    for one in registry.erasures.found(job.case).own if held_ else ():
+        of = set(shards_of(registry, registry.datasets.get(one.dataset)))
+        for reference in sorted(of & set(shards), key=lambda shard: shard.sha256):
+            with tempfile.TemporaryDirectory(prefix="assay-held-") as folder:
+                whole, left, theirs = (Path(folder, name) for name in ("whole", "left", "theirs"))
+                cut(registry.shards.fetch_file(reference, whole), left, gone)
+                if pick(left, theirs, "subject", held_):
+                    kept = registry.shards.put_file(theirs).sha256
+                    registry.lineage.link(one.dataset, kept, HELD, parent_kind="dataset", child_kind="shard")
+
+
+def _rewrite_ledgers(registry: Registry, job: CaseJob) -> list[Reference]:
+    """Of datasets that never held the rows, only their lines in the ledger: the dataset stays, and its ledger's lines
+    at their places, without saying whose they were."""
+    gone = []
+    for one in registry.erasures.found(job.case).own:
+        record = registry.datasets.get(one.dataset)
+        rows = {target.row_id for target in registry.erasures.targets(job.case, dataset=one.dataset)}
+        if one.kept or not _has(registry, record.ledger, rows):
+            continue
+        with tempfile.TemporaryDirectory(prefix="assay-ledger-") as folder:
+            former, left = Path(folder, "former"), Path(folder, "left")
+            blank(registry.shards.fetch_file(record.ledger, former), left, rows)
+            new = store_like(registry, left, record.ledger)
+        add_to_probe(registry, job, Probe(shards=(record.ledger.sha256,)))
+        registry.erasures.keep_ledger(one.dataset, new)
+        _destroy(registry, job, [record.ledger])
+        gone.append(record.ledger)
+    return gone
 
 
 def _has(registry: Registry, reference: Reference, rows: set[str]) -> bool:
@@ -85,19 +147,20 @@ def _has(registry: Registry, reference: Reference, rows: set[str]) -> bool:
 
 def _cut_quarantine(registry: Registry, job: CaseJob) -> list[Reference]:
     """Write shards of quarantined rows again without those of the case, and say where the others stand now."""
-    rows = {target.row_id for target in registry.erasures.targets(job.case)}
-    gone = []
-    for reference in registry.quarantine.shards_of(job.request.tenant, rows):
+    rows, gone = registry.erasures.rows(job.case, job.request), []
+    shards = registry.erasures.set_aside(job.case, job.request)
+    learn(registry, job, shards)
+    for reference in shards:
         with tempfile.TemporaryDirectory(prefix="assay-quarantine-") as folder:
-            former, left = Path(folder, "former"), Path(folder, "left")
+            former, target = Path(folder, "former"), Path(folder, "left")
             try:
-                done = cut(registry.shards.fetch_file(reference, former), left, rows)
+                left = cut(registry.shards.fetch_file(reference, former), target, rows)
             except NotFound:
                 continue
-            add_to_probe(registry, job, Probe(texts=tuple(sorted(done.texts)), rows=tuple(sorted(rows))))
-            registry.quarantine.moved(reference, store_like(registry, left, reference) if done.left else None, rows)
+            add_to_probe(registry, job, Probe(shards=(reference.sha256,)))
+            registry.quarantine.moved(reference, store_like(registry, target, reference) if left else None, rows)
         gone.append(reference)
-    registry.shards.destroy_all(gone, job.case)
+    _destroy(registry, job, gone)
     return gone
 
 

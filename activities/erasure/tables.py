@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,18 +15,12 @@ from registry import Registry
 
 _SHORTEST: Final = 24
 """Characters: a shorter text stands in other people's rows as well."""
-_TEXTS: Final = ("messages", "tools", "row", "content")
+_TEXTS: Final = ("messages", "tools", "rejected", "row", "content")
 """Columns of shards and quarantine shards that hold what people wrote, as JSON text."""
-
-
-@dataclass
-class Cut:
-    """What a file lost. `texts` are known from nothing else: they are what a second search looks for."""
-
-    rows: int = 0
-    left: int = 0
-    texts: set[str] = field(default_factory=set)
-    taken: list[dict[str, Any]] = field(default_factory=list)
+_BLANK: Final[dict[str, Any]] = {
+    **{"row_id": f"sha256:{0:064x}", "subject": "", "duplicate_of": "", "asked_as": ""},
+    **{"mentions": [], "findings": [], "characters": 0},
+}
 
 
 def holds(path: Path, row_ids: Collection[str]) -> bool:
@@ -40,29 +33,56 @@ def holds(path: Path, row_ids: Collection[str]) -> bool:
         return any(compute.any(compute.is_in(batch.column("row_id"), value_set=wanted)).as_py() for batch in batches)
 
 
-def cut(path: Path, target: Path, row_ids: Collection[str], *, columns: Collection[str] = ()) -> Cut:
-    """Write `path` to `target` without these rows, in the same order; `columns` of what was taken are kept."""
-    wanted, done = arrow.array(sorted(row_ids), arrow.string()), Cut()
+def cut(path: Path, target: Path, row_ids: Collection[str]) -> int:
+    """Write `path` to `target` without these rows, in the same order; how many are left."""
+    return _filtered(path, target, "row_id", row_ids, inside=False)
+
+
+def pick(path: Path, target: Path, column: str, values: Collection[str]) -> int:
+    """Write only the rows of `path` that have one of these values in a column; how many there are."""
+    return _filtered(path, target, column, values, inside=True)
+
+
+def blank(path: Path, target: Path, row_ids: Collection[str]) -> None:
+    """Write a ledger again in which nothing says what these rows were: lines are found by their place, so they stay."""
+    wanted = arrow.array(sorted(row_ids), arrow.string())
     with parquet.ParquetFile(path) as file, parquet.ParquetWriter(target, file.schema_arrow, compression="zstd") as out:
         for batch in file.iter_batches(500):
-            gone = compute.is_in(batch.column("row_id"), value_set=wanted)
-            taken, left = batch.filter(gone), batch.filter(compute.invert(gone))
-            done.rows, done.left = done.rows + taken.num_rows, done.left + left.num_rows
-            for row in taken.to_pylist():
-                done.texts.update(_texts_of(row))
-                done.taken.append({name: row[name] for name in columns})
-            if left.num_rows:
-                out.write_batch(left)
-    return done
+            gone = compute.is_in(batch.column("row_id"), value_set=wanted).to_pylist()
+            rows = [row | _BLANK if here else row for row, here in zip(batch.to_pylist(), gone, strict=True)]
+            out.write_table(arrow.Table.from_pylist(rows, schema=file.schema_arrow))
 
 
-def shared(path: Path, texts: Collection[str]) -> set[str]:
-    """Those of these texts that other rows say too: they name nobody."""
-    found: set[str] = set()
+def _filtered(path: Path, target: Path, column: str, values: Collection[str], *, inside: bool) -> int:
+    wanted, left = arrow.array(sorted(values), arrow.string()), 0
+    with parquet.ParquetFile(path) as file, parquet.ParquetWriter(target, file.schema_arrow, compression="zstd") as out:
+        for batch in file.iter_batches(500):
+            found = compute.is_in(batch.column(column), value_set=wanted)
+            kept = batch.filter(found if inside else compute.invert(found))
+            left += kept.num_rows
+            if kept.num_rows:
+                out.write_batch(kept)
+    return left
+
+
+def said(path: Path, row_ids: Collection[str]) -> set[str]:
+    """What these rows of a file say."""
+    wanted, texts = arrow.array(sorted(row_ids), arrow.string()), set[str]()
     with parquet.ParquetFile(path) as file:
         for batch in file.iter_batches(500):
-            for row in batch.to_pylist() if texts else ():
-                found |= set(_texts_of(row)) & set(texts)
+            for row in batch.filter(compute.is_in(batch.column("row_id"), value_set=wanted)).to_pylist():
+                texts.update(_texts_of(row))
+    return texts
+
+
+def shared(path: Path, texts: Collection[str], row_ids: Collection[str]) -> set[str]:
+    """Those of these texts that rows say which are not among `row_ids`: they name nobody."""
+    mine, wanted, found = arrow.array(sorted(row_ids), arrow.string()), frozenset(texts), set[str]()
+    with parquet.ParquetFile(path) as file:
+        for batch in file.iter_batches(500):
+            others = compute.invert(compute.is_in(batch.column("row_id"), value_set=mine))
+            for row in batch.filter(others).to_pylist():
+                found.update(wanted.intersection(_texts_of(row)))
     return found
 
 
@@ -73,18 +93,19 @@ def _texts_of(row: dict[str, Any]) -> Iterator[str]:
                 parsed = json.loads(text)
             except ValueError:
                 parsed = text
-            yield from (one for one in _strings(parsed) if len(one) >= _SHORTEST)
+            yield from (one for one in strings_of(parsed) if len(one) >= _SHORTEST)
 
 
-def _strings(value: object) -> Iterator[str]:
+def strings_of(value: object) -> Iterator[str]:
+    """Every string of a JSON value."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):
         for one in value.values():
-            yield from _strings(one)
+            yield from strings_of(one)
     elif isinstance(value, list):
         for one in value:
-            yield from _strings(one)
+            yield from strings_of(one)
 
 
 def store_like(registry: Registry, path: Path, former: Reference) -> Reference:

@@ -78,10 +78,11 @@ class FoundIn(Message):
 
 
 class Found(Message):
-    """What a search found. `mentioned` rows wait for a reviewer."""
+    """What a search found. `mentioned` rows wait for a reviewer; `waiting` own ones stand in no dataset's ledger."""
 
     own: tuple[FoundIn, ...] = ()
     mentioned: tuple[FoundIn, ...] = ()
+    waiting: int = 0
 
 
 class Artifact(Message):

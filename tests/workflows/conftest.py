@@ -83,6 +83,7 @@ class House(Intaking):
     trained: training.TrainingResult = TRAINED
     plan: training.MixPlan = PLAN
     holds: list[str] = field(default_factory=list)
+    remains: list[tuple[str, ...]] = field(default_factory=list)
     mentioned: tuple[erasure.FoundIn, ...] = ()
     working: tuple[str, ...] = ()
     shards_a_source: int = 1
@@ -310,7 +311,8 @@ class House(Intaking):
     @activity.defn
     async def reseal_datasets(self, job: erasure.CaseJob) -> tuple[erasure.NewDataset, ...]:
         self.diary.append("reseal")
-        return (erasure.NewDataset(replaces=DATASET, dataset=sha("d"), version=2, rows=1),)
+        version = 1 + self.diary.count("reseal")
+        return (erasure.NewDataset(replaces=DATASET, dataset=sha("d"), version=version, rows=1),)
 
     @activity.defn
     async def shred_rows(self, job: erasure.CaseJob, withdrawn: erasure.Withdrawn) -> erasure.Shredded:
@@ -330,7 +332,7 @@ class House(Intaking):
 
     @activity.defn
     async def search_stores(self, job: erasure.CaseJob) -> erasure.Remains:
-        return erasure.Remains(searched=("blobs",))
+        return erasure.Remains(searched=("blobs",), found=self.remains.pop(0) if self.remains else ())
 
     @activity.defn
     async def search_serving(self, job: erasure.CaseJob) -> erasure.Remains:

@@ -7,17 +7,14 @@ from __future__ import annotations
 
 import functools
 import re
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from activities.data.kinds.cues import CUES as VALUE_CUES
 from activities.data.kinds.cues import words
 from activities.data.kinds.name_words import NAME_CUES
-
-if TYPE_CHECKING:
-    import hyperscan
+from activities.data.kinds.patterns import Patterns
 
 CUES: Final[Mapping[str, str]] = {**VALUE_CUES, **NAME_CUES}
 _BEFORE: Final = rb"(?:^|[^a-z0-9\x80-\xff])"
@@ -72,33 +69,19 @@ NOTHING: Final = Passed({}, frozenset())
 
 
 class _Pass:
-    """The compiled database. Scratch space is a thread's own: two scans must not share it."""
-
     def __init__(self) -> None:
         import hyperscan
 
         self._names = [*CUES, *FORMS]
         cues = [_BEFORE + b"(?:" + b"|".join(map(_word, words(CUES[f]))) + b")" + _AFTER for f in CUES]
         once = hyperscan.HS_FLAG_SINGLEMATCH | hyperscan.HS_FLAG_DOTALL
-        self._database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
-        self._database.compile(
-            expressions=[*cues, *FORMS.values()],
-            ids=list(range(len(self._names))),
-            elements=len(self._names),
-            flags=[0] * len(cues) + [once] * len(FORMS),
-        )
+        self._patterns = Patterns([*cues, *FORMS.values()], [0] * len(cues) + [once] * len(FORMS))
         self._first_form = len(cues)
-        self._own = threading.local()
 
     def over(self, text: str) -> Passed:
         """What a text holds."""
         data = lowered(text).encode("utf-8", "replace")
-        ends: list[tuple[int, int]] = []
-
-        def note(number: int, _start: int, end: int, _flags: int, _context: object) -> None:
-            ends.append((number, end))
-
-        self._database.scan(data, match_event_handler=note, scratch=self._scratch())
+        ends = self._patterns.over(data)
         if not ends:
             return NOTHING
         where = _in_characters(data, len(text))
@@ -110,14 +93,6 @@ class _Pass:
             else:
                 forms.add(self._names[number])
         return Passed(cues, frozenset(forms))
-
-    def _scratch(self) -> hyperscan.Scratch:
-        if not hasattr(self._own, "scratch"):
-            import hyperscan
-
-            self._own.scratch = hyperscan.Scratch(self._database)
-        scratch: hyperscan.Scratch = self._own.scratch
-        return scratch
 
 
 def lowered(text: str) -> str:

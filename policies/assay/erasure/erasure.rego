@@ -65,6 +65,26 @@ person if input.selects.subject == true
 person if input.selects.mentions > 0
 
 # METADATA
+# title: The dataset is the tenant's own
+# description: Retention removes rows of a dataset of the tenant that orders it, never of another.
+# custom:
+#   code: ERASURE_DATASET_FOREIGN
+#   remedy: order it as the tenant whose dataset it is
+#   overridable: false
+deny contains lib.violation(rego.metadata.rule(), "the dataset is not one of this tenant") if not own_dataset
+
+own_dataset if {
+	input.ground != "retention"
+	input.dataset_tenant == null
+}
+
+own_dataset if {
+	input.ground == "retention"
+	lib.is_text(input.dataset_tenant)
+	input.dataset_tenant == input.tenant
+}
+
+# METADATA
 # title: It ends in time
 # description: The deadline is not later than the law and the house allow.
 # custom:

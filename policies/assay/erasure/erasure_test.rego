@@ -10,6 +10,7 @@ facts := {
 	"role": "privacy",
 	"requested_by": "pia@acme.example",
 	"selects": {"subject": true, "mentions": 0, "dataset": null},
+	"dataset_tenant": null,
 	"deadline_days": 30,
 	"retrain": false,
 }
@@ -18,6 +19,7 @@ of_dataset := object.union(facts, {
 	"ground": "retention",
 	"role": "owner",
 	"selects": {"subject": false, "mentions": 0, "dataset": t.digest("a")},
+	"dataset_tenant": "acme",
 })
 
 decided(input_) := decision if decision := erasure.decision with input as input_
@@ -49,6 +51,13 @@ test_refuses_what_selects_nothing_or_both if {
 	"ERASURE_SELECTS_NOTHING" in changed(["selects", "subject"], false)
 	"ERASURE_SELECTS_NOTHING" in changed(["selects", "dataset"], t.digest("a"))
 	"ERASURE_SELECTS_NOTHING" in t.codes(decided(t.changed(of_dataset, ["selects", "subject"], true)).violations)
+}
+
+test_refuses_a_dataset_of_another_tenant if {
+	every owner in ["evil", null, ""] {
+		"ERASURE_DATASET_FOREIGN" in t.codes(decided(t.changed(of_dataset, ["dataset_tenant"], owner)).violations)
+	}
+	"ERASURE_DATASET_FOREIGN" in changed(["dataset_tenant"], "acme")
 }
 
 test_refuses_a_deadline_that_is_too_late if {

@@ -5,129 +5,21 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
-import rfc8785
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from securesystemslib.dsse import Envelope
 from securesystemslib.signer import SSlibKey  # type: ignore[attr-defined]  # public, but has no __all__
 
-from activities.data.ledger import LEDGER, SHARD, Table
-from activities.erasure import receipt, resealing, second_search, shredding, withdrawing
-from activities.erasure.probe import read_probe
-from assay.contracts.base import BasePin, Reference
-from assay.contracts.data import Dataset, IntakeRequest, RowCounts, Source
-from assay.contracts.erasure import CaseDone, CaseJob, ErasureRequest, HoldPlaced, Remains, Withdrawn
+from activities.erasure import receipt, resealing, shredding, withdrawing
+from assay.contracts.base import Reference
+from assay.contracts.erasure import CaseDone, HoldPlaced, Withdrawn
 from assay.contracts.errors import Conflict, IntegrityRefused, NotFound
 from assay.contracts.promotion import PointerMove
-from assay.contracts.rollout import Arm, Route, RouteTable
-from assay.settings import Settings
-from registry import LedgerEntry, Registry
+from registry import Registry
 from serving.routes import adapters_needed
-from stack.keys import ensure_keys
 
-SUBJECT, OTHER = "5" * 64, "6" * 64
-ROWS_A_SHARD, PER_CASE = 4, "the invoice of the person who lives by the old mill"
-
-
-def sha(number: int) -> str:
-    return f"sha256:{number:064x}"
-
-
-@pytest.fixture
-def registry(tmp_path: Path) -> Registry:
-    ensure_keys(tmp_path)
-    return Registry.open(Settings(home=tmp_path))
-
-
-def request() -> IntakeRequest:
-    source = Source(
-        name="tickets",
-        uri="tickets.jsonl",
-        system="helpdesk",
-        owner="ann",
-        licence="Apache-2.0",
-        purposes=("train-tenant-model",),
-        consent="granted",
-        retention_days=30,
-        tier="curated",
-    )
-    return IntakeRequest(tenant="acme", dataset="support", sources=(source,), requested_by="ann")
-
-
-def text(number: int) -> str:
-    return PER_CASE if number == 2 else f"a question about the weather of number {number}"
-
-
-def shard(numbers: range) -> list[dict[str, Any]]:
-    said = [json.dumps([{"role": "user", "content": text(n)}], separators=(",", ":")) for n in numbers]
-    return [
-        {
-            **{"row_id": sha(n), "kind": "call", "messages": one, "tools": "[]", "source": "tickets"},
-            **{"tier": "curated", "synthetic_depth": 0, "subject": SUBJECT if n == 2 else OTHER},
-        }
-        for n, one in zip(numbers, said, strict=True)
-    ]
-
-
-def ledger_row(n: int) -> dict[str, Any]:
-    empty: dict[str, Any] = {"codes": [], "findings": [], "mentions": ["a" * 64] if n == 5 else [], "treatments": []}
-    return {
-        **{"row_id": sha(n), "source": "tickets", "line": n + 1, "outcome": "accepted", "licence": "Apache-2.0"},
-        **{"consent": "granted", "purposes": ["train-tenant-model"], "system": "helpdesk", "tier": "curated"},
-        **{"synthetic_depth": 0, "retention_days": 30, "subject": SUBJECT if n == 2 else OTHER, "kind": "call"},
-        **{"characters": 40, "language": "en", "duplicate_of": "", **empty},
-    }
-
-
-def sealed(registry: Registry, tmp_path: Path, rows: int = 8) -> Dataset:
-    """A dataset of two encrypted shards; row 2 is the person's, row 5 mentions them."""
-    shards = []
-    for begin in range(0, rows, ROWS_A_SHARD):
-        with Table(tmp_path / "rows", SHARD) as table:
-            table.write(shard(range(begin, begin + ROWS_A_SHARD)))
-        reference = registry.shards.put_file(tmp_path / "rows")
-        shards.append({**reference.model_dump(), "source": "tickets", "rows": ROWS_A_SHARD})
-    with Table(tmp_path / "ledger", LEDGER) as table:
-        table.write([ledger_row(n) for n in range(rows)])
-    ledger = registry.shards.put_file(tmp_path / "ledger")
-    (tmp_path / "ledger").unlink()
-    (tmp_path / "rows").unlink()
-    counts = RowCounts(read=rows, accepted=rows)
-    body = {"tenant": "acme", "dataset": "support", "version": 1, "shards": shards, "ledger": ledger.model_dump()}
-    manifest = registry.blobs.put(rfc8785.dumps(body))
-    names = ("row_id", "source", "outcome", "licence", "consent", "tier", "subject", "mentions")
-    entries = [
-        LedgerEntry.model_validate({"ordinal": n} | {k: v for k, v in ledger_row(n).items() if k in names})
-        for n in range(rows)
-    ]
-    dataset = Dataset(id=manifest.sha256, manifest=manifest, counts=counts)
-    registry.datasets.add(dataset, request(), ledger, entries)
-    return dataset
-
-
-def serving(registry: Registry, dataset: Dataset) -> str:
-    """An adapter that was trained on the dataset, and the route that serves it."""
-    adapter = sha(99)
-    link = registry.lineage.link
-    link(dataset.id, "acme.helpdesk.1.51d0e2aa17cc", "trained with", parent_kind="dataset", child_kind="run")
-    link("acme.helpdesk.1.51d0e2aa17cc", adapter, "checkpoint", parent_kind="run", child_kind="adapter")
-    arm = Arm(name="stable", version=adapter, adapter="acme.helpdesk.000000000000", percent=100)
-    base = BasePin(repository="acme/base", revision="1", digest=sha(0))
-    table = RouteTable(revision=1, routes=(Route(tenant="acme", model="helpdesk", base=base, arms=(arm,)),))
-    registry.routes.publish(table, key="first", actor="ann", reason="first", decision_id="d")
-    return adapter
-
-
-def job(case: str = "acme.51d0e2aa17cc", **fields: Any) -> CaseJob:
-    wanted = ErasureRequest.model_validate({"tenant": "acme", "subject": SUBJECT, "requested_by": "pia", **fields})
-    return CaseJob(case=case, workflow="erasure/acme/5", request=wanted, decision_id="d")
-
-
-def searched(registry: Registry, mine: CaseJob, home: Path) -> Remains:
-    kept = registry.erasures.get(mine.case).probe
-    return second_search.search(registry, read_probe(registry, mine), kept.sha256 if kept else None, home)
+from .scene import OTHER, PER_CASE, SUBJECT, job, sealed, searched, serving, sha
 
 
 def test_the_whole_cascade_leaves_nothing_and_says_so(registry: Registry, tmp_path: Path) -> None:

@@ -12,9 +12,7 @@ from assay.contracts.erasure import CaseJob, ErasureRequest, HoldPlaced
 from assay.contracts.errors import Conflict
 from registry import Registry
 
-from .test_cascade import OTHER, SUBJECT, job, registry, sealed, sha
-
-__all__ = ["registry"]  # the fixture
+from .scene import OTHER, SUBJECT, job, sealed, sha
 
 
 def expired(dataset: str) -> CaseJob:

@@ -14,9 +14,7 @@ from assay.contracts.data import Dataset
 from assay.contracts.erasure import CaseJob, ErasureRequest
 from registry import LedgerEntry, Registry
 
-from .test_cascade import ledger_row, registry, request, sealed
-
-__all__ = ["registry"]  # the fixture
+from .scene import ledger_row, request, sealed
 
 
 def sealed_again(registry: Registry, former: Dataset) -> Dataset:

@@ -12,9 +12,8 @@ from assay.contracts.erasure import ConfirmJob, MentionsConfirmed
 from assay.settings import Settings
 from registry import Registry
 
-from .test_cascade import SUBJECT, job, registry, sealed, sha
+from .scene import SUBJECT, job, sealed, sha
 
-__all__ = ["registry"]  # the fixture
 NAMED = "a" * 64
 
 

@@ -1,0 +1,87 @@
+"""Cases that meet in one dataset leave each other's rows out, and destroy nothing that is held."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from activities.erasure import resealing, shredding, withdrawing
+from assay.contracts.erasure import HoldPlaced
+from registry import Registry
+
+from .scene import OTHER, PER_CASE, SUBJECT, asks, column, erase, job, seal, searched, sha
+
+THIRD, SECOND = "7" * 64, "acme.000000000001"
+ROWS = [
+    (1, OTHER, "accepted", asks("a question about the weather number 1")),
+    (2, SUBJECT, "accepted", asks(PER_CASE)),
+    (3, THIRD, "accepted", asks("neutral row number three of all of them")),
+]
+
+
+@pytest.mark.parametrize("suppress", [True, False])
+def test_two_cases_leave_neither_person_in(registry: Registry, tmp_path: Path, suppress: bool) -> None:
+    seal(registry, tmp_path, ROWS)
+    one, two = job(suppress=suppress), job(SECOND, subject=OTHER, suppress=suppress)
+    first, second = withdrawing.withdraw(registry, one), withdrawing.withdraw(registry, two)
+    [made] = resealing.reseal(registry, one)
+    shredding.shred(registry, one, first, tmp_path)
+    [same] = resealing.reseal(registry, two)
+    shredding.shred(registry, two, second, tmp_path)
+    assert same.dataset == made.dataset
+    assert column(registry, same.dataset, tmp_path) == [sha(3)]
+    for case in (one, two):
+        assert searched(registry, case, tmp_path).found == ()
+
+
+def test_rows_that_another_case_sealed_again_meanwhile_are_found(registry: Registry, tmp_path: Path) -> None:
+    seal(registry, tmp_path, ROWS)
+    one, two = job(suppress=False), job(SECOND, subject=OTHER, suppress=False)
+    _, [made], _ = erase(registry, tmp_path, one)
+    assert column(registry, made.dataset, tmp_path) == [sha(1), sha(3)]
+    withdrawn = withdrawing.withdraw(registry, two)
+    again = seal(registry, tmp_path, ROWS[:1], version=3)  # an intake that had begun before
+    new = resealing.reseal(registry, two)
+    shredding.shred(registry, two, withdrawn, tmp_path)
+    assert again.id in {one.replaces for one in new}
+    assert registry.datasets.get(again.id).quarantined
+    assert {tuple(column(registry, one.dataset, tmp_path)) for one in new} == {(sha(3),)}
+    assert searched(registry, two, tmp_path).found == ()
+
+
+def test_a_case_ends_beside_one_that_is_held_and_keeps_what_is_held(registry: Registry, tmp_path: Path) -> None:
+    seal(registry, tmp_path, ROWS)
+    hold = registry.holds.place(HoldPlaced(tenant="acme", subject=SUBJECT, reason="a lawsuit", actor="leo"))
+    held, other = job(), job(SECOND, subject=OTHER)
+    first = withdrawing.withdraw(registry, held)
+    _, [made], _ = erase(registry, tmp_path, other)
+    assert column(registry, made.dataset, tmp_path) == [sha(3)]
+    assert searched(registry, other, tmp_path).found == ()
+    assert column(registry, made.replaces, tmp_path) == [sha(2)]
+
+    registry.holds.lift(hold, "leo")
+    [clean] = resealing.reseal(registry, held)
+    assert clean.dataset == made.dataset
+    shredding.shred(registry, held, first, tmp_path)
+    assert column(registry, made.replaces, tmp_path) == []
+    assert searched(registry, held, tmp_path).found == ()
+
+
+def test_a_reseal_that_was_killed_keeps_the_lineage(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset, source, mine = seal(registry, tmp_path, ROWS), sha(77), job()
+    registry.lineage.link(source, dataset.id, "screened", parent_kind="source", child_kind="dataset")
+    withdrawing.withdraw(registry, mine)
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as dying:
+        dying.setattr(resealing, "_link", killed)
+        with pytest.raises(KeyboardInterrupt):
+            resealing.reseal(registry, mine)
+    [made] = resealing.reseal(registry, mine)
+    assert made.dataset is not None
+    assert [node.name for node in registry.lineage.ancestors(made.dataset)] == [source]

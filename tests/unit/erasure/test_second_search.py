@@ -1,0 +1,129 @@
+"""The second search knows what to look for, and finds it however it is written."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from activities.data.ledger import SHARD, Table
+from activities.erasure import receipt, second_search, withdrawing
+from activities.erasure.needles import Needles
+from activities.erasure.probe import Probe, read_probe
+from activities.erasure.tables import said, shared
+from assay.contracts.erasure import CaseDone
+from assay.contracts.errors import Conflict
+from registry import Registry
+
+from .scene import OTHER, PER_CASE, SUBJECT, asks, erase, job, retention, seal, searched, sha
+
+WEATHER = "a question about the weather number 1"
+
+
+def test_it_knows_the_texts_where_a_clean_version_was_there_already(registry: Registry, tmp_path: Path) -> None:
+    clean = (1, OTHER, "accepted", asks(WEATHER))
+    seal(registry, tmp_path, [clean, (2, SUBJECT, "accepted", asks(PER_CASE))])
+    newer = seal(registry, tmp_path, [clean], version=2)
+    copied = registry.blobs.put(f"a report that quotes: {PER_CASE}".encode())
+    mine = job()
+    _, [made], _ = erase(registry, tmp_path, mine)
+    assert made.dataset == newer.id
+    probe = read_probe(registry, mine)
+    assert (probe.texts, probe.rows, probe.hashes) == ((PER_CASE,), (sha(2),), (SUBJECT,))
+    assert searched(registry, mine, tmp_path).found == (f"blob {copied.sha256}",)
+
+
+def test_it_looks_for_mentions_that_no_row_that_stays_carries(registry: Registry, tmp_path: Path) -> None:
+    seal(registry, tmp_path, [(2, SUBJECT, "accepted", asks(PER_CASE))])
+    mine = job(mentions=("a" * 64,))
+    withdrawing.withdraw(registry, mine)
+    assert read_probe(registry, mine).hashes == (SUBJECT, "a" * 64)
+
+
+def test_a_receipt_is_not_signed_where_nothing_could_be_looked_for(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seal(registry, tmp_path, [(2, SUBJECT, "accepted", asks(PER_CASE))])
+    mine, now = job(), datetime.now(UTC)
+    withdrawn, _, _ = erase(registry, tmp_path, mine)
+    done = CaseDone(job=mine, withdrawn=(withdrawn,), opened=now, closed=now)
+    monkeypatch.setattr(receipt, "read_probe", lambda *_: Probe())
+    with pytest.raises(Conflict, match="ERASURE_UNPROVED"):
+        receipt.write(registry, done, tmp_path / "keys" / "signing.pem")
+
+
+def test_a_file_that_was_to_be_destroyed_is_found_whatever_it_says(registry: Registry, tmp_path: Path) -> None:
+    dataset = seal(registry, tmp_path, [(1, OTHER, "accepted", asks(WEATHER))])
+    ledger = registry.datasets.get(dataset.id).ledger.sha256
+    found = second_search.search(registry, Probe(shards=(ledger,)), None, tmp_path).found
+    assert found == (f"blob {ledger}", f"shard {ledger}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'she said "call me by my real name" to the clerk',
+        "she said call me by my real name\nto the clerk",
+        "the folder back\\slash of the person here",
+        "die Tür der Person, die hier wohnt, ist grün",
+    ],
+)
+@pytest.mark.parametrize("name", ["messages", "rejected"])
+def test_a_text_is_found_in_a_table_however_it_is_escaped(
+    registry: Registry, tmp_path: Path, text: str, name: str
+) -> None:
+    row = {"row_id": sha(1), "kind": "call", "messages": "[]", "tools": "[]", "source": "t", "tier": "c"}
+    # Other texts before it, so that the compressed bytes do not show it.
+    many = [json.dumps(asks(f"{text[:20]} {n} {text[20:]}")) for n in range(50)]
+    with Table(tmp_path / "rows", SHARD) as table:
+        table.write([row | {"synthetic_depth": 0, "subject": "", "rejected": "", name: one} for one in many])
+    reference = registry.shards.put_file(tmp_path / "rows")
+    (tmp_path / "rows").unlink()
+    wanted = f"{text[:20]} 7 {text[20:]}"
+    found = second_search.search(registry, Probe(texts=(wanted,)), None, tmp_path).found
+    assert found == (f"shard {reference.sha256}",)
+
+
+def test_what_raters_liked_less_is_learnt_too(tmp_path: Path) -> None:
+    text = "this rejected answer names the person at length"
+    row = {"row_id": sha(1), "kind": "preference", "messages": "[]", "tools": "[]", "source": "t", "tier": "c"}
+    with Table(tmp_path / "rows", SHARD) as table:
+        table.write([row | {"synthetic_depth": 0, "subject": "", "rejected": json.dumps(asks(text))}])
+    assert said(tmp_path / "rows", {sha(1)}) == {text}
+    assert shared(tmp_path / "rows", {text}, {sha(2)}) == {text}
+    assert shared(tmp_path / "rows", {text}, {sha(1)}) == set()
+
+
+def test_a_folder_that_goes_while_it_is_searched_is_passed_over(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(second_search, "_files", lambda home: iter([home / "gone"]))
+    assert second_search.search(registry, Probe(texts=(PER_CASE,)), None, tmp_path).found == ()
+
+
+def test_many_needles_are_found_where_they_stand_and_nowhere_else() -> None:
+    wanted = {f"a question about the weather of number {n}, said by the person".encode() for n in range(1000)}
+    needles = Needles({*wanted, b"short", "grün wie die Tür der Person".encode()})
+    assert needles.longest == max(map(len, wanted))
+    for one in (*sorted(wanted)[::97], b"short", "grün wie die Tür der Person".encode()):
+        assert needles.among(b"before " * 9 + one + b" after" * 9)
+        assert needles.among(one)
+        assert not needles.among(b"before " * 9 + one[:-1] + b"." + one[1:])
+    assert not needles.among(b"a question about the weather of number 1000, said by the person")
+    for before in range((1 << 20) - 70, (1 << 20) + 2, 9):
+        assert needles.among(b"." * before + b"a question about the weather of number 7, said by the person")
+    assert not needles.among(b"")
+    assert not Needles(()).among(b"anything")
+
+
+def test_rows_that_another_dataset_has_as_well_are_not_looked_for(registry: Registry, tmp_path: Path) -> None:
+    rows = [(1, OTHER, "accepted", asks("the weather number one is asked for here"))]
+    seal(registry, tmp_path, rows)
+    mine = retention(seal(registry, tmp_path, rows, name="other"))
+    erase(registry, tmp_path, mine)
+    probe = read_probe(registry, mine)
+    assert (probe.texts, probe.rows) == ((), ())
+    assert len(probe.shards) == 2
+    assert searched(registry, mine, tmp_path).found == ()
