@@ -78,7 +78,7 @@ class Quarantine:
 
         Shards in which a row stood before become the `owner`'s, an intake's name, which clears them when it ends.
 
-        Raises InputRefused (`SUBJECT_SUPPRESSED`) for somebody who was erased since their rows were screened.
+        Raises InputRefused (`SUBJECT_SUPPRESSED`), to an owner, for somebody who was erased since their rows were screened.
         """
         with self._database.writing() as session:
             suppression.lock(session, queue.tenant)
@@ -203,7 +203,10 @@ def enter(session: Session, aside: Aside) -> int:
     """See `Quarantine.add`; in an open transaction that holds the tenant's lock of suppression."""
     waiting, former = 0, set[str]()
     for batch in batched(aside.rows):
-        suppression.refuse(session, aside.queue.tenant, (one for row in batch for one in (row.subject, *row.mentions)))
+        if aside.owner is not None:
+            suppression.refuse(
+                session, aside.queue.tenant, (one for row in batch for one in (row.subject, *row.mentions))
+            )
         rows = {row.row_id: row for row in batch}
         among = select(QuarantineRow).filter_by(**aside.queue.model_dump()).where(QuarantineRow.row_id.in_(rows))
         known = {row.row_id: row for row in session.scalars(among.with_for_update())}

@@ -73,6 +73,6 @@ def test_a_row_that_waits_names_nobody_on_the_list(registry: Registry, examples:
         ordinal=0,
     )
     with pytest.raises(InputRefused, match="SUBJECT_SUPPRESSED"):
-        registry.quarantine.add(QUEUE, [row], requested_by="ann")
+        registry.quarantine.add(QUEUE, [row], requested_by="ann", owner="acme/support/1")
     assert registry.quarantine.all(QUEUE) == ()
     registry.quarantine.add(QUEUE.model_copy(update={"tenant": "globex"}), [row], requested_by="ann")
