@@ -78,7 +78,7 @@ class Quarantine:
 
         Shards in which a row stood before become the `owner`'s, an intake's name, which clears them when it ends.
 
-        Raises InputRefused (`SUBJECT_SUPPRESSED`), to an owner, for somebody who was erased since their rows were screened.
+        Given an owner, raises InputRefused (`SUBJECT_SUPPRESSED`) for who was erased since their rows were screened.
         """
         with self._database.writing() as session:
             suppression.lock(session, queue.tenant)
