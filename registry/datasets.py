@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import cast
 
-from sqlalchemy import Table, func, select
+from sqlalchemy import Table, and_, func, select
 from sqlalchemy.orm import Session
 
 from assay.contracts.base import Digest, Message, Reference
 from assay.contracts.data import Dataset, IntakeRequest, Source
-from assay.contracts.errors import InputRefused, NotFound
+from assay.contracts.errors import NotFound
+from registry import quarantine, suppression
 from registry.batches import batched
 from registry.database import Database
+from registry.quarantine import Aside
 from registry.tables import DatasetRow, LedgerMentionRow, LedgerRow, SuppressionRow
 
 _LEDGER = cast(Table, LedgerRow.__table__)
@@ -54,8 +56,19 @@ class Datasets:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, dataset: Dataset, request: IntakeRequest, ledger: Reference, entries: Iterable[LedgerEntry]) -> None:
+    def add(
+        self,
+        dataset: Dataset,
+        request: IntakeRequest,
+        ledger: Reference,
+        entries: Iterable[LedgerEntry],
+        *,
+        aside: Aside | None = None,
+    ) -> None:
         """Enter a dataset with one ledger entry for every row, in one transaction; again adds nothing.
+
+        `aside` is given by an intake: its rows that wait for a reviewer, entered with the dataset or not at all, and
+        nobody may be named who is suppressed. An erasure seals what mentions a person and is about another.
 
         Raises InputRefused (`SUBJECT_SUPPRESSED`) when somebody was erased since their rows were screened.
         """
@@ -69,11 +82,13 @@ class Datasets:
             ledger=ledger.model_dump(mode="json"),
         )
         with self._database.writing() as session:
-            if not self._database.add_once(session, row):
-                return
-            for batch in batched(entries):
-                _enter(session, dataset.id, batch)
-            _refuse_suppressed(session, dataset.id, request.tenant)
+            suppression.lock(session, request.tenant)
+            if self._database.add_once(session, row):
+                for batch in batched(entries):
+                    _enter(session, dataset.id, batch)
+                _refuse_suppressed(session, dataset.id, request.tenant, named=aside is not None)
+            if aside is not None:
+                quarantine.enter(session, aside)
 
     def get(self, id_: str) -> DatasetRecord:
         """Raises NotFound (`DATASET_UNKNOWN`)."""
@@ -102,6 +117,12 @@ class Datasets:
         with self._database.reading() as session:
             rows = session.scalars(query.order_by(DatasetRow.created_at.desc())).all()
         return tuple(_record(row) for row in rows)
+
+    def ledgers_in_use(self, gone: Collection[str] = ()) -> frozenset[str]:
+        """Digests of the ledgers of all datasets that are not withdrawn; those in `gone` count as if they were."""
+        query = select(DatasetRow.id, DatasetRow.ledger).where(DatasetRow.quarantined.is_(False))
+        with self._database.reading() as session:
+            return frozenset(ledger["sha256"] for id_, ledger in session.execute(query) if id_ not in gone)
 
     def outcomes(self, id_: str) -> dict[str, int]:
         """How many ledger entries of a dataset ended how."""
@@ -149,19 +170,17 @@ def _enter(session: Session, dataset: str, batch: list[LedgerEntry]) -> None:
         session.execute(_MENTIONS.insert(), mentions)
 
 
-def _refuse_suppressed(session: Session, dataset: str, tenant: str) -> None:
+def _refuse_suppressed(session: Session, dataset: str, tenant: str, *, named: bool) -> None:
     """An erasure that ran beside the intake searched a ledger in which these rows were not yet."""
-    suppressed = session.scalars(select(SuppressionRow.hash).where(SuppressionRow.tenant == tenant)).all()
-    for batch in batched(suppressed):
-        query = select(LedgerRow.ordinal).where(
-            LedgerRow.subject.in_(batch), LedgerRow.dataset == dataset, LedgerRow.outcome != "refused"
-        )
-        if session.execute(query.limit(1)).first() is not None:
-            raise InputRefused(
-                "SUBJECT_SUPPRESSED",
-                "the dataset holds rows of somebody who was erased while they were screened",
-                "start the intake again: it refuses those rows one by one",
-            )
+    entered = (LedgerRow.dataset == dataset, LedgerRow.outcome != "refused")
+    on_list = (SuppressionRow.tenant == tenant,)
+    owners = select(SuppressionRow.hash).join(LedgerRow, LedgerRow.subject == SuppressionRow.hash)
+    found = list(session.scalars(owners.where(*on_list, *entered).limit(1)))
+    if named:
+        at = and_(LedgerRow.dataset == LedgerMentionRow.dataset, LedgerRow.ordinal == LedgerMentionRow.ordinal)
+        people = select(SuppressionRow.hash).join(LedgerMentionRow, LedgerMentionRow.hash == SuppressionRow.hash)
+        found += session.scalars(people.join(LedgerRow, at).where(*on_list, *entered).limit(1))
+    suppression.refuse(session, tenant, found)
 
 
 def _record(row: DatasetRow) -> DatasetRecord:

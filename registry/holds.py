@@ -6,14 +6,16 @@ import secrets
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, select
+from sqlalchemy.orm import Session
 
 from assay.contracts.base import Message
 from assay.contracts.erasure import HoldPlaced
 from assay.contracts.errors import NotFound
+from registry.batches import batched
 from registry.columns import now
 from registry.database import Database
-from registry.tables import HoldRow
+from registry.tables import ErasedRow, HoldRow, LedgerMentionRow, LedgerRow
 
 
 class HoldRecord(Message):
@@ -68,10 +70,42 @@ class Holds:
         touched = (row for row in self.list(tenant) if _touches(row, subjects, datasets))
         return tuple(touched)
 
+    def on_case(self, tenant: str, case: str) -> tuple[HoldRecord, ...]:
+        """Holds in force on a person who owns one of the case's own rows, or whom one of them names."""
+        erased = and_(
+            ErasedRow.case == case,
+            ErasedRow.own.is_(True),
+            ErasedRow.dataset == LedgerRow.dataset,
+            ErasedRow.row_id == LedgerRow.row_id,
+            ErasedRow.ordinal == LedgerRow.ordinal,
+        )
+        return self._on_people(tenant, erased)
+
+    def on_rows(self, tenant: str, dataset: str, source: str | None = None) -> tuple[HoldRecord, ...]:
+        """Holds in force on a person who owns a row of a dataset or of one of its sources, or whom such a row names."""
+        of = LedgerRow.dataset == dataset
+        return self._on_people(tenant, of if source is None else and_(of, LedgerRow.source == source))
+
+    def _on_people(self, tenant: str, rows: ColumnElement[bool]) -> tuple[HoldRecord, ...]:
+        placed = [hold for hold in self.list(tenant) if hold.subject is not None]
+        with self._database.reading() as session:
+            people = {
+                one for batch in batched({hold.subject for hold in placed}) for one in _among(session, batch, rows)
+            }
+        return tuple(hold for hold in placed if hold.subject in people)
+
 
 def _touches(hold: HoldRecord, subjects: Collection[str], datasets: Collection[str]) -> bool:
     whole = hold.subject is None and hold.dataset is None
     return whole or hold.subject in subjects or hold.dataset in datasets
+
+
+def _among(session: Session, hashes: Collection[str | None], rows: ColumnElement[bool]) -> set[str]:
+    """Those of these keyed hashes that stand in the ledger at these rows; `rows` may say more of another table."""
+    owners = select(LedgerRow.subject).where(LedgerRow.subject.in_(hashes), rows).distinct()
+    at = and_(LedgerMentionRow.dataset == LedgerRow.dataset, LedgerMentionRow.ordinal == LedgerRow.ordinal)
+    named = select(LedgerMentionRow.hash).where(LedgerMentionRow.hash.in_(hashes), at, rows).distinct()
+    return {*session.scalars(owners), *session.scalars(named)}
 
 
 def _record(row: HoldRow) -> HoldRecord:

@@ -10,31 +10,37 @@ from bisect import bisect_left
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from pydantic import Field
-from sqlalchemy import Table, delete, func, select
+from sqlalchemy import Table, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from assay.contracts.base import Digest, Message, Person, Reference, Slug
 from assay.contracts.errors import Conflict
 from assay.contracts.review import ReviewQueue, RowState
+from registry import suppression
+from registry.batches import batched
 from registry.columns import now
 from registry.database import Database
-from registry.tables import QuarantineRow
+from registry.tables import QuarantineRow, ShardKeyRow
 
 _BATCH = 500
 _TABLE = cast(Table, QuarantineRow.__table__)
 
 
 class QuarantinedRow(Message):
-    """A row as screening found it. `shard` and `ordinal` say where its text is; `subject` is a keyed hash."""
+    """A row as screening found it. `shard` and `ordinal` say where its text is; `subject` is a keyed hash.
+
+    `mentions`, keyed hashes of whom it names, are looked up in the suppression list and kept in the ledger alone.
+    """
 
     row_id: Digest
     source: Slug
     codes: tuple[str, ...] = Field(min_length=1)
     findings: tuple[str, ...] = Field(default=(), description="`category:kind:count`, as in the ledger")
     subject: str = ""
+    mentions: tuple[str, ...] = ()
     shard: Reference
     ordinal: int = Field(ge=0)
 
@@ -65,13 +71,18 @@ class Quarantine:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, queue: ReviewQueue, rows: Iterable[QuarantinedRow], *, requested_by: str) -> int:
-        """Enter rows that an intake found, and answer how many of them wait now; the same rows again add nothing."""
-        waiting, left = 0, iter(rows)
+    def add(
+        self, queue: ReviewQueue, rows: Iterable[QuarantinedRow], *, requested_by: str, owner: str | None = None
+    ) -> int:
+        """Enter rows that an intake found, and answer how many of them wait now; the same rows again add nothing.
+
+        Shards in which a row stood before become the `owner`'s, an intake's name, which clears them when it ends.
+
+        Given an owner, raises InputRefused (`SUBJECT_SUPPRESSED`) for who was erased since their rows were screened.
+        """
         with self._database.writing() as session:
-            while batch := list(islice(left, _BATCH)):
-                waiting += self._enter(session, queue, {row.row_id: row for row in batch}, requested_by)
-        return waiting
+            suppression.lock(session, queue.tenant)
+            return enter(session, Aside(queue, rows, requested_by, owner))
 
     def waiting(self, queue: ReviewQueue) -> tuple[QuarantineRecord, ...]:
         """Rows that nobody has decided about, in the order of their sources and shards."""
@@ -146,6 +157,14 @@ class Quarantine:
                 found |= {Reference(uri=uri, sha256=digest) for digest, uri in session.execute(query)}
         return tuple(sorted(found, key=lambda one: one.sha256))
 
+    def named(self, shards: Iterable[str]) -> set[str]:
+        """Those of these shards (digests) that a row of any queue names, whatever was decided about it."""
+        found: set[str] = set()
+        with self._database.reading() as session:
+            for batch in batched(shards):
+                found.update(session.scalars(select(QuarantineRow.shard).where(QuarantineRow.shard.in_(batch))))
+        return found
+
     def moved(self, former: Reference, new: Reference | None, without: Collection[str]) -> None:
         """A shard was written again without some of its rows, as erasure does: say where the others stand now."""
         query = select(QuarantineRow).where(QuarantineRow.shard == former.sha256).order_by(QuarantineRow.ordinal)
@@ -170,16 +189,38 @@ class Quarantine:
                 for t, d, p in session.execute(query)
             )
 
-    def _enter(self, session: Session, queue: ReviewQueue, rows: dict[str, QuarantinedRow], requested_by: str) -> int:
-        among = select(QuarantineRow).filter_by(**queue.model_dump()).where(QuarantineRow.row_id.in_(rows))
+
+class Aside(NamedTuple):
+    """Rows of one intake that wait for a reviewer."""
+
+    queue: ReviewQueue
+    rows: Iterable[QuarantinedRow]
+    requested_by: str
+    owner: str | None = None
+
+
+def enter(session: Session, aside: Aside) -> int:
+    """See `Quarantine.add`; in an open transaction that holds the tenant's lock of suppression."""
+    waiting, former = 0, set[str]()
+    for batch in batched(aside.rows):
+        if aside.owner is not None:
+            suppression.refuse(
+                session, aside.queue.tenant, (one for row in batch for one in (row.subject, *row.mentions))
+            )
+        rows = {row.row_id: row for row in batch}
+        among = select(QuarantineRow).filter_by(**aside.queue.model_dump()).where(QuarantineRow.row_id.in_(rows))
         known = {row.row_id: row for row in session.scalars(among.with_for_update())}
-        for row_id, row in rows.items():
-            if row_id in known:
-                _found_again(known[row_id], row, requested_by)
-        fresh = [_values(queue, row, requested_by) for row_id, row in rows.items() if row_id not in known]
+        former |= {row.shard for row in known.values()}
+        for row_id, row in known.items():
+            _found_again(row, rows[row_id], aside.requested_by)
+        fresh = [_values(aside.queue, row, aside.requested_by) for row_id, row in rows.items() if row_id not in known]
         if fresh:
             session.execute(_TABLE.insert(), fresh)
-        return len(fresh) + sum(row.state == "waiting" for row in known.values())
+        waiting += len(fresh) + sum(row.state == "waiting" for row in known.values())
+    if aside.owner is not None:
+        for shards in batched(sorted(former)):
+            session.execute(update(ShardKeyRow).where(ShardKeyRow.shard.in_(shards)).values(owner=aside.owner))
+    return waiting
 
 
 def _found_again(known: QuarantineRow, row: QuarantinedRow, requested_by: str) -> None:
@@ -196,7 +237,7 @@ def _found_again(known: QuarantineRow, row: QuarantinedRow, requested_by: str) -
 def _values(queue: ReviewQueue, row: QuarantinedRow, requested_by: str) -> dict[str, Any]:
     return {
         **queue.model_dump(),
-        **row.model_dump(),
+        **row.model_dump(exclude={"mentions"}),
         "codes": list(row.codes),
         "findings": list(row.findings),
         "shard": row.shard.sha256,
@@ -212,5 +253,5 @@ def _queue(row: QuarantineRow) -> ReviewQueue:
 
 
 def _record(row: QuarantineRow) -> QuarantineRecord:
-    columns = {name: getattr(row, name) for name in QuarantineRecord.model_fields}
+    columns = {name: getattr(row, name) for name in QuarantineRecord.model_fields if name != "mentions"}
     return QuarantineRecord.model_validate({**columns, "shard": {"uri": row.shard_uri, "sha256": row.shard}})

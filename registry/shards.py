@@ -14,7 +14,7 @@ import secrets
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -39,8 +39,10 @@ class ShardStore:
         """`master` is the file of the shard key, 64 hexadecimal digits; it is read at first use."""
         self._database, self._blobs, self._master = database, blobs, master
 
-    def put_file(self, path: Path) -> Reference:
+    def put_file(self, path: Path, owner: str | None = None) -> Reference:
         """Store a file encrypted; `sha256` of the reference is that of the ciphertext.
+
+        `owner` names the intake that makes it: written with the key, so that it can be cleared though nobody was told.
 
         Raises InputRefused (`FILE_CHANGED`), NotFound (`SHARD_KEY_MISSING`), IntegrityRefused (`SHARD_KEY_OTHER`),
         Unavailable.
@@ -48,7 +50,7 @@ class ShardStore:
         with path.open("rb") as file:
             plain = hashlib.file_digest(file, "sha256").hexdigest()
         while True:
-            id_, key = self._key_of(plain)
+            id_, key = self._key_of(plain, owner)
             with tempfile.TemporaryDirectory(prefix="assay-shard-") as folder:
                 sealed = Path(folder, "shard")
                 with path.open("rb") as source, sealed.open("wb") as target:
@@ -100,6 +102,21 @@ class ShardStore:
             wrapped = session.scalar(select(ShardKeyRow.wrapped).where(ShardKeyRow.shard == reference.sha256))
         return wrapped is not None
 
+    def owned(self, owner: str) -> tuple[Reference, ...]:
+        """Shards of an owner whose key stands."""
+        query = select(ShardKeyRow.shard).where(
+            ShardKeyRow.owner == owner, ShardKeyRow.wrapped.is_not(None), ShardKeyRow.shard.is_not(None)
+        )
+        with self._database.reading() as session:
+            found = sorted(one for one in session.scalars(query) if one)
+        return tuple(Reference(uri=one.replace("sha256:", "shard:"), sha256=one) for one in found)
+
+    def destroy_begun(self, owner: str, reason: str) -> None:
+        """Destroy an owner's keys of which nothing came: whoever made them ended before the shard was stored."""
+        begun = (ShardKeyRow.owner == owner, ShardKeyRow.wrapped.is_not(None), ShardKeyRow.shard.is_(None))
+        with self._database.writing() as session:
+            session.execute(update(ShardKeyRow).where(*begun).values(**_gone(reason)))
+
     def destroy(self, reference: Reference, reason: str = "") -> None:
         """See `destroy_all`."""
         self.destroy_all((reference,), reason)
@@ -111,24 +128,23 @@ class ShardStore:
         datasets, and those go when this is called again. Raises Unavailable.
         """
         digests = [reference.sha256 for reference in references]
-        gone = {"wrapped": None, "plain": None, "destroyed_at": now(), "reason": reason}
         with self._database.writing() as session:
             for digest in digests:
                 session.execute(
                     update(ShardKeyRow)
                     .where(ShardKeyRow.shard == digest, ShardKeyRow.wrapped.is_not(None))
-                    .values(**gone)
+                    .values(**_gone(reason))
                 )
         self._database.scrub(ShardKeyRow.__tablename__)
         for digest in digests:
             self._blobs.remove(digest)
 
-    def _key_of(self, plain: str) -> tuple[str, bytes]:
+    def _key_of(self, plain: str, owner: str | None) -> tuple[str, bytes]:
         """Id and key for a plaintext with this SHA-256; made when there is none. Several at once agree on one."""
         master = self._read_master()
         known = hmac.digest(_derived(master, b"plaintexts"), plain.encode(), "sha256").hex()
         id_, key = secrets.token_hex(16), secrets.token_bytes(32)
-        row = ShardKeyRow(id=id_, plain=known, wrapped=_wrap(master, id_, key), master=_name_of(master))
+        row = ShardKeyRow(id=id_, plain=known, wrapped=_wrap(master, id_, key), master=_name_of(master), owner=owner)
         with self._database.writing() as session:
             if self._database.add_once(session, row):
                 return id_, key
@@ -162,6 +178,10 @@ class ShardStore:
         except (OSError, ValueError) as error:
             raise _no_master(self._master.name) from error
         raise _no_master(self._master.name)
+
+
+def _gone(reason: str) -> dict[str, Any]:
+    return {"wrapped": None, "plain": None, "destroyed_at": now(), "reason": reason}
 
 
 def _wrap(master: bytes, id_: str, key: bytes) -> bytes:

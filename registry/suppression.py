@@ -1,14 +1,47 @@
-"""Persons, by keyed hash, whose rows a tenant's intake refuses from now on."""
+"""Persons, by keyed hash of their id or of a value that names them, whose rows a tenant's intake refuses."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, text
+from sqlalchemy.orm import Session
 
+from assay.contracts.errors import InputRefused
 from registry.batches import batched
 from registry.database import Database
 from registry.tables import SuppressionRow
+
+_LOCK: Final = 7140213  # any number, the same in every process: PostgreSQL's advisory lock of a tenant's people
+
+
+def lock(session: Session, tenant: str) -> None:
+    """Let nobody be suppressed while rows are entered, and the other way round, until the transaction ends.
+
+    Else each would miss what the other has not committed. SQLite has one writer at a time anyhow.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SELECT pg_advisory_xact_lock(:of, hashtext(:tenant))"), {"of": _LOCK, "tenant": tenant})
+
+
+def refuse(session: Session, tenant: str, hashes: Iterable[str]) -> None:
+    """In an open transaction that holds the lock. Raises InputRefused (`SUBJECT_SUPPRESSED`) for who is on the list."""
+    if among(session, tenant, hashes):
+        raise InputRefused(
+            "SUBJECT_SUPPRESSED",
+            "there are rows of somebody, or about somebody, who was erased while they were screened",
+            "start the intake again: it refuses those rows one by one",
+        )
+
+
+def among(session: Session, tenant: str, hashes: Iterable[str]) -> frozenset[str]:
+    """Those of these hashes that are on a tenant's list."""
+    found: set[str] = set()
+    for batch in batched(sorted({one for one in hashes if one})):
+        query = select(SuppressionRow.hash).where(SuppressionRow.tenant == tenant, SuppressionRow.hash.in_(batch))
+        found.update(session.scalars(query))
+    return frozenset(found)
 
 
 class Suppression:
@@ -20,19 +53,14 @@ class Suppression:
     def add(self, tenant: str, hashes: Iterable[str], case: str) -> None:
         """Suppress; again changes nothing."""
         with self._database.writing() as session:
+            lock(session, tenant)
             for one in hashes:
                 self._database.add_once(session, SuppressionRow(tenant=tenant, hash=one, case=case))
 
     def obeyed(self, tenant: str, hashes: Iterable[str]) -> frozenset[str]:
         """Those of these hashes that are suppressed: rows with any of them are refused (`SUBJECT_SUPPRESSED`)."""
-        found: set[str] = set()
         with self._database.reading() as session:
-            for batch in batched(sorted({one for one in hashes if one})):
-                query = select(SuppressionRow.hash).where(
-                    SuppressionRow.tenant == tenant, SuppressionRow.hash.in_(batch)
-                )
-                found.update(session.scalars(query))
-        return frozenset(found)
+            return among(session, tenant, hashes)
 
     def lift(self, tenant: str, one: str) -> bool:
         """Take somebody off the list, as when they agree again; False when they were not on it."""

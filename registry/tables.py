@@ -88,7 +88,11 @@ class QuarantineRow(Base):
     statement: Mapped[str | None] = mapped_column(DIGEST)
     decided_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
-    __table_args__ = (Index("quarantine_subject", "subject"), Index("quarantine_row", "row_id"))
+    __table_args__ = (
+        Index("quarantine_subject", "subject"),
+        Index("quarantine_row", "row_id"),
+        Index("quarantine_shard", "shard"),
+    )
 
 
 class RetentionRow(Base):
@@ -295,7 +299,10 @@ class LineageRow(Base):
 
 
 class ShardKeyRow(Base):
-    """The key of one shard, wrapped; None when it was destroyed. `plain` is a keyed hash of what was encrypted."""
+    """The key of one shard, wrapped; None when it was destroyed. `plain` is a keyed hash of what was encrypted.
+
+    `owner` is the intake that made it, and destroys it at its end unless somebody else names it by then.
+    """
 
     __tablename__ = "shard_keys"
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
@@ -304,6 +311,7 @@ class ShardKeyRow(Base):
     wrapped: Mapped[bytes | None] = mapped_column(LargeBinary)
     master: Mapped[str] = mapped_column(String(16))
     reason: Mapped[str] = mapped_column(String(255), default="")
+    owner: Mapped[str | None] = mapped_column(String(160), index=True)
     created_at: Mapped[datetime] = mapped_column(default=now)
     destroyed_at: Mapped[datetime | None]
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 from temporalio import workflow
 from temporalio.exceptions import FailureError, WorkflowAlreadyStartedError
 from temporalio.workflow import ParentClosePolicy
@@ -36,7 +34,7 @@ async def begin_review(request: IntakeRequest) -> None:
 
 
 async def begin_retention(request: IntakeRequest, dataset: Dataset) -> None:
-    """Begin the clock of a sealed dataset; one that was sealed before has it already."""
+    """Begin the clock of a version that was sealed, or tell the one that runs: it plans over all seals anew."""
     retention = RetentionRequest(
         tenant=request.tenant,
         dataset=request.dataset,
@@ -44,10 +42,17 @@ async def begin_retention(request: IntakeRequest, dataset: Dataset) -> None:
         id=dataset.id,
         requested_by=request.requested_by,
     )
-    with suppress(WorkflowAlreadyStartedError):
-        await workflow.start_child_workflow(
-            "Retention",
-            retention,
-            id=names.retention_id(request.tenant, request.dataset, request.version),
-            parent_close_policy=ParentClosePolicy.ABANDON,
-        )
+    id_ = names.retention_id(request.tenant, request.dataset, request.version)
+    while True:
+        try:
+            await workflow.start_child_workflow(
+                "Retention", retention, id=id_, parent_close_policy=ParentClosePolicy.ABANDON
+            )
+            return
+        except WorkflowAlreadyStartedError:
+            pass
+        try:
+            await workflow.get_external_workflow_handle(id_).signal("look_again")
+            return
+        except FailureError:
+            continue  # it ended in between: begin anew

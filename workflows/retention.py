@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Final
 
 from temporalio import workflow
 from temporalio.common import VersioningBehavior
@@ -25,6 +26,11 @@ with workflow.unsafe.imports_passed_through():
     )
     from workflows.common import CONTROL, failure, given, reason_of, settled, stand
 
+Key = tuple[str, str]
+"""Origin and source of a term."""
+Erasing = workflow.ChildWorkflowHandle[object, ErasureStatus]
+HELD: Final = "RETENTION_HELD: a legal hold stops the removal of rows that have expired"
+
 
 @workflow.defn(name="Retention", versioning_behavior=VersioningBehavior.AUTO_UPGRADE)
 class Retention:
@@ -35,14 +41,23 @@ class Retention:
         self._asked = request
         self._status = RetentionStatus()
         self._look = False
+        self._running: dict[str, tuple[RetentionPlan, SourceTerm, Erasing]] = {}
+        self._again: dict[Key, tuple[datetime, tuple[str, ...]]] = {}
 
     @workflow.run
     async def run(self, request: RetentionRequest | None = None) -> RetentionStatus:  # noqa: ARG002  # __init__ keeps it
         stand("keeping", tenant=self._request.tenant, dataset=self._request.dataset)
         try:
-            while (term := await self._next()) is not None:
+            passes = 0
+            # A name a pass: a clock that began before there were rounds takes them up after its next removal.
+            while not workflow.patched(f"all that is due in one round, from pass {passes}"):
+                if (term := await self._next()) is None:
+                    break
                 await self._until(term)
                 await self._remove(term)
+                passes += 1
+            else:
+                await self._rounds()
         except ActivityError as error:
             if is_cancelled_exception(error):
                 raise
@@ -58,12 +73,107 @@ class Retention:
 
     @workflow.signal
     def look_again(self) -> None:
-        """A hold was lifted, or the gate would say otherwise now: do not wait for the next look."""
+        """A hold was lifted, the gate would say otherwise now, or the version was sealed again: look at once."""
         self._look = True
 
     @property
     def _request(self) -> RetentionRequest:
         return given(self._asked)
+
+    async def _rounds(self) -> None:
+        """Begin the removal of all that is due, over all seals of the version; what is stopped stops nothing else.
+
+        Of one seal and what was sealed in its place one removal at a time: each makes the dataset that the next is of.
+        """
+        while True:
+            self._look = False
+            plan = await self._plan()
+            left = [(one, term) for one in (plan, *plan.others) for term in one.sources if term.state != "removed"]
+            if left:
+                if workflow.info().is_continue_as_new_suggested():
+                    workflow.continue_as_new(self._request)
+                await self._begin_due(left)
+                await self._say_where()
+                await self._next_look([term for _, term in left])
+                await self._take_ends()
+            elif not self._look:
+                return
+
+    async def _begin_due(self, left: list[tuple[RetentionPlan, SourceTerm]]) -> None:
+        now = workflow.now()
+        for plan, term in left:
+            again, _ = self._again.get((plan.origin, term.source), (now, ()))
+            if plan.origin in self._running or term.expires_at > now or again > now:
+                continue
+            try:
+                self._running[plan.origin] = (plan, term, await self._begin(plan, term))
+            except (ChildWorkflowError, WorkflowAlreadyStartedError) as error:
+                if is_cancelled_exception(error):
+                    raise
+                await self._note_of(plan, term, "held" if await self._holds_on(plan, term) else "kept")
+                self._try_again(plan, term, (reason_of(error),))
+
+    async def _begin(self, plan: RetentionPlan, term: SourceTerm) -> Erasing:
+        assert self._status.plan is not None
+        others = () if plan.origin == self._status.plan.origin else (plan.origin.removeprefix("sha256:")[:12],)
+        child = "/".join((workflow.info().workflow_id, term.source, *others))
+        self._set(stage="removing", child=child)
+        return await workflow.start_child_workflow(
+            "Erasure",
+            self._order(plan, term),
+            id=child,
+            result_type=ErasureStatus,
+            parent_close_policy=ParentClosePolicy.ABANDON,
+            static_summary=f"rows of {term.source} have expired",
+        )
+
+    async def _say_where(self) -> None:
+        """Which removals run, and which of them legal holds stop."""
+        holds: dict[str, None] = {}
+        for plan, term, erasure in self._running.values():
+            if not erasure.done():
+                found = await self._holds_on(plan, term)
+                await self._note_of(plan, term, "held" if found else "kept")
+                holds |= dict.fromkeys(found)
+        reasons = tuple(dict.fromkeys(one for _, said in self._again.values() for one in said))
+        stage = "held" if holds or reasons else "removing" if self._running else "keeping"
+        self._set(stage=stage, holds=tuple(holds), reasons=((HELD,) if holds else ()) + reasons)
+
+    async def _next_look(self, left: list[SourceTerm]) -> None:
+        """Until something is due, has ended, may be tried again, or somebody says so."""
+        now = workflow.now()
+        moments = [term.expires_at for term in left if term.expires_at > now]
+        moments += [at for at, _ in self._again.values() if at > now]
+        moments += [now + self._request.look_again] if self._running else []
+        try:
+            await workflow.wait_condition(
+                lambda: self._look or any(erasure.done() for _, _, erasure in self._running.values()),
+                timeout=min(moments, default=now) - now,
+                timeout_summary="rows are kept" if not self._running else "look for legal holds",
+            )
+        except TimeoutError:
+            return
+        if self._look:
+            self._again.clear()
+
+    async def _take_ends(self) -> None:
+        """What was refused or fails stays on record with its reason, and is tried again after the others."""
+        for origin, (plan, term, erasure) in list(self._running.items()):
+            if not erasure.done():
+                continue
+            del self._running[origin]
+            try:
+                ended = await erasure
+            except ChildWorkflowError as error:
+                self._try_again(plan, term, (reason_of(error),))
+                continue
+            if ended.stage == "erased":
+                await self._note_of(plan, term, "removed")
+            else:
+                self._try_again(plan, term, ended.reasons)
+
+    def _try_again(self, plan: RetentionPlan, term: SourceTerm, reasons: tuple[str, ...]) -> None:
+        self._again[plan.origin, term.source] = (workflow.now() + self._request.look_again, reasons)
 
     async def _next(self) -> SourceTerm | None:
         """The term that ends first, of those whose rows are still there."""
@@ -88,20 +198,11 @@ class Retention:
         """One try. What is refused or fails stays on record with its reason and is tried again later."""
         plan = await self._plan()
         child = f"{workflow.info().workflow_id}/{term.source}"
-        order = ErasureRequest(
-            tenant=self._request.tenant,
-            ground="retention",
-            dataset=plan.current,
-            source=term.source,
-            suppress=False,
-            role="owner",
-            requested_by=self._request.requested_by,
-        )
         self._set(stage="removing", child=child)
         try:
             erasure = await workflow.start_child_workflow(
                 "Erasure",
-                order,
+                self._order(plan, term),
                 id=child,
                 result_type=ErasureStatus,
                 parent_close_policy=ParentClosePolicy.ABANDON,
@@ -119,9 +220,18 @@ class Retention:
         else:
             await self._try_later(ended.reasons)
 
-    async def _followed(
-        self, erasure: workflow.ChildWorkflowHandle[object, ErasureStatus], plan: RetentionPlan, term: SourceTerm
-    ) -> ErasureStatus:
+    def _order(self, plan: RetentionPlan, term: SourceTerm) -> ErasureRequest:
+        return ErasureRequest(
+            tenant=self._request.tenant,
+            ground="retention",
+            dataset=plan.current,
+            source=term.source,
+            suppress=False,
+            role="owner",
+            requested_by=self._request.requested_by,
+        )
+
+    async def _followed(self, erasure: Erasing, plan: RetentionPlan, term: SourceTerm) -> ErasureStatus:
         """Wait for the removal, and say so while a legal hold stops it."""
         while not erasure.done():
             await self._say_holds(plan, term)
@@ -137,22 +247,27 @@ class Retention:
         return await erasure
 
     async def _say_holds(self, plan: RetentionPlan, term: SourceTerm) -> None:
+        holds = await self._holds_on(plan, term)
+        await self._note(term, "held" if holds else "kept")
+        self._set(stage="held" if holds else "removing", holds=holds, reasons=(HELD,) if holds else ())
+
+    async def _holds_on(self, plan: RetentionPlan, term: SourceTerm) -> tuple[str, ...]:
         found: HoldsOn = await settled(
             workflow.execute_activity(
                 read_retention_holds,
-                args=[self._request.tenant, plan.current],
+                args=[self._request.tenant, plan.current, term.source],
                 **CONTROL,
                 summary="look for legal holds",
             )
         )
-        held = bool(found.holds)
-        await self._note(term, "held" if held else "kept")
-        reasons = ("RETENTION_HELD: a legal hold stops the removal of rows that have expired",) if held else ()
-        self._set(stage="held" if held else "removing", holds=found.holds, reasons=reasons)
+        return found.holds
 
     async def _note(self, term: SourceTerm, state: Keeping) -> None:
         assert self._status.plan is not None
-        note = RetentionNote(origin=self._status.plan.origin, source=term.source, state=state)
+        await self._note_of(self._status.plan, term, state)
+
+    async def _note_of(self, plan: RetentionPlan, term: SourceTerm, state: Keeping) -> None:
+        note = RetentionNote(origin=plan.origin, source=term.source, state=state)
         await settled(workflow.execute_activity(note_retention, note, **CONTROL, summary=f"rows are {state}"))
 
     async def _try_later(self, reasons: tuple[str, ...]) -> None:

@@ -106,13 +106,13 @@ class DataActivities:
                 if error.code == "SCANNER_DIED" and activity.info().attempt >= MOST_DEATHS:
                     raise _unscannable(job) from error
                 raise
-            return ScannedShard(rows=job.shard.rows, found=self._registry.shards.put_file(found))
+            return ScannedShard(rows=job.shard.rows, found=self._registry.shards.put_file(found, job.intake.name))
 
     @activity.defn(name="compare_shards")
     def compare_shards(self, job: CompareJob) -> Compared:
         """See `assay.contracts.screening.compare_shards`. Heartbeats the rows compared."""
         with beating(0) as beat:
-            return Compared(repeats=repeats.compare(job.intake, job.shards, self._registry.shards, beat))
+            return Compared(repeats=repeats.compare(job.intake, job.shards, job.raw, self._registry.shards, beat))
 
     @activity.defn(name="decide_shard")
     def decide_shard(self, job: DecideJob) -> DecidedShard:

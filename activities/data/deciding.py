@@ -17,7 +17,7 @@ from pyarrow import parquet
 
 from activities.data.entries import counts_of, entries
 from activities.data.findings import Scanner
-from activities.data.judging import LIGHT, Fate, Known, Repeats, judge, known
+from activities.data.judging import LIGHT, Copies, Fate, Known, judge, known
 from activities.data.ledger import KEPT, LEDGER, ROWS_A_GROUP, SHARD, Table
 from activities.data.runners import Runner
 from activities.data.scanning import installed_scanner
@@ -87,7 +87,7 @@ def decide(job: DecideJob, question: Question, tools: Tools) -> DecidedShard:
             tools.shards.fetch_file(job.found, folder / "found.parquet"),
             columns=["findings", "personal", "pieces", "language"],
         )
-        rows = known(job, light, found, _repeats(job, tools, folder), tools.subject_key, tools.suppressed)
+        rows = known(job, light, found, _copies(job, tools, folder), tools.subject_key, tools.suppressed)
         shard = _Shard(job, raw, rows, judge(rows, question, tools.released, admitted=job.admitted), {})
         _treat(shard, found, tools)
         tools.beat(light.num_rows)
@@ -95,21 +95,25 @@ def decide(job: DecideJob, question: Question, tools: Tools) -> DecidedShard:
         aside = _write(shard, folder / "aside.parquet", {"quarantined"})
         with Table(folder / "ledger.parquet", LEDGER, shard.stamp) as ledger:
             ledger.add(entries(job.source, light, found, rows, shard.fates))
+        owner = job.intake.name
         decisions = json.dumps([one.model_dump(mode="json") for one in question.decisions], sort_keys=True)
         return DecidedShard(
-            rows=tools.shards.put_file(kept) if kept else None,
-            quarantined=tools.shards.put_file(aside) if aside else None,
-            ledger=tools.shards.put_file(folder / "ledger.parquet"),
+            rows=tools.shards.put_file(kept, owner) if kept else None,
+            quarantined=tools.shards.put_file(aside, owner) if aside else None,
+            ledger=tools.shards.put_file(folder / "ledger.parquet", owner),
             decisions=tools.blobs.put(decisions.encode()),
             counts=counts_of(shard.fates),
         )
 
 
-def _repeats(job: DecideJob, tools: Tools, folder: Path) -> Repeats:
+def _copies(job: DecideJob, tools: Tools, folder: Path) -> Copies:
     if job.repeats is None:
-        return {}
+        return Copies({}, {})
     rows = parquet.read_table(tools.shards.fetch_file(job.repeats, folder / "repeats.parquet")).to_pylist()
-    return {row["at"]: (row["of"], row["same"]) for row in rows}
+    return Copies(
+        {row["at"]: (row["of"], row["same"]) for row in rows if row["of"]},
+        {row["at"]: tuple(row.get("subjects") or ()) for row in rows},
+    )
 
 
 def _treat(shard: _Shard, found: arrow.Table, tools: Tools) -> None:

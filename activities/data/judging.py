@@ -31,6 +31,13 @@ Repeats = Mapping[int, tuple[str, bool]]
 """By place in the shard: the row that is repeated, and whether word for word."""
 
 
+class Copies(NamedTuple):
+    """By place in the shard: what a row repeats, and whose all its copies are."""
+
+    repeats: Repeats
+    subjects: Mapping[int, tuple[str, ...]]
+
+
 class Fate(NamedTuple):
     """What becomes of a row. `treatments` are (kind, treatment); `asked_as` the row that the gate was asked about."""
 
@@ -72,15 +79,24 @@ def known(
     job: DecideJob,
     light: arrow.Table,
     found: arrow.Table,
-    repeats: Repeats,
+    copies: Copies,
     key: bytes,
     suppressed: Callable[[Sequence[str]], frozenset[str]],
 ) -> Known:
-    """From the columns `LIGHT` of the raw shard, what was found, and what repeats. Raises Unavailable."""
-    subjects = _subjects(light, key, job.intake.tenant)
-    mentions = _mentions(found, key, job.intake.tenant)
-    gone = suppressed(sorted({*subjects, *(one for row in mentions for one in row)} - {""}))
-    refused = [{subject, *named}.isdisjoint(gone) is False for subject, named in zip(subjects, mentions, strict=True)]
+    """From the columns `LIGHT` of the raw shard, what was found, and what repeats. Raises Unavailable.
+
+    Suppressed is a row whose subject, or one of whose copies' subjects, opted out, that names somebody who did, or that
+    was confirmed to be about one.
+    """
+    ids, tenant, repeats = light["row_id"].to_pylist(), job.intake.tenant, copies.repeats
+    subjects = _subjects(light, key, tenant)
+    mentions = _mentions(found, key, tenant)
+    people = [
+        {row_id.removeprefix("sha256:"), subject, *named, *_hashed(copies.subjects.get(at, ()), key, tenant)}
+        for at, (row_id, subject, named) in enumerate(zip(ids, subjects, mentions, strict=True))
+    ]
+    gone = suppressed(sorted({one for row in people for one in row} - {""}))
+    refused = [not row.isdisjoint(gone) for row in people]
     purposes = (tuple(one) if one is not None else None for one in light["purposes"].to_pylist())
     stated = map(Own, light["licence"].to_pylist(), light["consent"].to_pylist(), purposes)
     terms = _Terms(job.source)
@@ -90,7 +106,7 @@ def known(
             zip(stated, found["findings"].to_pylist(), found["language"].to_pylist(), strict=True)
         )
     ]
-    return Known(light["row_id"].to_pylist(), subjects, mentions, facts, repeats)
+    return Known(ids, subjects, mentions, facts, repeats)
 
 
 def judge(rows: Known, question: Question, released: Mapping[str, frozenset[str]], *, admitted: bool) -> list[Fate]:
@@ -136,10 +152,10 @@ def _facts(
     gone_: bool,
 ) -> Facts:
     stated, code = terms
-    if gone_:
-        code = "SUBJECT_SUPPRESSED"
     if repeats is not None:
         findings, code = (findings, "ROW_DUPLICATE") if repeats[1] else ((*findings, NEAR), code)
+    if gone_:
+        code = "SUBJECT_SUPPRESSED"
     return Facts(stated, code, findings, language)
 
 
@@ -161,7 +177,11 @@ class _Terms:
 
 
 def _subjects(light: arrow.Table, key: bytes, tenant: str) -> list[str]:
-    return [subject_hash(key, tenant, subject) for subject in light["subject"].to_pylist()]
+    return _hashed(light["subject"].to_pylist(), key, tenant)
+
+
+def _hashed(subjects: Sequence[str], key: bytes, tenant: str) -> list[str]:
+    return [subject_hash(key, tenant, subject) for subject in subjects]
 
 
 def _mentions(found: arrow.Table, key: bytes, tenant: str) -> list[tuple[str, ...]]:

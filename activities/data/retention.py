@@ -15,27 +15,38 @@ from assay.contracts.errors import NotFound
 from assay.contracts.retention import HoldsOn, RetentionNote, RetentionPlan, RetentionRequest, SourceTerm
 from assay.settings import Settings
 from registry import Registry
+from registry.retention import Seal
 
 
 def plan(request: RetentionRequest, registry: Registry) -> RetentionPlan:
-    """Terms of all sources of a dataset, entered once. An erasure that seals it again starts no clock anew.
+    """Terms of all sources of all seals of a version, entered once. What an erasure sealed starts no clock anew.
 
     Raises NotFound (`DATASET_UNKNOWN`), IntegrityRefused, Unavailable.
     """
     found = _wanted(request, registry)
     replaced = _replacements(registry, request.tenant, found.request.dataset)
     newer = {old: new for new, old in replaced.items()}
-    origin, current = _end(found.dataset.id, replaced), _end(found.dataset.id, newer)
-    [sealed_at] = [
-        seal.sealed_at for seal in registry.retention.seals(request.tenant, found.request.dataset) if seal.id == origin
-    ]
-    first = registry.datasets.get(origin).request
+    origin = _end(found.dataset.id, replaced)
+    seals = registry.retention.seals(request.tenant, found.request.dataset)
+    version = registry.datasets.get(origin).request.version
+    plans = {
+        seal.id: _plan(registry, seal, newer)
+        for seal in seals
+        if seal.id not in replaced and registry.datasets.get(seal.id).request.version == version
+    }
+    mine = plans.pop(origin)
+    return mine.model_copy(update={"others": tuple(plans.values())})
+
+
+def _plan(registry: Registry, origin: Seal, newer: dict[Digest, Digest]) -> RetentionPlan:
+    first = registry.datasets.get(origin.id).request
     terms = (
-        SourceTerm(source=source.name, expires_at=sealed_at + timedelta(days=source.retention_days))
+        SourceTerm(source=source.name, expires_at=origin.sealed_at + timedelta(days=source.retention_days))
         for source in first.sources
     )
-    registry.retention.enter(origin, request.tenant, first.dataset, first.version, terms)
-    return RetentionPlan(origin=origin, current=current, sources=registry.retention.of(origin))
+    registry.retention.enter(origin.id, first.tenant, first.dataset, first.version, terms)
+    current = _end(origin.id, newer)
+    return RetentionPlan(origin=origin.id, current=current, sources=registry.retention.of(origin.id))
 
 
 def _wanted(request: RetentionRequest, registry: Registry) -> Any:  # noqa: ANN401  # a DatasetRecord
@@ -60,6 +71,12 @@ def _replacements(registry: Registry, tenant: str, name: str) -> dict[Digest, Di
         if isinstance(old := manifest.get("replaces"), str):
             found[seal.id] = old
     return found
+
+
+def holds_on(registry: Registry, tenant: str, dataset: str, source: str | None) -> HoldsOn:
+    """What `held` of the removal's case will say: on the dataset, its tenant, or people of these rows."""
+    found = (*registry.holds.on(tenant, (), (dataset,)), *registry.holds.on_rows(tenant, dataset, source))
+    return HoldsOn(holds=tuple(dict.fromkeys(hold.id for hold in found)))
 
 
 def _end(start: Digest, steps: dict[Digest, Digest]) -> Digest:
@@ -90,9 +107,9 @@ class RetentionActivities:
         self._registry.retention.note(note)
 
     @activity.defn(name="read_retention_holds", no_thread_cancel_exception=True)
-    def read_retention_holds(self, tenant: str, dataset: str) -> HoldsOn:
+    def read_retention_holds(self, tenant: str, dataset: str, source: str | None = None) -> HoldsOn:
         """See `assay.contracts.retention.read_retention_holds`."""
-        return HoldsOn(holds=tuple(hold.id for hold in self._registry.holds.on(tenant, (), (dataset,))))
+        return holds_on(self._registry, tenant, dataset, source)
 
     @cached_property
     def _registry(self) -> Registry:

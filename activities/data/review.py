@@ -108,7 +108,9 @@ def _read(
 
 
 def _parsed(row: dict[str, Any]) -> dict[str, Any]:
-    return {**row, **{name: json.loads(row[name]) for name in ("messages", "tools") if isinstance(row.get(name), str)}}
+    """Text columns as what they say; a row that has no rejected answer has "" there."""
+    texts = {name: row[name] for name in ("messages", "tools", "rejected") if isinstance(row.get(name), str)}
+    return {**row, **{name: json.loads(text) if text else [] for name, text in texts.items()}}
 
 
 def _groups(rows: Sequence[QuarantineRecord]) -> list[dict[str, Any]]:

@@ -19,8 +19,9 @@ from assay.contracts.datasheet import RowGroup
 from assay.contracts.errors import InputRefused
 from assay.contracts.policy import Decision
 from assay.contracts.review import ReviewQueue
-from assay.contracts.screening import ScreenedSource, SealJob
+from assay.contracts.screening import IntakeKey, ScreenedSource, SealJob
 from registry import LedgerEntry, QuarantinedRow, Registry
+from registry.quarantine import Aside
 
 MANIFEST_SCHEMA: Final = 1
 Still = Callable[[Source, bool], Sequence[Decision]]
@@ -45,14 +46,15 @@ def seal(job: SealJob, registry: Registry, still: Still) -> Dataset:
     with tempfile.TemporaryDirectory(prefix="assay-seal-") as folder:
         scratch = Path(folder)
         if not counts.accepted:
-            _set_aside(job, registry, scratch)
+            queue, rows, requested_by, owner = _aside(job, registry, scratch)
+            registry.quarantine.add(queue, rows, requested_by=requested_by, owner=owner)
             raise _empty(counts)
         whole = _joined(job, registry, scratch)
-        ledger = registry.shards.put_file(whole)
+        ledger = registry.shards.put_file(whole, IntakeKey.of(job.request).name)
         manifest = registry.blobs.put(_manifest(job, counts, ledger, composition((whole,))))
         dataset = Dataset(id=manifest.sha256, manifest=manifest, counts=counts)
-        registry.datasets.add(dataset, _normalised(job.request), ledger, _entries(whole))
-        _set_aside(job, registry, scratch)
+        aside = _aside(job, registry, scratch)
+        registry.datasets.add(dataset, _normalised(job.request), ledger, _entries(whole), aside=aside)
     _record(job, dataset, [decision for decisions in said for decision in decisions], registry)
     return dataset
 
@@ -67,20 +69,15 @@ def _joined(job: SealJob, registry: Registry, scratch: Path) -> Path:
     return whole
 
 
-def _set_aside(job: SealJob, registry: Registry, scratch: Path) -> None:
-    """Enter rows that wait for a reviewer; not those of somebody who was erased since they were screened."""
+def _aside(job: SealJob, registry: Registry, scratch: Path) -> Aside:
+    """Rows that wait for a reviewer. They are read before they are entered: no transaction waits for a store."""
     request = job.request
     queue = ReviewQueue(tenant=request.tenant, dataset=request.dataset, purpose=request.purpose)
+    rows: list[QuarantinedRow] = []
     for shard in (shard for screened in job.screened for shard in screened.shards):
         if shard.quarantined is not None:
-            rows = list(_waiting(registry.shards.fetch_file(shard.ledger, scratch / "part"), shard.quarantined))
-            if registry.suppression.obeyed(request.tenant, (row.subject for row in rows)):
-                raise InputRefused(
-                    "SUBJECT_SUPPRESSED",
-                    "a row that was set aside is of somebody who was erased while it was screened",
-                    "start the intake again: it refuses such rows one by one",
-                )
-            registry.quarantine.add(queue, rows, requested_by=request.requested_by)
+            rows += _waiting(registry.shards.fetch_file(shard.ledger, scratch / "part"), shard.quarantined)
+    return Aside(queue, rows, request.requested_by, IntakeKey.of(request).name)
 
 
 def _waiting(part: Path, shard: Reference) -> Iterator[QuarantinedRow]:
@@ -93,6 +90,7 @@ def _waiting(part: Path, shard: Reference) -> Iterator[QuarantinedRow]:
             codes=tuple(row["codes"]),
             findings=tuple(row["findings"]),
             subject=row["subject"],
+            mentions=tuple(row["mentions"] or ()),
             shard=shard,
             ordinal=ordinal,
         )

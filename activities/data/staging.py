@@ -53,8 +53,8 @@ MOST_GROWN: Final = 8
 class StoresShards(Protocol):
     """Where shards are put and fetched from: `registry.shards`."""
 
-    def put_file(self, path: Path) -> Reference:
-        """Raises Unavailable."""
+    def put_file(self, path: Path, owner: str | None = None) -> Reference:
+        """`owner` is the intake that makes it. Raises Unavailable."""
         ...
 
     def fetch_file(self, reference: Reference, target: Path) -> Path:
@@ -94,7 +94,7 @@ def stage(
         opened.close()
         beat(sum(cut.rows))
         return tuple(
-            RawShard(number=number, rows=rows, content=shards.put_file(path))
+            RawShard(number=number, rows=rows, content=shards.put_file(path, intake.name))
             for number, (path, rows) in enumerate(zip(cut.paths, cut.rows, strict=True))
         )
 

@@ -87,7 +87,10 @@ class ErasureControl(_Opened):
     @activity.defn(name="confirm_rows", no_thread_cancel_exception=True)
     def confirm_rows(self, job: ConfirmJob) -> Found:
         """See `assay.contracts.erasure.confirm_rows`."""
-        confirmed = job.confirmed
+        confirmed, request = job.confirmed, job.job.request
+        if request.suppress:
+            rows = [one.removeprefix("sha256:") for one in confirmed.rows]
+            self._registry.suppression.add(request.tenant, rows, job.job.case)
         return self._registry.erasures.confirm(job.job.case, confirmed.rows, others_are_not=confirmed.others_are_not)
 
     @activity.defn(name="plan_retraining", no_thread_cancel_exception=True)

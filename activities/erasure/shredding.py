@@ -22,12 +22,13 @@ _WEIGHTS: Final = (".safetensors", "optimizer.pt")
 
 
 def held(registry: Registry, job: CaseJob) -> Held:
-    """Legal holds on a person whose rows these are, or on a dataset with rows of this case."""
+    """Legal holds on a person whose rows these are or whom they name, or on a dataset with rows of this case."""
     request, found = job.request, registry.erasures.found(job.case)
     datasets = {one.dataset for one in found.own} | ({request.dataset} if request.dataset else set())
     subjects = registry.erasures.subjects(job.case, request)
     holds_ = registry.holds.on(request.tenant, subjects, datasets)
-    return Held(holds=tuple(f"{one.id}: {one.reason}" for one in holds_))
+    touched = dict.fromkeys((*holds_, *registry.holds.on_case(request.tenant, job.case)))
+    return Held(holds=tuple(f"{one.id}: {one.reason}" for one in touched))
 
 
 def shred(registry: Registry, job: CaseJob, withdrawn: Withdrawn, home: Path) -> Shredded:

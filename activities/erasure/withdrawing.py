@@ -23,8 +23,9 @@ def withdraw(registry: Registry, job: CaseJob) -> Withdrawn:
     """
     request = job.request
     registry.erasures.open(job.case, job.workflow, request, job.decision_id)
-    if request.suppress and request.subject:
-        registry.suppression.add(request.tenant, (request.subject,), job.case)
+    if request.suppress and (people := [one for one in (request.subject, *request.mentions) if one]):
+        # Before the search: what an intake enters meanwhile is refused there, or found here.
+        registry.suppression.add(request.tenant, people, job.case)
     found = registry.erasures.find(job.case, request)
     learnt = [one.dataset for one in found.own if one.kept]
     gone = registry.withdrawals.withdraw(job.case, learnt) if learnt else ()

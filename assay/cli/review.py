@@ -156,10 +156,15 @@ def _document(queue: ReviewQueue, row: QuarantineRecord, texts: dict[Digest, Any
 
 
 def _lines(content: dict[str, Any]) -> list[str]:
-    """A row as text for a terminal, which takes no orders from it: what cannot be printed is shown as its number."""
-    messages = content.get("messages")
-    parts = messages if isinstance(messages, list) else [content]
-    return [_printable(_said(part)) for part in parts]
+    """All that is learnt from a row, as text for a terminal: nobody lets in what was not shown.
+
+    A terminal takes no orders from it: what cannot be printed is shown as its number.
+    """
+    messages, rejected, tools = (content.get(name) for name in ("messages", "rejected", "tools"))
+    lines = [_said(part) for part in (messages if isinstance(messages, list) else [content])]
+    lines += [f"rejected {_said(part)}" for part in rejected or ()]
+    lines += [f"tool {json.dumps(tool, ensure_ascii=False)}" for tool in tools or ()]
+    return [_printable(line) for line in lines]
 
 
 def _said(part: Any) -> str:  # noqa: ANN401  # anything JSON can say

@@ -37,11 +37,15 @@ class SourceTerm(Message):
 
 
 class RetentionPlan(Message):
-    """The sources of a dataset by expiry. `origin` was sealed first; `current` holds what erasures left of it."""
+    """The sources of a dataset by expiry. `origin` was sealed first; `current` holds what erasures left of it.
+
+    `others` are further seals of the same version, as an intake that ran again makes them: one clock keeps them all.
+    """
 
     origin: Digest
     current: Digest
     sources: tuple[SourceTerm, ...]
+    others: tuple[RetentionPlan, ...] = ()
 
 
 class RetentionStatus(Message):
@@ -63,7 +67,7 @@ class RetentionNote(Message):
 
 
 class HoldsOn(Message):
-    """Ids of legal holds in force on a dataset or on all of its tenant."""
+    """Ids of legal holds in force on a dataset, on all of its tenant, or on a person of the rows that expire."""
 
     holds: tuple[str, ...] = ()
 
@@ -84,6 +88,6 @@ def note_retention(note: RetentionNote) -> None:
 
 
 @activity.defn
-def read_retention_holds(tenant: str, dataset: str) -> HoldsOn:
-    """Legal holds that stop the removal of this dataset (a digest)."""
+def read_retention_holds(tenant: str, dataset: str, source: str | None = None) -> HoldsOn:
+    """Legal holds that stop the removal of this dataset's (a digest's) rows, or of those of one of its sources."""
     raise NotImplementedError

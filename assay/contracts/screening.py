@@ -88,10 +88,14 @@ class ScannedShard(Message):
 
 
 class CompareJob(Message):
-    """Compare all rows of an intake, in the order of its sources and their shards."""
+    """Compare all rows of an intake, in the order of its sources and their shards.
+
+    `raw` are the same shards as they were read: whose the copies of a row are.
+    """
 
     intake: IntakeKey
     shards: tuple[ScannedShard, ...]
+    raw: tuple[Reference, ...] = ()
 
 
 class Compared(Message):

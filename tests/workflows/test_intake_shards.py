@@ -106,11 +106,30 @@ async def test_a_cancelled_intake_clears_its_stage_before_it_ends(client: AssayC
     assert house.diary[0].startswith("cleared ")
 
 
+async def test_a_cancellation_waits_for_the_seal_and_its_clock(client: AssayClient, house: Any) -> None:
+    house.gates["seal_dataset"] = asyncio.Event()
+    wanted = request("cancelled-late")
+    handle = await client.start_intake(wanted)
+
+    async def sealing() -> bool:
+        return "seal_dataset" in house.begun
+
+    await until(sealing)
+    await handle.cancel()
+    house.gates["seal_dataset"].set()
+    assert (await handle.result()).stage == "sealed"
+    clock = client.temporal.get_workflow_handle(names.retention_id("acme", wanted.dataset, wanted.version))
+    assert (await clock.describe()).workflow_type == "Retention"
+    assert house.diary[0].endswith("0 unsealed")
+
+
 async def test_a_malformed_source_ends_the_intake_before_anything_is_scanned(client: AssayClient, house: Any) -> None:
     house.refused["plan_source"] = "JSONL_MALFORMED"
     cause = await cause_of(await client.start_intake(request()))
     assert isinstance(cause, ApplicationError)
-    assert (cause.type, house.begun, house.diary) == ("JSONL_MALFORMED", {"plan_source"}, [])
+    assert (cause.type, house.begun) == ("JSONL_MALFORMED", {"plan_source"})
+    # What was staged before it failed is known by the name of the intake alone.
+    assert house.diary == ["cleared 0 staged, 0 unsealed"]
 
 
 async def test_an_intake_with_too_many_shards_is_refused(client: AssayClient, house: Any) -> None:

@@ -9,7 +9,7 @@ from assay.client import AssayClient
 from assay.contracts import names
 from assay.contracts.data import IntakeRequest, IntakeStatus
 
-from .asking import SOURCE, versions
+from .asking import SOURCE, until, versions
 
 
 async def ended(client: AssayClient) -> IntakeStatus:
@@ -46,3 +46,21 @@ async def test_the_clock_of_a_sealed_dataset_goes_on_when_its_intake_has_ended(c
         while (kept := await client.retention_status("acme", "support", request.version)).plan is None:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
     assert (kept.stage, kept.plan.origin) == ("keeping", status.dataset.id)
+
+
+async def test_a_clock_that_is_told_often_continues_as_new(client: AssayClient, house: Any) -> None:
+    """The server suggests it after 100 events here."""
+    request = IntakeRequest(
+        tenant="acme", dataset="support", version=next(versions), sources=(SOURCE,), requested_by="ann"
+    )
+    await (await client.start_intake(request)).result()
+    clock = client.temporal.get_workflow_handle(names.retention_id("acme", "support", request.version))
+    first = (await clock.describe()).run_id
+
+    async def begun_anew() -> bool:
+        await clock.signal("look_again")
+        return (await clock.describe()).run_id != first
+
+    await until(begun_anew)
+    kept = await client.retention_status("acme", "support", request.version)
+    assert kept.stage == "keeping"

@@ -136,12 +136,14 @@ class Desk:
         raw = self.registry.shards.fetch_file(shard.content, self.folder / "raw.parquet")
         look, target = Look(self.checks, lambda: self.scanner), self.folder / "found.parquet"
         found = scan(look, Here(), raw, target, f"{source.name}/{shard.number}", self.beat("scan"))
-        return ScannedShard(rows=shard.rows, found=self.registry.shards.put_file(found), admitted=self.admitted)
+        stored = self.registry.shards.put_file(found, self.key.name)
+        return ScannedShard(rows=shard.rows, found=stored, admitted=self.admitted)
 
     def screen_all(self, *sources: Source, assessment: Assessment | None = None) -> tuple[ScreenedSource, ...]:
         staged = [(source, shard) for source in sources for shard in self.stage(source)]
         found = [self.scan(source, shard) for source, shard in staged]
-        again = repeats.compare(self.key, found, self.registry.shards, self.beat("compare"))
+        raw = [shard.content for _, shard in staged]
+        again = repeats.compare(self.key, found, raw, self.registry.shards, self.beat("compare"))
         tools = deciding.Tools(
             shards=self.registry.shards,
             blobs=self.registry.blobs,

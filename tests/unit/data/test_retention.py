@@ -27,8 +27,8 @@ def registry(tmp_path: Path) -> Iterator[Registry]:
     opened.close()
 
 
-def sealed(registry: Registry, *sources: Source, version: int = 1, replaces: str | None = None) -> str:
-    body = {"version": version, **({"replaces": replaces} if replaces else {})}
+def sealed(registry: Registry, *sources: Source, version: int = 1, replaces: str | None = None, note: str = "") -> str:
+    body = {"version": version, "note": note, **({"replaces": replaces} if replaces else {})}
     manifest = registry.blobs.put(json.dumps(body).encode())
     request = IntakeRequest(tenant="acme", dataset="support", version=version, sources=sources, requested_by="ann")
     registry.datasets.add(Dataset(id=manifest.sha256, manifest=manifest, counts=RowCounts()), request, manifest, ())
@@ -78,3 +78,14 @@ def test_a_dataset_of_another_name_or_tenant_is_not_found(registry: Registry, so
     for changes in ({"dataset": "mail", "id": id_}, {"tenant": "globex", "id": id_}, {"version": 7}):
         with pytest.raises(NotFound, match="DATASET_UNKNOWN"):
             plan(REQUEST.model_copy(update=changes), registry)
+
+
+def test_every_seal_of_a_version_has_its_term(registry: Registry, source: MakeSource) -> None:
+    first = sealed(registry, source(b"", name="calls", retention_days=30))
+    again = sealed(registry, source(b"", name="calls", retention_days=10), note="a reviewer let rows in")
+    left = sealed(registry, source(b"", name="calls"), version=2, replaces=again)
+    found = plan(REQUEST.model_copy(update={"id": first}), registry)
+    [other] = found.others
+    assert (found.origin, found.current, other.origin, other.current) == (first, first, again, left)
+    assert plan(REQUEST.model_copy(update={"id": again}), registry).origin == again
+    assert len(registry.retention.list("acme")) == 2

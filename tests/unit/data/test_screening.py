@@ -296,3 +296,31 @@ def test_a_row_in_which_something_personal_is_left_is_refused(desk: Any, source:
     screened = replace(desk, scanner=Insists()).screen(source([row(f"Write to {MAIL}")]))
     assert codes(screened.counts.refused_by_code) == {"REDACTION_INCOMPLETE": 1}
     assert desk.rows(screened) == []
+
+
+def test_rows_that_name_who_opted_out_or_were_confirmed_to_be_about_them_are_refused(
+    desk: Any, source: MakeSource, row: MakeRow
+) -> None:
+    rows = [row(f"Write to {MAIL}"), row("He who lives by the mill"), row("Nobody")]
+    confirmed = desk.ledger(desk.screen(source(rows)))[1]["row_id"].removeprefix("sha256:")
+    desk.registry.suppression.add("acme", [mention_hash(b"key", "acme", "EMAIL_ADDRESS", MAIL), confirmed], "case")
+    ledger = desk.ledger(desk.screen(source(rows)))
+    assert [entry["codes"] == ["SUBJECT_SUPPRESSED"] for entry in ledger] == [True, True, False]
+
+
+@pytest.mark.parametrize("rows_a_shard", [1, 10])
+@pytest.mark.parametrize("gone", ["s-1", "s-2"])
+def test_who_opts_out_of_one_copy_of_a_row_opts_out_of_all(
+    desk: Any, source: MakeSource, row: MakeRow, rows_a_shard: int, gone: str
+) -> None:
+    desk.rows_a_shard = rows_a_shard
+    desk.registry.suppression.add("acme", [subject_hash(b"key", "acme", gone)], "case")
+    said = [("my story", "s-1"), ("another", "s-3"), ("my story", "s-2"), ("another", "s-3"), ("my story", None)]
+    screened = desk.screen(source([row(text, subject=subject) for text, subject in said]))
+    assert [entry["codes"] for entry in desk.ledger(screened)] == [
+        ["SUBJECT_SUPPRESSED"],
+        [],
+        ["SUBJECT_SUPPRESSED"],
+        ["ROW_DUPLICATE"],
+        ["SUBJECT_SUPPRESSED"],
+    ]

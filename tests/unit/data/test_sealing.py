@@ -152,3 +152,15 @@ def test_rows_of_somebody_who_was_erased_meanwhile_do_not_wait_for_a_reviewer(
     assert refused.value.code == "SUBJECT_SUPPRESSED"
     assert desk.registry.quarantine.all(QUEUE) == ()
     assert desk.registry.datasets.all_named("acme", "support") == ()
+
+
+def test_an_intake_that_fails_keeps_what_reviewers_of_another_purpose_wait_for(
+    desk: Any, source: MakeSource, row: MakeRow
+) -> None:
+    desk.gate.action = lambda facts: "quarantine" if facts["findings"] else "accept"
+    rows = [row("one"), row("mail erika@example.org")]
+    job = desk.sealing(source(rows))
+    seal(job, desk.registry, still)
+    other = desk.key.model_copy(update={"purpose": "evaluate"})
+    clear(ClearJob(intake=other, unsealed=references(job, "rows", "quarantined")), desk.registry)
+    assert all(desk.registry.shards.readable(one) for one in references(job, "rows", "quarantined"))

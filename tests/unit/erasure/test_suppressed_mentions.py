@@ -1,0 +1,36 @@
+"""Who opts out by a value that names them is suppressed by it; a confirmed row is, too."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from activities.erasure import resealing, withdrawing
+from activities.erasure.activity import ErasureControl
+from assay.contracts.erasure import ConfirmJob, MentionsConfirmed
+from assay.settings import Settings
+from registry import Registry
+
+from .scene import SUBJECT, job, sealed, sha
+
+NAMED = "a" * 64
+
+
+@pytest.mark.parametrize("suppress", [True, False])
+def test_mentions_are_suppressed_where_the_order_says_so(registry: Registry, tmp_path: Path, suppress: bool) -> None:
+    sealed(registry, tmp_path)
+    mine = job(subject=None, mentions=(NAMED,), suppress=suppress)
+    withdrawing.withdraw(registry, mine)
+    control = ErasureControl(Settings(home=tmp_path))
+    control.confirm_rows(ConfirmJob(job=mine, confirmed=MentionsConfirmed(rows=(sha(5),), reviewer="rio")))
+    row = sha(5).removeprefix("sha256:")
+    assert registry.suppression.obeyed("acme", [NAMED, row, SUBJECT]) == ({NAMED, row} if suppress else frozenset())
+
+
+def test_a_dataset_is_sealed_again_with_rows_that_only_mention_the_person(registry: Registry, tmp_path: Path) -> None:
+    sealed(registry, tmp_path)
+    mine = job(mentions=(NAMED,))
+    withdrawing.withdraw(registry, mine)
+    [made] = resealing.reseal(registry, mine)
+    assert made.rows == 7

@@ -1,0 +1,78 @@
+"""Rows that enter while somebody is erased are refused by the intake or found by the erasure; never neither."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from typing import Any
+
+import pytest
+
+from assay.contracts.erasure import ErasureRequest, Found
+from assay.contracts.errors import InputRefused
+from assay.contracts.review import ReviewQueue
+from registry import QuarantinedRow, Registry
+from registry.quarantine import Aside
+
+PERSON, QUEUE = "5" * 64, ReviewQueue(tenant="acme", dataset="support")
+OPEN: float = 1
+"""Seconds for which a transaction is held open: an erasure that did not wait for it would end within."""
+
+
+def erase(registry: Registry) -> Found:
+    """As `withdraw` does it."""
+    order = ErasureRequest(tenant="acme", subject=PERSON, requested_by="pia")
+    registry.erasures.open("acme.51d0e2aa17cc", "w", order, "d")
+    registry.suppression.add("acme", [PERSON], "acme.51d0e2aa17cc")
+    return registry.erasures.find("acme.51d0e2aa17cc", order)
+
+
+def test_an_erasure_waits_for_an_intake_that_seals_and_finds_its_rows(registry: Registry, examples: Any) -> None:
+    with ThreadPoolExecutor(1) as beside:
+        begun = []
+
+        def rows() -> Iterator[QuarantinedRow]:
+            """Read when the suppression list was looked at already."""
+            begun.append(beside.submit(erase, registry))
+            wait(begun, OPEN)
+            yield from ()
+
+        registry.datasets.add(
+            examples.dataset(),
+            examples.intake(),
+            examples.ref("ledger"),
+            [examples.entry(1)],
+            aside=Aside(QUEUE, rows(), "ann"),
+        )
+        assert [one.kept for one in begun[0].result().own] == [1]
+
+
+@pytest.mark.parametrize("outcome", ["accepted", "quarantined"])
+def test_who_is_on_the_list_by_a_mention_is_refused_to_an_intake(
+    registry: Registry, examples: Any, outcome: str
+) -> None:
+    registry.suppression.add("acme", ["a" * 64], "case")
+    entry = examples.entry(1, outcome).model_copy(update={"mentions": ("a" * 64,)})
+    args = (examples.dataset(), examples.intake(), examples.ref("ledger"), [entry])
+    with pytest.raises(InputRefused, match="SUBJECT_SUPPRESSED"):
+        registry.datasets.add(*args, aside=Aside(QUEUE, (), "ann"))
+    assert registry.datasets.all_named("acme", "support") == ()
+    # What an erasure seals again was read by somebody who said that it is about another.
+    registry.datasets.add(*args)
+    assert len(registry.datasets.all_named("acme", "support")) == 1
+
+
+def test_a_row_that_waits_names_nobody_on_the_list(registry: Registry, examples: Any) -> None:
+    registry.suppression.add("acme", ["a" * 64], "case")
+    row = QuarantinedRow(
+        row_id=examples.sha("row"),
+        source="tickets",
+        codes=("TOXICITY_QUARANTINED",),
+        mentions=("a" * 64,),
+        shard=examples.ref("shard"),
+        ordinal=0,
+    )
+    with pytest.raises(InputRefused, match="SUBJECT_SUPPRESSED"):
+        registry.quarantine.add(QUEUE, [row], requested_by="ann", owner="acme/support/1")
+    assert registry.quarantine.all(QUEUE) == ()
+    registry.quarantine.add(QUEUE.model_copy(update={"tenant": "globex"}), [row], requested_by="ann")
