@@ -85,5 +85,5 @@ def test_a_hold_on_a_dataset_or_on_one_of_its_persons_holds_its_retention(
     registry.holds.place(HoldPlaced(tenant="acme", subject=SUBJECT, reason="another", actor="leo"))
     mine = retention(dataset)
     withdrawing.withdraw(registry, mine)
-    [held] = shredding.held(registry, mine).holds
-    assert held.endswith(": a lawsuit")
+    # The second is on a person whose row was refused: it may be the copy of one that was not.
+    assert sorted(one.partition(": ")[2] for one in shredding.held(registry, mine).holds) == ["a lawsuit", "another"]
