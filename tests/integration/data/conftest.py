@@ -14,10 +14,8 @@ from temporalio.testing import ActivityEnvironment
 from activities.data.activity import DataActivities
 from activities.policy.bundle import build_bundle
 from activities.policy.config import server_arguments, server_config
-from assay.contracts.base import Reference
 from assay.contracts.data import Dataset, IntakeRequest, Source
 from assay.contracts.screening import (
-    ClearJob,
     CompareJob,
     DecideJob,
     IntakeKey,
@@ -79,7 +77,7 @@ Intake = Callable[..., tuple[tuple[ScreenedSource, ...], Dataset]]
 
 @pytest.fixture
 def screen(activities: DataActivities) -> Callable[[IntakeRequest], tuple[ScreenedSource, ...]]:
-    """Read, scan, compare and decide, as the workflow does."""
+    """Read, scan, compare and decide, as the workflow does; the stage is left for tests to look at."""
 
     def run(request: IntakeRequest) -> tuple[ScreenedSource, ...]:
         do, intake = ActivityEnvironment().run, IntakeKey.of(request)
@@ -109,7 +107,7 @@ def screen(activities: DataActivities) -> Callable[[IntakeRequest], tuple[Screen
                 for (source, plan, shard), one, again in zip(staged, found, repeats, strict=True)
             ]
         )
-        screened = tuple(
+        return tuple(
             ScreenedSource(
                 source=plan.source,
                 digest=plan.digest,
@@ -118,13 +116,6 @@ def screen(activities: DataActivities) -> Callable[[IntakeRequest], tuple[Screen
             )
             for plan in plans
         )
-        stage: tuple[Reference, ...] = (
-            *(shard.content for _, _, shard in staged),
-            *(one.found for one in found),
-            *(one for one in repeats if one),
-        )
-        do(activities.clear_stage, ClearJob(intake=intake, staged=stage))
-        return screened
 
     return run
 
