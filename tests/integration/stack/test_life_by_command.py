@@ -204,7 +204,8 @@ def test_one_trace_leads_from_the_start_of_a_life_to_trainer_gateway_and_engine(
     def gates() -> set[str]:
         return {span.attributes["assay.gate"] for span in collector.of(TRACE) if span.name == "decide"}
 
-    until(lambda: gates() == {"intake", "training", "review", "release", "routes"})
+    # Others are asked beside them: the dataset's sheet has the licences judged.
+    until(lambda: gates() >= {"intake", "training", "review", "release", "routes"})
     assert {span.parent for span in collector.seen(TRACE, "assay-worker-control", "RunWorkflow:Lifecycle")} == {
         "5" * 16
     }
