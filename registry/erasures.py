@@ -153,16 +153,6 @@ class Erasures:
         with self._database.reading() as session:
             return frozenset(hashes) - frozenset(session.scalars(others))
 
-    def subjects(self, case: str, request: ErasureRequest) -> frozenset[str]:
-        """Whose the case's own rows are, by keyed hash: under retention many, of a repeated text more than one."""
-        query = select(LedgerRow.subject).join(
-            ErasedRow, and_(ErasedRow.dataset == LedgerRow.dataset, ErasedRow.ordinal == LedgerRow.ordinal)
-        )
-        mine = query.where(ErasedRow.case == case, ErasedRow.own.is_(True), LedgerRow.outcome != "refused")
-        named = {request.subject, *request.mentions}
-        with self._database.reading() as session:
-            return frozenset(one for one in {*named, *session.scalars(mine.distinct())} if one)
-
     def leaving(self, tenant: str, dataset: str) -> frozenset[str]:
         """Ids of rows of a dataset that no new version of it may hold: of any open case, or of who is suppressed."""
         opened = select(ErasedRow.row_id).join(ErasureRow, ErasureRow.case == ErasedRow.case)

@@ -14,9 +14,10 @@ from temporalio.exceptions import (
     ApplicationError,
     ChildWorkflowError,
     FailureError,
+    WorkflowAlreadyStartedError,
     is_cancelled_exception,
 )
-from temporalio.workflow import ActivityCancellationType
+from temporalio.workflow import ActivityCancellationType, ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
     from assay.contracts.names import (
@@ -207,3 +208,18 @@ def refuse_if(problem: str | None) -> None:
     """In an update validator: send the problem back to the caller, before anything is written to the history."""
     if problem:
         raise ApplicationError(problem, type="UPDATE_REFUSED", non_retryable=True)
+
+
+async def begin_or_tell(kind: str, request: object, id_: str, signal: str, *said: object) -> None:
+    """Begin a workflow that outlives this one, or send a signal to the one of that id that runs."""
+    while True:
+        try:
+            await workflow.start_child_workflow(kind, request, id=id_, parent_close_policy=ParentClosePolicy.ABANDON)
+            return
+        except WorkflowAlreadyStartedError:
+            pass
+        try:
+            await workflow.get_external_workflow_handle(id_).signal(signal, args=said)
+            return
+        except FailureError:
+            continue  # it ended in between: begin anew

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError, FailureError, WorkflowAlreadyStartedError
-from temporalio.workflow import ParentClosePolicy
+from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from assay.contracts import names
     from assay.contracts.approval import ApprovalQuery, OwnerAnswer, OwnerRequest, Waiter, find_approval
     from assay.contracts.data import IntakeRequest, Source
-    from workflows.common import CONTROL, settled, stand
+    from workflows.common import CONTROL, begin_or_tell, settled, stand
 
 
 async def owner_approves(request: IntakeRequest, source: Source) -> None:
@@ -55,17 +54,5 @@ async def _ask(request: IntakeRequest, query: ApprovalQuery) -> None:
     question = OwnerRequest(
         query=query, dataset=request.dataset, version=request.version, waiter=waiter, requested_by=request.requested_by
     )
-    while True:
-        try:
-            # Not ended with the intake: the owner may answer later, and the next intake finds it.
-            await workflow.start_child_workflow(
-                "DataApproval", question, id=id_, parent_close_policy=ParentClosePolicy.ABANDON
-            )
-            return
-        except WorkflowAlreadyStartedError:
-            pass
-        try:
-            await workflow.get_external_workflow_handle(id_).signal("wait", waiter)
-            return
-        except FailureError:
-            continue  # it ended in between: ask anew
+    # Not ended with the intake: the owner may answer later, and the next intake finds it.
+    await begin_or_tell("DataApproval", question, id_, "wait", waiter)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from pydantic import BaseModel, TypeAdapter
 
@@ -16,31 +16,13 @@ from activities.data.hints import hints
 from activities.data.ledgers import fetch
 from activities.data.manifest import composition_of, licence_terms, manifest_of
 from activities.data.profile import profile
+from activities.policy.asking import Asks
 from assay.contracts.data import Source
 from assay.contracts.datasheet import Datasheet, DatasheetFiles, LicenceUse, Profile, SourceTerms
 from assay.contracts.errors import IntegrityRefused
-from assay.contracts.policy import Decision, Gate
 from registry import DatasetRecord, Registry
 
 RELATION: Final = "described by"
-
-
-class Answered(Protocol):
-    """What a gate says: the decision, and its whole document."""
-
-    @property
-    def decision(self) -> Decision: ...
-
-    @property
-    def document(self) -> Mapping[str, Any]: ...
-
-
-class Asks(Protocol):
-    """The policy client."""
-
-    def decide(self, gate: Gate, facts: dict[str, Any]) -> Answered:
-        """Raises PolicyUndefined, Unavailable."""
-        ...
 
 
 class _Verdict(BaseModel):

@@ -6,42 +6,25 @@ Of each set one row stands for the others; the ledger says which (`asked_as`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from activities.data.dpia import Assessment
 from activities.data.facts import question
 from activities.data.redaction import Treatment
+from activities.policy.asking import Answered, Asks
 from assay.contracts.data import Source
 from assay.contracts.errors import PolicyRefused, PolicyUndefined
-from assay.contracts.policy import Decision, Gate, Violation
+from assay.contracts.policy import Decision, Violation
 from assay.contracts.screening import IntakeKey
 
 BATCH: Final = 500
 """Rows a question: a stored decision stays small enough to read, and asking costs little beside scanning."""
-
-
-class Answered(Protocol):
-    """What a gate says: the decision, and its whole document."""
-
-    @property
-    def decision(self) -> Decision: ...
-
-    @property
-    def document(self) -> Mapping[str, Any]: ...
-
-
-class Asks(Protocol):
-    """The policy client."""
-
-    def decide(self, gate: Gate, facts: dict[str, Any]) -> Answered:
-        """Raises PolicyUndefined, Unavailable."""
-        ...
 
 
 class Verdict(BaseModel):

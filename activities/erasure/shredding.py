@@ -25,9 +25,9 @@ def held(registry: Registry, job: CaseJob) -> Held:
     """Legal holds on a person whose rows these are or whom they name, or on a dataset with rows of this case."""
     request, found = job.request, registry.erasures.found(job.case)
     datasets = {one.dataset for one in found.own} | ({request.dataset} if request.dataset else set())
-    subjects = registry.erasures.subjects(job.case, request)
-    holds_ = registry.holds.on(request.tenant, subjects, datasets)
-    touched = dict.fromkeys((*holds_, *registry.holds.on_case(request.tenant, job.case)))
+    subjects = {one for one in (request.subject, *request.mentions) if one}
+    found_ = (*registry.holds.on(request.tenant, subjects, datasets), *registry.holds.on_case(request.tenant, job.case))
+    touched = dict.fromkeys(found_)
     return Held(holds=tuple(f"{one.id}: {one.reason}" for one in touched))
 
 
