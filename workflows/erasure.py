@@ -259,9 +259,8 @@ class Erasure:
                 return stores.model_copy(update={"searched": searched})
             self._set(remains=found, reasons=(f"ERASURE_INCOMPLETE: {len(found)} places still hold something",))
             self._look_again = False
-            if workflow.patched("what a second search finds is removed again"):
-                await self._remove_all()
-                self._set(stage="verifying")
+            await self._remove_all()
+            self._set(stage="verifying")
             with suppress(TimeoutError):
                 await workflow.wait_condition(lambda: self._look_again, timeout=pause, timeout_summary="search again")
             pause = min(pause * 2, LONGEST_LOOK)

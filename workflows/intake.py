@@ -238,11 +238,12 @@ class Intake:
         self._set(datasheet=files.markdown)
 
     async def _clear(self) -> None:
-        """Destroy what was staged. A cancellation waits for it: rows would lie there that nobody knows of."""
+        """Destroy what was staged, also what no activity lived to tell of, which is found by the intake's name.
+
+        A cancellation waits for it: rows would lie there that nobody knows of.
+        """
         staged, unsealed = self._staged, self._unsealed
-        most = max(len(staged), len(unsealed))
-        if not most and self._reads and workflow.patched("what nobody told of is cleared by its intake's name"):
-            most = 1
+        most = max(len(staged), len(unsealed), 1 if self._reads else 0)
         for start in range(0, most, MOST_CLEARED):
             part = slice(start, start + MOST_CLEARED)
             job = ClearJob(intake=self._key, staged=tuple(staged[part]), unsealed=tuple(unsealed[part]))

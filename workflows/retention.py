@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from temporalio import workflow
@@ -48,16 +48,7 @@ class Retention:
     async def run(self, request: RetentionRequest | None = None) -> RetentionStatus:  # noqa: ARG002  # __init__ keeps it
         stand("keeping", tenant=self._request.tenant, dataset=self._request.dataset)
         try:
-            passes = 0
-            # A name a pass: a clock that began before there were rounds takes them up after its next removal.
-            while not workflow.patched(f"all that is due in one round, from pass {passes}"):
-                if (term := await self._next()) is None:
-                    break
-                await self._until(term)
-                await self._remove(term)
-                passes += 1
-            else:
-                await self._rounds()
+            await self._rounds()
         except ActivityError as error:
             if is_cancelled_exception(error):
                 raise
@@ -110,7 +101,7 @@ class Retention:
             except (ChildWorkflowError, WorkflowAlreadyStartedError) as error:
                 if is_cancelled_exception(error):
                     raise
-                await self._note_of(plan, term, "held" if await self._holds_on(plan, term) else "kept")
+                await self._note(plan, term, "held" if await self._holds_on(plan, term) else "kept")
                 self._try_again(plan, term, (reason_of(error),))
 
     async def _begin(self, plan: RetentionPlan, term: SourceTerm) -> Erasing:
@@ -133,7 +124,7 @@ class Retention:
         for plan, term, erasure in self._running.values():
             if not erasure.done():
                 found = await self._holds_on(plan, term)
-                await self._note_of(plan, term, "held" if found else "kept")
+                await self._note(plan, term, "held" if found else "kept")
                 holds |= dict.fromkeys(found)
         reasons = tuple(dict.fromkeys(one for _, said in self._again.values() for one in said))
         stage = "held" if holds or reasons else "removing" if self._running else "keeping"
@@ -168,18 +159,12 @@ class Retention:
                 self._try_again(plan, term, (reason_of(error),))
                 continue
             if ended.stage == "erased":
-                await self._note_of(plan, term, "removed")
+                await self._note(plan, term, "removed")
             else:
                 self._try_again(plan, term, ended.reasons)
 
     def _try_again(self, plan: RetentionPlan, term: SourceTerm, reasons: tuple[str, ...]) -> None:
         self._again[plan.origin, term.source] = (workflow.now() + self._request.look_again, reasons)
-
-    async def _next(self) -> SourceTerm | None:
-        """The term that ends first, of those whose rows are still there."""
-        plan = await self._plan()
-        self._set(stage="keeping")
-        return next((term for term in plan.sources if term.state != "removed"), None)
 
     async def _plan(self) -> RetentionPlan:
         """Read anew each time: an erasure may have sealed the dataset again without somebody's rows."""
@@ -188,37 +173,6 @@ class Retention:
         )
         self._set(plan=plan)
         return plan
-
-    async def _until(self, term: SourceTerm) -> None:
-        left = term.expires_at - workflow.now()
-        if left > timedelta(0):
-            await workflow.sleep(left, summary=f"rows of {term.source} are kept")
-
-    async def _remove(self, term: SourceTerm) -> None:
-        """One try. What is refused or fails stays on record with its reason and is tried again later."""
-        plan = await self._plan()
-        child = f"{workflow.info().workflow_id}/{term.source}"
-        self._set(stage="removing", child=child)
-        try:
-            erasure = await workflow.start_child_workflow(
-                "Erasure",
-                self._order(plan, term),
-                id=child,
-                result_type=ErasureStatus,
-                parent_close_policy=ParentClosePolicy.ABANDON,
-                static_summary=f"rows of {term.source} have expired",
-            )
-            ended = await self._followed(erasure, plan, term)
-        except (ChildWorkflowError, WorkflowAlreadyStartedError) as error:
-            if is_cancelled_exception(error):
-                raise
-            await self._try_later((reason_of(error),))
-            return
-        if ended.stage == "erased":
-            await self._note(term, "removed")
-            self._set(reasons=(), holds=())
-        else:
-            await self._try_later(ended.reasons)
 
     def _order(self, plan: RetentionPlan, term: SourceTerm) -> ErasureRequest:
         return ErasureRequest(
@@ -231,26 +185,6 @@ class Retention:
             requested_by=self._request.requested_by,
         )
 
-    async def _followed(self, erasure: Erasing, plan: RetentionPlan, term: SourceTerm) -> ErasureStatus:
-        """Wait for the removal, and say so while a legal hold stops it."""
-        while not erasure.done():
-            await self._say_holds(plan, term)
-            self._look = False
-            try:
-                await workflow.wait_condition(
-                    lambda: erasure.done() or self._look,
-                    timeout=self._request.look_again,
-                    timeout_summary="look for legal holds",
-                )
-            except TimeoutError:
-                continue
-        return await erasure
-
-    async def _say_holds(self, plan: RetentionPlan, term: SourceTerm) -> None:
-        holds = await self._holds_on(plan, term)
-        await self._note(term, "held" if holds else "kept")
-        self._set(stage="held" if holds else "removing", holds=holds, reasons=(HELD,) if holds else ())
-
     async def _holds_on(self, plan: RetentionPlan, term: SourceTerm) -> tuple[str, ...]:
         found: HoldsOn = await settled(
             workflow.execute_activity(
@@ -262,23 +196,9 @@ class Retention:
         )
         return found.holds
 
-    async def _note(self, term: SourceTerm, state: Keeping) -> None:
-        assert self._status.plan is not None
-        await self._note_of(self._status.plan, term, state)
-
-    async def _note_of(self, plan: RetentionPlan, term: SourceTerm, state: Keeping) -> None:
+    async def _note(self, plan: RetentionPlan, term: SourceTerm, state: Keeping) -> None:
         note = RetentionNote(origin=plan.origin, source=term.source, state=state)
         await settled(workflow.execute_activity(note_retention, note, **CONTROL, summary=f"rows are {state}"))
-
-    async def _try_later(self, reasons: tuple[str, ...]) -> None:
-        self._set(stage="held", reasons=reasons)
-        self._look = False
-        try:
-            await workflow.wait_condition(
-                lambda: self._look, timeout=self._request.look_again, timeout_summary="try the removal again"
-            )
-        except TimeoutError:
-            return
 
     def _set(self, **changes: object) -> None:
         self._status = self._status.model_copy(update=changes)
