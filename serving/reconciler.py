@@ -39,7 +39,7 @@ class Reconciler:
     ) -> None:
         """`earlier`: adapters that tables before this one named; the loop that saw them leave may have been killed.
 
-        `withdrawn`: digests that no engine may hold, whoever loaded them and under whichever name.
+        `withdrawn`: digests that no engine may hold under a name of ours, whoever loaded them.
         """
         self._engines, self._table, self._load, self._earlier = engines, table, load, earlier
         self._withdrawn = withdrawn

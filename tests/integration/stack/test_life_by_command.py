@@ -21,6 +21,7 @@ import openai
 import pytest
 
 from assay.client import AssayClient
+from assay.contracts.names import adapter_name
 from serving.engines.sglang import SGLangEngine
 from stack.supervise import Supervisor
 
@@ -265,9 +266,10 @@ async def test_a_person_is_forgotten_while_users_are_answered(
     keys = stack.settings.engine_key.get_secret_value(), stack.settings.control_key.get_secret_value()
     async with SGLangEngine(stack.settings.engines[0], *keys) as engine:
         # Somebody who kept a copy and has the engine's keys: it is gone again after the next look.
-        await engine.load(digest, kept)
+        name = adapter_name("acme", "concierge", digest)
+        await engine.load(name, kept)
         async with asyncio.timeout(60):
-            while digest in await engine.loaded():  # noqa: ASYNC110  # the reconciler looks every second or two
+            while name in await engine.loaded():  # noqa: ASYNC110  # the reconciler looks every second or two
                 await asyncio.sleep(0.2)
     with pytest.raises(openai.NotFoundError):
         clients["globex"].chat.completions.create(model="concierge", messages=[{"role": "user", "content": "Hi"}])
