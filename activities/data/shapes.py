@@ -115,7 +115,8 @@ def _kind(fields: Columns) -> str:
     """What can be told from the row itself: a refusal ends with text as a replay does, and only its owner knows."""
     if fields.get("rejected") is not None:
         return "preference"
-    return "call" if fields["messages"][-1].get("tool_calls") else "replay"
+    last = fields["messages"][-1:]
+    return "call" if last and last[0].get("tool_calls") else "replay"
 
 
 def _chat(columns: Columns) -> Columns:

@@ -37,6 +37,7 @@ from temporalio.exceptions import ApplicationError
 import assay.contracts
 from activities.data.readers import read_rows, source_digest
 from activities.data.rows import Row
+from activities.data.shapes import KNOWN_BY
 from assay.contracts.base import Message
 from assay.contracts.data import Source
 from assay.contracts.errors import InputRefused, IntegrityRefused
@@ -171,6 +172,13 @@ def test_the_gateways_parser_takes_or_refuses(raw: bytes) -> None:
 
 
 CANARY = "canary-7c1e@example.com"
+NEAR_TURNS = st.dictionaries(
+    st.sampled_from(["role", "content", "tool_calls", "function_call", "from", "value", "name", "arguments", CANARY]),
+    st.sampled_from(["user", "assistant", "system", "human", "gpt", "function_call", "{}", "[]", CANARY]) | JSON,
+    max_size=4,
+)
+TURNS = st.lists(NEAR_TURNS, max_size=3) | st.text(max_size=20) | JSON
+ANY_SHAPE = {name: TURNS for name in ("system", "functions", "prompt", "input", "subject", "id")}
 ROWS = st.one_of(
     st.binary(max_size=200),
     JSON.map(_as_json),
@@ -178,7 +186,10 @@ ROWS = st.one_of(
         _as_json
     ),
     model(Row).map(_as_json),
-    st.just(b'{"id": 1' + b"[" * 50_000),
+    st.sampled_from([sorted(columns) for _, columns in KNOWN_BY])
+    .flatmap(lambda columns: st.fixed_dictionaries(dict.fromkeys(columns, TURNS), optional=ANY_SHAPE))
+    .map(_as_json),
+    st.just(50_000).map(lambda depth: b'{"id": 1' + b"[" * depth),
     st.just(b'{"id": "' + CANARY.encode() + b'\xff"}'),
 )
 

@@ -110,6 +110,12 @@ async def test_an_adapter_that_left_the_table_before_this_loop_began_is_unloaded
     assert engine.names == {NEW_NAME, "eval.acme.helpdesk.cccccccccccc.0.1"}
 
 
+async def test_what_is_withdrawn_is_unloaded_at_once_whoever_loaded_it() -> None:
+    engine = MemoryEngine(OLD_NAME, f"eval.{OLD_NAME}.0.1", "someone.evaluates.this")
+    await Reconciler((engine,), lambda: table(NEW), load, withdrawn=lambda: frozenset({OLD})).once()
+    assert engine.names == {NEW_NAME, "someone.evaluates.this"}
+
+
 async def test_one_engine_that_is_down_does_not_stop_the_others() -> None:
     broken, healthy = MemoryEngine(), MemoryEngine()
     broken.down = True
