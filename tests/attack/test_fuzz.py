@@ -178,7 +178,7 @@ NEAR_TURNS = st.dictionaries(
     max_size=4,
 )
 TURNS = st.lists(NEAR_TURNS, max_size=3) | st.text(max_size=20) | JSON
-ANY_SHAPE = {name: TURNS for name in ("system", "functions", "prompt", "input", "subject", "id")}
+ANY_SHAPE = dict.fromkeys(("system", "functions", "prompt", "input", "subject", "id"), TURNS)
 ROWS = st.one_of(
     st.binary(max_size=200),
     JSON.map(_as_json),
