@@ -60,7 +60,8 @@ def row_from(value: object, source: Source, place: Place) -> Row:
             str(error) if isinstance(error, turns.NotATurn) else "a column of its shape is missing or of another form"
         )
         raise place.refused("ROW_MALFORMED", said, f"see docs/sources.md for the columns of shape {shape}") from None
-    fields.setdefault("id", str(place.line))
+    # Public datasets number their rows.
+    fields["id"] = str(fields["id"]) if type(fields.get("id")) is int else fields.get("id", str(place.line))
     fields.setdefault("kind", source.mapping.kind or _kind(fields))
     return _validated(fields, place)
 
