@@ -14,8 +14,9 @@ from assay.contracts.errors import NotFound
 from registry import quarantine, suppression
 from registry.batches import batched
 from registry.database import Database
+from registry.erasure_tables import SuppressionRow
 from registry.quarantine import Aside
-from registry.tables import DatasetRow, LedgerMentionRow, LedgerRow, SuppressionRow
+from registry.tables import DatasetRow, LedgerMentionRow, LedgerRow
 
 _LEDGER = cast(Table, LedgerRow.__table__)
 _MENTIONS = cast(Table, LedgerMentionRow.__table__)

@@ -32,15 +32,8 @@ from assay.contracts.errors import NotFound
 from registry.batches import batched
 from registry.columns import now
 from registry.database import Database
-from registry.tables import (
-    DatasetRow,
-    ErasedRow,
-    ErasureRow,
-    LedgerMentionRow,
-    LedgerRow,
-    QuarantineRow,
-    SuppressionRow,
-)
+from registry.erasure_tables import ErasedRow, ErasureRow, SuppressionRow
+from registry.tables import DatasetRow, LedgerMentionRow, LedgerRow, QuarantineRow
 
 _ROWS = cast(Table, ErasedRow.__table__)
 _OUTCOMES = {"accepted": "kept", "redacted": "kept", "quarantined": "aside"}

@@ -15,7 +15,8 @@ from assay.contracts.errors import NotFound
 from registry.batches import batched
 from registry.columns import now
 from registry.database import Database
-from registry.tables import ErasedRow, HoldRow, LedgerMentionRow, LedgerRow
+from registry.erasure_tables import ErasedRow, HoldRow
+from registry.tables import LedgerMentionRow, LedgerRow
 
 
 class HoldRecord(Message):

@@ -18,7 +18,8 @@ from sqlalchemy.orm import Session
 
 from assay.contracts.base import Message
 from registry.database import Database
-from registry.tables import DatasetRow, LedgerRow, LineageRow, VersionRow, WithdrawalRow
+from registry.erasure_tables import WithdrawalRow
+from registry.tables import DatasetRow, LedgerRow, LineageRow, VersionRow
 
 Direction = Literal["ancestor", "descendant"]
 _LOCK = 7140212  # any number, the same in every process: PostgreSQL's advisory lock of lineage

@@ -12,7 +12,8 @@ from assay.contracts.base import Message
 from assay.contracts.errors import Conflict, IntegrityRefused
 from assay.contracts.promotion import PointerMove, PointerMoved, PointerQuery
 from registry.database import Database
-from registry.tables import PointerEventRow, PointerRow, WithdrawalRow
+from registry.erasure_tables import WithdrawalRow
+from registry.tables import PointerEventRow, PointerRow
 
 _EVENTS = cast(Table, PointerEventRow.__table__)
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Final
 
-from sqlalchemy import delete, select, text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
+from assay.contracts.base import Message
 from assay.contracts.errors import InputRefused
 from registry.batches import batched
 from registry.database import Database
-from registry.tables import SuppressionRow
+from registry.erasure_tables import SuppressionLiftedRow, SuppressionRow
 
 _LOCK: Final = 7140213  # any number, the same in every process: PostgreSQL's advisory lock of a tenant's people
 
@@ -44,6 +46,15 @@ def among(session: Session, tenant: str, hashes: Iterable[str]) -> frozenset[str
     return frozenset(found)
 
 
+class SuppressionRecord(Message):
+    """A keyed hash whose rows intake refuses, and the case that put it on the list."""
+
+    tenant: str
+    hash: str
+    case: str
+    created_at: datetime
+
+
 class Suppression:
     """Repository of the suppression list."""
 
@@ -62,8 +73,33 @@ class Suppression:
         with self._database.reading() as session:
             return among(session, tenant, hashes)
 
-    def lift(self, tenant: str, one: str) -> bool:
-        """Take somebody off the list, as when they agree again; False when they were not on it."""
-        mine = delete(SuppressionRow).where(SuppressionRow.tenant == tenant, SuppressionRow.hash == one)
+    def lift(self, tenant: str, hashes: Iterable[str], *, reason: str, actor: str) -> int:
+        """Take a person off the list who agrees again; how many entries went. What is erased stays erased.
+
+        A case is about one person: with the given hashes goes all that their cases entered, also the rows that were
+        confirmed to be about the person.
+        """
+        of = set(hashes)
+        mine = select(SuppressionRow).where(SuppressionRow.tenant == tenant)
         with self._database.writing() as session:
-            return session.execute(mine.returning(SuppressionRow.hash)).first() is not None
+            lock(session, tenant)
+            cases = {one.case for one in session.scalars(mine.where(SuppressionRow.hash.in_(of)))}
+            gone = list(session.scalars(mine.where(SuppressionRow.case.in_(cases))))
+            for one in gone:
+                session.delete(one)
+            if gone:
+                session.add_all(
+                    SuppressionLiftedRow(tenant=tenant, case=case, reason=reason, actor=actor) for case in sorted(cases)
+                )
+        return len(gone)
+
+    def list(self, tenant: str | None = None) -> tuple[SuppressionRecord, ...]:
+        """What is on the list, oldest first."""
+        query = select(SuppressionRow).order_by(SuppressionRow.created_at, SuppressionRow.hash)
+        if tenant is not None:
+            query = query.where(SuppressionRow.tenant == tenant)
+        with self._database.reading() as session:
+            return tuple(
+                SuppressionRecord(tenant=row.tenant, hash=row.hash, case=row.case, created_at=row.created_at)
+                for row in session.scalars(query)
+            )

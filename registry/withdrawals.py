@@ -12,7 +12,8 @@ from assay.contracts.errors import IntegrityRefused
 from registry import lineage
 from registry.batches import batched
 from registry.database import Database
-from registry.tables import LineageRow, WithdrawalRow
+from registry.erasure_tables import WithdrawalRow
+from registry.tables import LineageRow
 
 
 class Withdrawal(Message):

@@ -101,7 +101,7 @@ def predicate(done: CaseDone) -> dict[str, Any]:
         },
         "newDatasets": [one.model_dump(mode="json") for one in done.datasets],
         "retraining": [one.model_dump(mode="json", exclude={"request"}) for one in done.retraining],
-        "suppressed": done.job.request.suppress and done.job.request.subject is not None,
+        "suppressed": done.job.request.suppress and bool(done.job.request.subject or done.job.request.mentions),
         "verified": done.remains.model_dump(mode="json"),
         "notVerified": ["systems of record that the sources were exported from", "backups, until they expire"],
     }

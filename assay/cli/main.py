@@ -42,6 +42,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "show": ("assay.cli.records", "Print a stored document (a card, a diff, a report) by its digest."),
     "evidence": ("assay.cli.evidence", "Export what anybody needs to check a version without Assay."),
     "erase": ("assay.cli.erase", "Remove a person's rows and all that was made from them, with a receipt."),
+    "suppression": ("assay.cli.suppression", "Persons whose rows intake refuses, until they agree again."),
     "hold": ("assay.cli.holds", "Legal holds, which stop destruction."),
     "demo": ("assay.cli.demonstration", "The life of a model, once around, on real parts."),
 }

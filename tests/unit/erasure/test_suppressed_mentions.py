@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from activities.erasure import resealing, withdrawing
+from activities.erasure import receipt, resealing, withdrawing
 from activities.erasure.activity import ErasureControl
-from assay.contracts.erasure import ConfirmJob, MentionsConfirmed
+from assay.contracts.erasure import CaseDone, ConfirmJob, MentionsConfirmed
 from assay.settings import Settings
 from registry import Registry
 
@@ -26,6 +27,9 @@ def test_mentions_are_suppressed_where_the_order_says_so(registry: Registry, tmp
     control.confirm_rows(ConfirmJob(job=mine, confirmed=MentionsConfirmed(rows=(sha(5),), reviewer="rio")))
     row = sha(5).removeprefix("sha256:")
     assert registry.suppression.obeyed("acme", [NAMED, row, SUBJECT]) == ({NAMED, row} if suppress else frozenset())
+    now = datetime.now(UTC)
+    said = receipt.predicate(CaseDone(job=mine, opened=now, closed=now))
+    assert said["suppressed"] is suppress
 
 
 def test_a_dataset_is_sealed_again_with_rows_that_only_mention_the_person(registry: Registry, tmp_path: Path) -> None:

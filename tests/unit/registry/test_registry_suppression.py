@@ -76,3 +76,17 @@ def test_a_row_that_waits_names_nobody_on_the_list(registry: Registry, examples:
         registry.quarantine.add(QUEUE, [row], requested_by="ann", owner="acme/support/1")
     assert registry.quarantine.all(QUEUE) == ()
     registry.quarantine.add(QUEUE.model_copy(update={"tenant": "globex"}), [row], requested_by="ann")
+
+
+def test_who_agrees_again_is_taken_off_with_all_that_the_cases_entered(registry: Registry, examples: Any) -> None:
+    registry.suppression.add("acme", [PERSON, "a" * 64], "acme.1")
+    registry.suppression.add("acme", [PERSON, "b" * 64], "acme.1")
+    registry.suppression.add("acme", ["c" * 64], "acme.2")
+    registry.suppression.add("globex", [PERSON], "globex.1")
+    assert registry.suppression.lift("acme", ["d" * 64], reason="a guess", actor="pia") == 0
+    assert registry.suppression.lift("acme", [PERSON], reason="signed again", actor="pia") == 3
+    assert [(one.tenant, one.hash) for one in registry.suppression.list()] == [("acme", "c" * 64), ("globex", PERSON)]
+    args = (examples.dataset(), examples.intake(), examples.ref("ledger"))
+    registry.datasets.add(*args, [examples.entry(1)], aside=Aside(QUEUE, (), "ann"))
+    registry.suppression.add("acme", [PERSON], "acme.3")
+    assert registry.suppression.obeyed("acme", [PERSON]) == {PERSON}

@@ -1,0 +1,29 @@
+"""`assay suppression`: who was erased is refused until somebody says, with a reason, that they agree again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from activities.data.ledger import subject_hash
+from assay.settings import Settings
+from registry import Registry
+from stack.keys import ensure_keys
+
+
+def test_a_person_is_listed_by_hash_and_lifted_by_name(assay: Callable[..., Any], home: Path) -> None:
+    ensure_keys(home)
+    key = (home / "keys" / "subject.key").read_bytes().strip()
+    own = subject_hash(key, "acme", "customer-7")
+    registry = Registry.open(Settings(home=home))
+    registry.suppression.add("acme", [own, "a" * 64], "acme.1")
+    registry.close()
+    listed = assay("suppression", "list", "--tenant", "acme", "--json")
+    assert {one["hash"]: one["case"] for one in listed.json} == {own: "acme.1", "a" * 64: "acme.1"}
+    assert assay("suppression", "list", "--tenant", "globex").out == ""
+    lift = ("suppression", "lift", "--tenant", "acme", "--reason", "signed again", "--by", "pia")
+    assert assay(*lift).code != 0
+    assert "SUPPRESSION_UNKNOWN" in assay(*lift, "--subject", "customer-8").err
+    assert assay(*lift, "--subject", "customer-7").out == "lifted 2\n"
+    assert assay("suppression", "list", "--json").json == []
