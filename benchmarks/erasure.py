@@ -1,15 +1,17 @@
 """How long it takes until nothing of a person is served, as the ledger grows; what is affected stays the same.
 
-    python benchmarks/erasure.py [--rows 10000 --rows 100000 --rows 1000000] [--repeat 5]
+    python benchmarks/erasure.py [--rows 10000 --rows 100000 --rows 1000000] [--repeat 5] [--gateways 2]
 
 One tenant has a dataset with that many ledger entries. Each repetition plants a person with three rows of their own
-and two in which they are mentioned, in a small dataset with a run, an adapter and a route of production, and then takes
-the first step of a case: enter it, find the rows, withdraw what was made from them, publish the route table in which it
-is denied. That table is then read as a gateway does. Telling gateways and engines is no part of it: they are elsewhere.
+and two in which they are mentioned, in a small dataset with a run, an adapter and a route of production, which
+gateways (one process each) serve and a stub engine holds. Timed is the activity that a case begins with: enter it, find
+the rows, withdraw what was made from them, publish a route table in which it is denied, have every gateway take that
+and every engine let go. Then each gateway is asked, and the base must answer. The part of the registry is timed alone.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import random
 import tempfile
@@ -19,23 +21,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import aiohttp
 import click
 
+from activities.erasure.activity import ErasureServing
 from activities.erasure.withdrawing import withdraw
-from assay.contracts.base import BasePin, Reference
+from activities.serving.activity import ServingActivities
+from assay.contracts.base import Reference
 from assay.contracts.data import Dataset, IntakeRequest, RowCounts, Source
-from assay.contracts.erasure import CaseJob, ErasureRequest
+from assay.contracts.erasure import CaseJob, ErasureRequest, Withdrawn
 from assay.contracts.errors import IntegrityRefused
+from assay.contracts.names import adapter_name
 from assay.contracts.rollout import Arm, Route, RouteTable
-from assay.settings import Settings
+from benchmarks.house import House, started_house, told_by
+from benchmarks.material import BASE
 from benchmarks.report import Report, median, options
 from registry import LedgerEntry, Registry
+from serving.gateways import Gateways
 from serving.routes import route_of
 
 AIM: Final = 2.0
 """Seconds until unservable, at a million rows."""
 TENANT: Final = "acme"
 OWN, MENTIONED = 3, 2
+EMPTY: Final = RouteTable(revision=1, routes=())
 
 
 def hashed(text: str) -> str:
@@ -102,6 +111,11 @@ class Planted:
     adapter: str
     request: ErasureRequest
 
+    @property
+    def job(self) -> CaseJob:
+        """What the activities are told."""
+        return CaseJob(case=self.case, workflow=self.case, request=self.request, decision_id="d")
+
 
 def plant(registry: Registry, number: int) -> Planted:
     """Rows of a person, a run that learnt from them, and an adapter of it in production."""
@@ -113,9 +127,8 @@ def plant(registry: Registry, number: int) -> Planted:
     registry.lineage.link(dataset, run, "was learnt by", parent_kind="dataset", child_kind="run")
     registry.lineage.link(run, adapter, "gave", parent_kind="run", child_kind="adapter")
     current = registry.routes.current()
-    base = BasePin(repository="base/model", revision="1", digest=digest("base"))
-    arm = Arm(name="stable", version=adapter, adapter=f"{TENANT}.{name}.{adapter[7:19]}", percent=100)
-    route = Route(tenant=TENANT, model=name, base=base, arms=(arm,))
+    arm = Arm(name="stable", version=adapter, adapter=adapter_name(TENANT, name, adapter), percent=100)
+    route = Route(tenant=TENANT, model=name, base=BASE, arms=(arm,))
     table = RouteTable(revision=current.revision + 1, routes=(*current.routes, route), denied=current.denied)
     registry.routes.publish(table, key=f"plant/{number}", actor="ann", reason="planted", decision_id="d")
     case = f"{TENANT}.{hashed(name)[:12]}"
@@ -123,18 +136,45 @@ def plant(registry: Registry, number: int) -> Planted:
     return Planted(case, name, adapter, request)
 
 
-def unservable(registry: Registry, planted: Planted) -> float:
+def recorded(registry: Registry, planted: Planted) -> float:
     """Seconds until no table gives the adapter any more and nothing may be made from it."""
-    job = CaseJob(case=planted.case, workflow=planted.case, request=planted.request, decision_id="d")
     began = time.perf_counter()
-    done = withdraw(registry, job)
+    done = withdraw(registry, planted.job)
     seen = registry.routes.current()
     ended = time.perf_counter() - began
-    found = done.found
-    assert (sum(one.kept for one in found.own), sum(one.kept for one in found.mentioned)) == (OWN, MENTIONED)
+    _assert_found(done)
     assert seen.revision == done.revision
     _assert_gone(registry, planted, seen)
     return ended
+
+
+async def unservable(house: House, planted: Planted) -> float:
+    """Seconds until every gateway denies the adapter and the engine has let go of it."""
+    settings, name = house.settings, adapter_name(TENANT, planted.model, planted.adapter)
+    activities, gateways = ServingActivities(settings), Gateways(settings.gateways, "admin")
+    (engine,) = activities.engines
+    await engine.load(name, settings.home)
+    await gateways.refresh(house.registry.routes.current().revision)
+    async with aiohttp.ClientSession() as session:
+        if {planted.adapter} != {await _adapter(session, url, house, planted) for url in settings.gateways}:
+            raise RuntimeError("the adapter was not served before it was withdrawn")
+        began = time.perf_counter()
+        done = await ErasureServing(settings, activities).withdraw_rows(planted.job)
+        ended = time.perf_counter() - began
+        served = {await _adapter(session, url, house, planted) for url in settings.gateways}
+    _assert_found(done)
+    assert (served, name in await engine.loaded()) == ({"none"}, False)
+    assert (done.gateways, done.unloaded) == (len(settings.gateways), 1)
+    return ended
+
+
+async def _adapter(session: aiohttp.ClientSession, url: str, house: House, planted: Planted) -> str:
+    return (await told_by(session, url, house.key, planted.model, "anybody"))["x-assay-adapter"]
+
+
+def _assert_found(done: Withdrawn) -> None:
+    found = done.found
+    assert (sum(one.kept for one in found.own), sum(one.kept for one in found.mentioned)) == (OWN, MENTIONED)
 
 
 def _assert_gone(registry: Registry, planted: Planted, table: RouteTable) -> None:
@@ -149,29 +189,36 @@ def _assert_gone(registry: Registry, planted: Planted, table: RouteTable) -> Non
     raise AssertionError("the adapter is not withdrawn")
 
 
-def measure(report: Report, home: Path, rows: int, repeat: int, seed: int) -> float:
-    """One size of ledger; the median time until unservable."""
-    registry = Registry.open(Settings(home=home))
+def fill(report: Report, registry: Registry, rows: int, seed: int) -> None:
+    """Enter a corpus of that many rows."""
     began = time.perf_counter()
     add(registry, f"corpus-{rows}", entries(rows, seed), rows)
     report.add(f"{rows:,} rows: entered in the ledger", rows / (time.perf_counter() - began), "rows/s")
-    times = [unservable(registry, plant(registry, number)) for number in range(repeat)]
-    registry.close()
-    size = sum(file.stat().st_size for file in home.rglob("*.sqlite*"))
-    report.add(f"{rows:,} rows: ledger index in the database", size / rows, "bytes a row")
+
+
+def measure(report: Report, house: House, rows: int, repeat: int) -> float:
+    """The medians at a size of ledger; that until unservable."""
+    found = [recorded(house.registry, plant(house.registry, number)) for number in range(repeat)]
+    report.add(f"{rows:,} rows: of it in the registry", median(found), "s")
+    people = [plant(house.registry, number) for number in range(repeat, 2 * repeat)]
+    times = [asyncio.run(unservable(house, planted)) for planted in people]
     return report.add(f"{rows:,} rows: unservable", median(times), "s", at_most=AIM)
 
 
 @options
 @click.option("--rows", default=(10_000, 100_000, 1_000_000), show_default=True, multiple=True)
 @click.option("--repeat", default=5, show_default=True)
+@click.option("--gateways", default=2, show_default=True)
 @click.option("--seed", default=1, show_default=True)
-def main(out: Path | None, rows: tuple[int, ...], repeat: int, seed: int) -> None:
+def main(out: Path | None, rows: tuple[int, ...], repeat: int, gateways: int, seed: int) -> None:
     """Measure erasure."""
-    report, ended = Report("erasure", "Erasure: until nothing of it is served"), {}
+    report, ended = Report("erasure", f"Erasure: until nothing of it is served by {gateways} gateways"), {}
     for size in sorted(rows):
-        with tempfile.TemporaryDirectory() as home:
-            ended[size] = measure(report, Path(home), size, repeat, seed)
+        with tempfile.TemporaryDirectory() as home, started_house(Path(home), gateways, EMPTY) as house:
+            fill(report, house.registry, size, seed)
+            ended[size] = measure(report, house, size, repeat)
+            files = sum(file.stat().st_size for file in Path(home).rglob("*.sqlite*"))
+            report.add(f"{size:,} rows: ledger index in the database", files / size, "bytes a row")
     if len(ended) > 1:
         small, large = min(ended), max(ended)
         report.add(f"unservable, {large:,} rows / {small:,} rows", ended[large] / ended[small], "ratio")

@@ -12,10 +12,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import sys
 import tempfile
 import time
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -26,17 +24,12 @@ from activities.serving.activity import ServingActivities
 from assay.contracts.names import adapter_name
 from assay.contracts.rollout import Arm, Route, RouteChange, RouteTable
 from assay.memory import settle_memory
-from assay.settings import EngineSettings, Ports, Settings
-from benchmarks.gateway import started_engine
+from benchmarks.house import House, publish, started_house, told_by
 from benchmarks.material import BASE
-from benchmarks.processes import answers, free_ports, load_tool, running
 from benchmarks.report import Report, options, quantile
-from registry import Registry
 from serving.gateway.cohort import bucket
 from serving.gateways import Gateways
 from serving.routes import compile_table
-from stack.environment import environment_of
-from stack.keys import ensure_keys
 
 OLD, NEW = "sha256:" + "1" * 64, "sha256:" + "2" * 64
 SESSION: Final = next(str(n) for n in range(1000) if bucket("acme", "helpdesk", str(n)) < 5000)
@@ -83,15 +76,16 @@ class Flips(NamedTuple):
     wrong: int
 
 
-async def flip(settings: Settings, registry: Registry, flips: int, key: str) -> Flips:
+async def flip(house: House, flips: int) -> Flips:
     """Canary forward, and back, so many times; timed is the way back."""
+    settings, registry, key = house.settings, house.registry, house.key
     activities, gateways = ServingActivities(settings), Gateways(settings.gateways, "admin")
     took, worked, flushed, wrong = [], [], [], 0
     async with aiohttp.ClientSession() as session:
         for number in range(flips):
             forward = change(f"forward-{number}", canary=NEW, canary_percent=50)
             table = compile_table(registry.routes.current(), forward)
-            await asyncio.to_thread(_publish, registry, table, forward.key)
+            await asyncio.to_thread(publish, registry, table, forward.key)
             await gateways.refresh(table.revision)
             if "stable" in [await arm(session, url, key) for url in settings.gateways]:
                 raise RuntimeError("the canary was not in force before the flip")
@@ -114,18 +108,9 @@ def flush(file: Path) -> float:
     return (time.perf_counter() - began) * 1000
 
 
-def _publish(registry: Registry, table: RouteTable, key: str) -> None:
-    registry.routes.publish(table, key=key, actor="benchmark", reason="benchmark", decision_id="none")
-
-
 async def arm(session: aiohttp.ClientSession, url: str, key: str) -> str:
     """Which arm answers the session now."""
-    body = {"model": "helpdesk", "messages": [{"role": "user", "content": "hi"}]}
-    headers = {"authorization": f"Bearer {key}", "x-assay-session": SESSION}
-    async with session.post(f"{url}/v1/chat/completions", json=body, headers=headers) as response:
-        await response.read()
-        response.raise_for_status()
-        return str(response.headers["x-assay-arm"])
+    return (await told_by(session, url, key, "helpdesk", SESSION))["x-assay-arm"]
 
 
 async def loads(engine: int) -> int:
@@ -142,28 +127,12 @@ def main(out: Path | None, flips: int, count: int, routes: int) -> None:
     """Measure rollbacks."""
     report = Report("rollback", f"{flips} rollbacks, {count} gateways, a table of {routes} routes")
     held = [adapter_name("acme", "helpdesk", version) for version in (OLD, NEW)]
-    with tempfile.TemporaryDirectory() as scratch, ExitStack() as up:
-        home = Path(scratch)
-        ensure_keys(home)
-        engine = up.enter_context(started_engine(load_tool(), home, *held))
-        ports = free_ports(count)
-        settings = Settings(
-            home=home,
-            ports=Ports(gateway=ports[0]),
-            engine=EngineSettings(urls=(f"http://127.0.0.1:{engine}",)),
-            gateway_urls=tuple(f"http://127.0.0.1:{port}" for port in ports),
-            admin_key="admin",
-        )
-        registry = Registry.open(settings)
-        key = registry.keys.create("acme")
-        _publish(registry, first_table(routes), "first")
-        for port in ports:
-            variables = environment_of(settings) | {"ASSAY_PORTS__GATEWAY": str(port)}
-            up.enter_context(running([sys.executable, "-m", "serving.gateway"], home / f"{port}.log", variables))
-        for port in ports:
-            answers(f"http://127.0.0.1:{port}/healthz", home / f"{port}.log")
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        started_house(Path(scratch), count, first_table(routes), *held) as up,
+    ):
         settle_memory()  # as the worker does whose part this process plays
-        found = asyncio.run(flip(settings, registry, flips, key))
+        found = asyncio.run(flip(up, flips))
         report.add("a flip until every gateway confirmed it, p50", quantile(found.took, 0.5), "ms")
         report.add("a flip until every gateway confirmed it, p99", quantile(found.took, 0.99), "ms", at_most=50)
         report.add("longest flip", max(found.took), "ms")
@@ -172,8 +141,7 @@ def main(out: Path | None, flips: int, count: int, routes: int) -> None:
         report.add("a plain flush to the same disk beside it, p50", quantile(found.flushed, 0.5), "ms")
         report.add("a plain flush to the same disk beside it, p99", quantile(found.flushed, 0.99), "ms")
         report.add("answers from the new arm after a flip", found.wrong, "", at_most=0)
-        report.add("loads at the engine", asyncio.run(loads(engine)), "", at_most=0)
-        registry.close()
+        report.add("loads at the engine", asyncio.run(loads(up.engine)), "", at_most=0)
     report.write(out)
 
 

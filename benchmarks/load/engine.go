@@ -3,13 +3,16 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
 	"net"
 	"net/textproto"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -31,10 +34,15 @@ const (
 // loads counts what asked for an adapter to be loaded or unloaded.
 var loads atomic.Int64
 
+// held are the names of the adapters that the engine says it holds, for all connections.
+var held struct {
+	sync.Mutex
+	names []string
+}
+
 type server struct {
 	chunks int
 	gap    time.Duration
-	models string
 }
 
 func engine(arguments []string) {
@@ -44,10 +52,7 @@ func engine(arguments []string) {
 	gap := flags.Duration("gap", 5*time.Millisecond, "between two chunks")
 	adapters := flags.String("adapters", "acme.helpdesk.a", "names of the adapters it says it holds, with commas")
 	_ = flags.Parse(arguments)
-	models := `{"object":"list","data":[{"id":"base","object":"model"}`
-	for _, name := range strings.Split(*adapters, ",") {
-		models += fmt.Sprintf(`,{"id":%q,"object":"model","parent":"base"}`, name)
-	}
+	held.names = strings.Split(*adapters, ",")
 	listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", *port))
 	if err != nil {
 		fail(err)
@@ -58,7 +63,7 @@ func engine(arguments []string) {
 		if err != nil {
 			fail(err)
 		}
-		go server{*chunks, *gap, models + "]}"}.serve(connection)
+		go server{*chunks, *gap}.serve(connection)
 	}
 }
 
@@ -73,7 +78,7 @@ func (s server) serve(connection net.Conn) {
 		if strings.HasSuffix(path, "/completions") && bytes.Contains(body, []byte(`"stream":true`)) {
 			err = s.stream(connection)
 		} else {
-			_, err = connection.Write(whole(s.document(path)))
+			_, err = connection.Write(whole(document(path, body)))
 		}
 		if err != nil {
 			return
@@ -151,20 +156,47 @@ func part(reader *bufio.Reader) ([]byte, error) {
 	return data[:size], err
 }
 
-func (s server) document(path string) string {
+func document(path string, body []byte) string {
 	switch {
 	case strings.Contains(path, "load_lora_adapter"):
-		loads.Add(1)
-		return `{"success":true}`
+		return change(strings.Contains(path, "unload"), body)
 	case path == "/loads":
 		return fmt.Sprintf(`{"loads":%d}`, loads.Load())
 	case strings.HasSuffix(path, "/models"):
-		return s.models
+		return models()
 	case strings.HasSuffix(path, "info"):
 		return info
 	default:
 		return answer
 	}
+}
+
+// change holds one more adapter, or one less.
+func change(unload bool, body []byte) string {
+	var asked struct {
+		Name string `json:"lora_name"`
+	}
+	if json.Unmarshal(body, &asked) != nil || asked.Name == "" {
+		return `{"success":false,"error_message":"which adapter?"}`
+	}
+	loads.Add(1)
+	held.Lock()
+	defer held.Unlock()
+	held.names = slices.DeleteFunc(held.names, func(name string) bool { return name == asked.Name })
+	if !unload {
+		held.names = append(held.names, asked.Name)
+	}
+	return `{"success":true}`
+}
+
+func models() string {
+	held.Lock()
+	defer held.Unlock()
+	listed := `{"object":"list","data":[{"id":"base","object":"model"}`
+	for _, name := range held.names {
+		listed += fmt.Sprintf(`,{"id":%q,"object":"model","parent":"base"}`, name)
+	}
+	return listed + "]}"
 }
 
 func whole(document string) []byte {
