@@ -37,6 +37,7 @@ from assay.contracts.policy import Decision
 from assay.contracts.rollout import WarmJob
 from assay.contracts.training import TrainingRequest
 from assay.settings import Settings
+from assay.telemetry import meters
 from registry import Registry, VersionRecord
 from serving.adapters import AdapterStore
 from serving.routes import carries
@@ -113,7 +114,8 @@ class ErasureControl(_Opened):
     def remind_erasure(self, reminder: Reminder) -> None:
         """See `assay.contracts.erasure.remind_erasure`."""
         case, left = reminder.job.case, reminder.days_left
-        said = f"{left:.1f} days are left" if left > 0 else f"it is {-left:.1f} days late"
+        meters.REMINDERS.add(about="erasure")
+        said = f"{left:.1f} days are left" if left > 0 else f"it is {abs(left):.1f} days late"
         audit.warning("case %s is %s: %s", case, reminder.stage, said)
 
 
