@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.common import VersioningBehavior
-from temporalio.exceptions import ActivityError, FailureError, is_cancelled_exception
+from temporalio.exceptions import ActivityError, FailureError, WorkflowAlreadyStartedError, is_cancelled_exception
 from temporalio.workflow import ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
@@ -41,6 +41,7 @@ with workflow.unsafe.imports_passed_through():
         withdraw_rows,
         write_receipt,
     )
+    from assay.contracts.training import TrainingRequest
     from workflows.common import CONTROL, DATA, SERVING, code_of, failure, given, reason_of, refuse_if, settled, stand
 
 LONGEST_LOOK = timedelta(hours=6)
@@ -234,8 +235,8 @@ class Erasure:
         )
         receipt = await settled(workflow.execute_activity(write_receipt, job, **CONTROL, summary="sign the receipt"))
         if self._request.retrain:
-            await self._retrain()
-        self._set(stage="erased", receipt=receipt.reference, remains=(), reasons=())
+            retraining = await self._retrain()
+        self._set(stage="erased", receipt=receipt.reference, retraining=retraining, remains=(), reasons=())
 
     async def _plan(self) -> tuple[Retraining, ...]:
         return await settled(
@@ -265,17 +266,28 @@ class Erasure:
                 await workflow.wait_condition(lambda: self._look_again, timeout=pause, timeout_summary="search again")
             pause = min(pause * 2, LONGEST_LOOK)
 
-    async def _retrain(self) -> None:
+    async def _retrain(self) -> tuple[Retraining, ...]:
+        """Start what is planned; with the numbers under which it trains."""
+        started = []
         for one in self._status.retraining:
             request = await settled(
                 workflow.execute_activity(read_training_request, one, **CONTROL, summary="read the request")
             )
-            await workflow.start_child_workflow(
-                "Training",
-                request,
-                id=names.training_id(one.tenant, one.model, one.version),
-                parent_close_policy=ParentClosePolicy.ABANDON,
-            )
+            started.append(one.model_copy(update={"version": await self._train(request)}))
+        return tuple(started)
+
+    async def _train(self, request: TrainingRequest) -> int:
+        """Under the planned number, or the next one at which nobody is: another order, or one that still stops."""
+        while True:
+            id_ = names.training_id(request.tenant, request.model, request.version)
+            try:
+                await workflow.start_child_workflow(
+                    "Training", request, id=id_, parent_close_policy=ParentClosePolicy.ABANDON
+                )
+            except WorkflowAlreadyStartedError:
+                request = request.model_copy(update={"version": request.version + 1})
+            else:
+                return request.version
 
     async def _remind(self) -> None:
         """Time passes whatever this waits for; when it is up, the work goes on and is late."""

@@ -51,8 +51,9 @@ class Evaluation(Stoppable):
         except ActivityError as error:
             if is_cancelled_exception(error):
                 raise
-            self._status = self._status.model_copy(update={"stage": "failed"})
-            stand("failed", reason_of(error))
+            reason = reason_of(error)
+            self._status = self._status.model_copy(update={"stage": "failed", "reasons": (reason,)})
+            stand("failed", reason)
             raise failure(error) from error
         return self._status
 

@@ -44,7 +44,8 @@ class Stoppable:
 
     def _why(self, notice: StopNotice) -> ApplicationError:
         said = f"rows that this was made from had to go (case {notice.case})"
-        changes = {"stage": "failed", "reasons": (f"STOPPED_FOR_ERASURE: {said}",)}
+        reasons = (f"STOPPED_FOR_ERASURE: {said}",)
+        changes = {"stage": "failed", "cause": "STOPPED_FOR_ERASURE", "reasons": reasons}
         status = vars(self)["_status"]  # each workflow's own, all of them with a stage
         known = type(status).model_fields
         update = {name: one for name, one in changes.items() if name in known}

@@ -37,6 +37,7 @@ from assay.contracts.policy import Decision
 from assay.contracts.rollout import WarmJob
 from assay.contracts.training import TrainingRequest
 from assay.settings import Settings
+from assay.telemetry import meters
 from registry import Registry, VersionRecord
 from serving.adapters import AdapterStore
 from serving.routes import carries
@@ -113,7 +114,8 @@ class ErasureControl(_Opened):
     def remind_erasure(self, reminder: Reminder) -> None:
         """See `assay.contracts.erasure.remind_erasure`."""
         case, left = reminder.job.case, reminder.days_left
-        said = f"{left:.1f} days are left" if left > 0 else f"it is {-left:.1f} days late"
+        meters.REMINDERS.add(about="erasure")
+        said = f"{left:.1f} days are left" if left > 0 else f"it is {abs(left):.1f} days late"
         audit.warning("case %s is %s: %s", case, reminder.stage, said)
 
 
@@ -199,23 +201,36 @@ class ErasureServing(_Opened):
         await self._serving.warm_version(job)
 
     async def _unload(self, done: Withdrawn) -> int:
+        """From all engines at once, so that none waits for one that is slow, or that keeps what it holds."""
         gone = {one.name for one in done.artifacts if one.kind == "adapter"}
-        count = 0
-        for number, name in await self._loaded() if gone else ():
-            if carries(name, gone):
-                await self._serving.engines[number].unload(name)
-                count += 1
-        return count
+        if not gone:
+            return 0
+        engines = range(len(self._serving.engines))
+        counts = await asyncio.gather(*(self._unload_from(n, gone) for n in engines), return_exceptions=True)
+        unloaded = 0
+        for count in counts:
+            if isinstance(count, BaseException):
+                raise count
+            unloaded += count
+        return unloaded
+
+    async def _unload_from(self, number: int, gone: set[str]) -> int:
+        names = [name for name in await self._held(number) if carries(name, gone)]
+        for name in names:
+            await self._serving.engines[number].unload(name)
+        return len(names)
 
     async def _loaded(self) -> list[tuple[int, str]]:
+        held = await asyncio.gather(*(self._held(number) for number in range(len(self._serving.engines))))
+        return [(number, name) for number, names in enumerate(held) for name in names]
+
+    async def _held(self, number: int) -> list[str]:
         """An engine that does not answer holds nothing that it could answer with; the reconciler looks again."""
-        found: list[tuple[int, str]] = []
-        for number, engine in enumerate(self._serving.engines):
-            try:
-                found += [(number, name) for name in sorted(await engine.loaded())]
-            except AssayError as error:
-                audit.warning("engine %d does not say what it holds: %s", number, error)
-        return found
+        try:
+            return sorted(await self._serving.engines[number].loaded())
+        except AssayError as error:
+            audit.warning("engine %d does not say what it holds: %s", number, error)
+            return []
 
 
 def facts(registry: Registry, job: CaseJob) -> dict[str, Any]:

@@ -105,6 +105,7 @@ class EvaluationStatus(Message):
     arms_done: int = 0
     arms_total: int = 0
     result: EvaluationResult | None = None
+    reasons: tuple[str, ...] = ()
 
 
 @activity.defn

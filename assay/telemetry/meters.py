@@ -103,7 +103,7 @@ REMINDERS: Final = Instrument(
     "counter",
     "assay_reminders",
     "Reminders that somebody is waited for",
-    tuple({"about": about} for about in ("data_review", "data_approval")),
+    tuple({"about": about} for about in ("data_review", "data_approval", "erasure")),
 )
 POINTER_MOVES: Final = Instrument(
     "counter", "assay_pointer_moves", "Moves of a model's pointers", tuple({"stage": stage} for stage in STAGES)

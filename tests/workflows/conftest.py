@@ -84,7 +84,9 @@ class House(Intaking):
     plan: training.MixPlan = PLAN
     holds: list[str] = field(default_factory=list)
     remains: list[tuple[str, ...]] = field(default_factory=list)
+    own: tuple[erasure.FoundIn, ...] = (erasure.FoundIn(dataset=DATASET, kept=1),)
     mentioned: tuple[erasure.FoundIn, ...] = ()
+    retraining: dict[erasure.Retraining, training.TrainingRequest] = field(default_factory=dict)
     working: tuple[str, ...] = ()
     shards_a_source: int = 1
     quarantines: bool = False
@@ -296,7 +298,7 @@ class House(Intaking):
     @activity.defn
     async def withdraw_rows(self, job: erasure.CaseJob) -> erasure.Withdrawn:
         self.diary.append("withdraw")
-        found = erasure.Found(own=(erasure.FoundIn(dataset=DATASET, kept=1),), mentioned=self.mentioned)
+        found = erasure.Found(own=self.own, mentioned=self.mentioned)
         return erasure.Withdrawn(found=found, workflows=self.working, revision=1)
 
     @activity.defn
@@ -328,7 +330,11 @@ class House(Intaking):
         self, job: erasure.CaseJob, datasets: tuple[erasure.NewDataset, ...]
     ) -> tuple[erasure.Retraining, ...]:
         self.diary.append("plan")
-        return ()
+        return tuple(self.retraining)
+
+    @activity.defn
+    async def read_training_request(self, planned: erasure.Retraining) -> training.TrainingRequest:
+        return self.retraining[planned]
 
     @activity.defn
     async def search_stores(self, job: erasure.CaseJob) -> erasure.Remains:

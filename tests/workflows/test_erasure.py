@@ -93,5 +93,5 @@ async def test_a_training_of_the_same_lineage_stops_and_says_why(client: AssayCl
     assert isinstance(failure.value.cause, ApplicationError)
     assert failure.value.cause.type == "STOPPED_FOR_ERASURE"
     status = await client.training_status("acme", "helpdesk", training.version)
-    assert status.stage == "failed"
+    assert (status.stage, status.cause) == ("failed", "STOPPED_FOR_ERASURE")
     assert status.reasons[0].startswith("STOPPED_FOR_ERASURE: rows that this was made from had to go")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from safetensors.numpy import save_file
 from activities.signing.weights import sign_directory, verify_directory
 from assay.contracts.base import BasePin, Reference
 from assay.contracts.errors import EngineRefused, IntegrityRefused, Unavailable
+from assay.settings import Settings
+from registry import Registry
 from registry.blobs import BlobStore
 from registry.root_digest import root_digest
 from serving.adapters import AdapterStore
@@ -26,6 +29,7 @@ from serving.loading import Loader
 
 NAME = "acme.helpdesk.aaaaaaaaaaaa"
 PIN = BasePin(repository="acme/base", revision="r1", digest="sha256:" + "0" * 64)
+DATASET = "sha256:" + "d" * 64
 BASE_CONFIG = {"hidden_size": 12, "intermediate_size": 20, "num_attention_heads": 3, "num_hidden_layers": 1}
 CONFIG: dict[str, Any] = {
     "peft_type": "LORA",
@@ -37,10 +41,11 @@ CONFIG: dict[str, Any] = {
 
 
 class RecordingEngine:
-    """Remembers what it was told to load."""
+    """Remembers what it was told."""
 
     def __init__(self, revision: str = PIN.revision, answer: str = "Paris") -> None:
         self.names: dict[str, Path] = {}
+        self.told: list[str] = []
         self.revision, self.answer = revision, answer
 
     async def health(self) -> bool:
@@ -59,12 +64,15 @@ class RecordingEngine:
         return frozenset(self.names)
 
     async def load(self, name: str, path: Path) -> None:
+        self.told.append(f"load {name}")
         self.names[name] = path
 
     async def unload(self, name: str) -> None:
+        self.told.append(f"unload {name}")
         self.names.pop(name, None)
 
     async def chat(self, body: ChatBody, adapter: str | None) -> dict[str, Any]:
+        self.told.append(f"chat {adapter}")
         return {"choices": [{"message": {"content": self.answer}}]}
 
     async def stream(self, body: ChatBody, adapter: str | None) -> AsyncIterator[bytes]:
@@ -191,6 +199,57 @@ async def test_an_engine_that_is_busy_keeps_what_it_serves(house: House) -> None
     with pytest.raises(Unavailable):
         await house.loader.ensure(engine, NAME, house.digest, house.files, house.verify)
     assert engine.names
+
+
+def erasing(house: House, folder: Path) -> Callable[[], object]:
+    """An erasure of the dataset from which the adapter was made; the house refuses what it withdraws."""
+    registry = Registry.open(Settings(home=folder / "home"))
+    registry.lineage.link(DATASET, "run", "trained with", parent_kind="dataset", child_kind="run")
+    registry.lineage.link("run", house.digest, "checkpoint", parent_kind="run", child_kind="adapter")
+    house.loader = replace(house.loader, refuse_withdrawn=registry.withdrawals.refuse)
+    return lambda: registry.withdrawals.withdraw("acme.51d0e2aa17cc", [DATASET])
+
+
+async def test_what_is_withdrawn_is_not_even_written_to_the_disk(house: House, tmp_path: Path) -> None:
+    engine = RecordingEngine()
+    withdraw = erasing(house, tmp_path)
+    withdraw()
+    with pytest.raises(IntegrityRefused, match="ARTIFACT_WITHDRAWN"):
+        await house.loader.ensure(engine, NAME, house.digest, house.files, house.verify)
+    assert engine.told == []
+    assert not house.store.path(house.digest).exists()
+
+
+async def test_what_is_withdrawn_while_it_is_loaded_is_unloaded_again(house: House, tmp_path: Path) -> None:
+    withdraw = erasing(house, tmp_path)
+
+    class Slow(RecordingEngine):
+        async def load(self, name: str, path: Path) -> None:
+            await asyncio.to_thread(withdraw)
+            await super().load(name, path)
+
+    engine = Slow()
+    with pytest.raises(IntegrityRefused, match="ARTIFACT_WITHDRAWN"):
+        await house.loader.ensure(engine, NAME, house.digest, house.files, house.verify)
+    assert engine.told == [f"load {NAME}", f"unload {NAME}"]  # and was asked nothing in between
+    assert not engine.names
+
+
+async def test_a_name_that_an_engine_holds_is_unloaded_where_it_is_withdrawn_meanwhile(
+    house: House, tmp_path: Path
+) -> None:
+    withdraw = erasing(house, tmp_path)
+
+    class Asked(RecordingEngine):
+        async def info(self) -> EngineInfo:
+            await asyncio.to_thread(withdraw)
+            return await super().info()
+
+    engine = Asked()
+    engine.names[NAME] = house.store.path(house.digest)
+    with pytest.raises(IntegrityRefused, match="ARTIFACT_WITHDRAWN"):
+        await house.loader.ensure(engine, NAME, house.digest, house.files, house.verify)
+    assert engine.told == [f"unload {NAME}"]
 
 
 async def test_an_adapter_that_answers_nothing_is_taken_out_again(house: House) -> None:

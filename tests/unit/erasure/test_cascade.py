@@ -97,6 +97,19 @@ def test_the_base_answers_at_once_and_nothing_brings_the_adapter_back(registry: 
     assert [arm.version for arm in table.routes[0].arms] == [None]
 
 
+def test_whoever_may_work_on_the_runs_and_versions_is_named_to_be_stopped(registry: Registry, tmp_path: Path) -> None:
+    dataset, link = sealed(registry, tmp_path), registry.lineage.link
+    adapter = serving(registry, dataset)
+    link(adapter, "version:acme/helpdesk/3", "registered as", parent_kind="adapter", child_kind="version")
+    link(dataset.id, "made-by-hand.1", "trained with", parent_kind="dataset", child_kind="run")
+    link(dataset.id, "acme.sales.newest.51d0e2aa17cc", "trained with", parent_kind="dataset", child_kind="run")
+    kinds = ("training", "evaluation", "promotion", "rollout", "lifecycle")
+    assert withdrawing.withdraw(registry, job()).workflows == (
+        *(f"{kind}/acme/helpdesk/1" for kind in kinds),
+        *(f"{kind}/acme/helpdesk/3" for kind in kinds),
+    )
+
+
 def test_a_second_case_finds_rows_that_a_first_one_withdrew(registry: Registry, tmp_path: Path) -> None:
     sealed(registry, tmp_path)
     withdrawing.withdraw(registry, job())

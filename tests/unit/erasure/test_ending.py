@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pyarrow import parquet
 
 from activities.data.story import story
-from activities.erasure import resealing, shredding, withdrawing
+from activities.erasure import receipt, resealing, shredding, withdrawing
 from activities.erasure.probe import Probe, add_to_probe
+from assay.contracts.erasure import CaseDone, Found
 from registry import Registry
 
-from .scene import OTHER, PER_CASE, SUBJECT, asks, column, erase, job, retention, seal, searched, set_aside, sha
+from .scene import (
+    OTHER,
+    PER_CASE,
+    SUBJECT,
+    asks,
+    column,
+    erase,
+    job,
+    retention,
+    seal,
+    searched,
+    serving,
+    set_aside,
+    sha,
+)
 
 WEATHER = asks("the weather number one is asked for here")
 
@@ -31,6 +47,34 @@ def test_a_line_that_was_refused_elsewhere_says_nothing_any_more(registry: Regis
     assert [(line["row_id"], line["subject"]) for line in left] == [(sha(0), ""), (sha(1), OTHER)]
     chapters = {one.dataset: one for one in story(registry, sha(1)).chapters}
     assert chapters[other.id].outcome == "accepted"
+
+
+def test_an_order_that_comes_again_after_its_end_finds_nothing_and_gets_its_receipt(
+    registry: Registry, tmp_path: Path
+) -> None:
+    rows = [(1, OTHER, "accepted", WEATHER), (2, SUBJECT, "accepted", asks(PER_CASE))]
+    dataset = seal(registry, tmp_path, rows)
+    serving(registry, dataset)
+    receipts = []
+    for mine in (job(), job("acme.000000000001")):
+        withdrawn, made, shredded = erase(registry, tmp_path, mine)
+        remains, now = searched(registry, mine, tmp_path), datetime.now(UTC)
+        done = CaseDone(
+            job=mine,
+            withdrawn=(withdrawn,),
+            shredded=(shredded,),
+            datasets=made,
+            remains=remains,
+            opened=now,
+            closed=now,
+        )
+        receipts.append(receipt.write(registry, done, tmp_path / "keys" / "signing.pem"))
+    # `done` is of the second order.
+    assert (done.withdrawn[0].found, done.withdrawn[0].artifacts, done.withdrawn[0].workflows) == (Found(), (), ())
+    assert (done.datasets, done.shredded[0].shards, done.shredded[0].blobs) == ((), (), 0)
+    assert done.remains.found == ()
+    assert receipts[0] != receipts[1]
+    assert registry.blobs.get(receipts[1])
 
 
 def test_a_row_that_only_waits_ends_with_its_shard_and_its_line(registry: Registry, tmp_path: Path) -> None:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import urllib.request
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import get_args
 
 import pytest
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 
+from activities.erasure.activity import ErasureControl
+from assay.contracts.erasure import CaseJob, ErasureRequest, Reminder
 from assay.contracts.policy import Gate
 from assay.contracts.promotion import Stage
+from assay.settings import Settings
 from assay.telemetry import meters
 from workers.run import prometheus
 
@@ -55,6 +59,23 @@ def test_every_gate_and_stage_of_the_contracts_is_shown(scrape: Callable[[], str
         assert value(page, "assay_gate_failures_total", gate=gate) == 0
     for stage in get_args(Stage):
         assert value(page, "assay_pointer_moves_total", stage=stage) == 0
+
+
+def test_a_reminder_of_an_erasure_is_counted_and_said(
+    scrape: Callable[[], str], caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    control = ErasureControl(Settings(home=tmp_path))
+    request = ErasureRequest(tenant="acme", subject="5" * 64, requested_by="pia")
+    job = CaseJob(case="acme.51d0e2aa17cc", workflow="erasure/acme/5", request=request)
+    assert value(scrape(), "assay_reminders_total", about="erasure") == 0
+    for left in (16.04, 0.0, -2.5):
+        control.remind_erasure(Reminder(job=job, stage="held", days_left=left))
+    assert value(scrape(), "assay_reminders_total", about="erasure") == 3
+    assert [record.getMessage().removeprefix("case acme.51d0e2aa17cc is held: ") for record in caplog.records] == [
+        "16.0 days are left",
+        "it is 0.0 days late",
+        "it is 2.5 days late",
+    ]
 
 
 def test_without_a_meter_nothing_is_counted() -> None:
