@@ -22,12 +22,10 @@ from openlineage.client import OpenLineageClient
 from openlineage.client.event_v2 import RunEvent, RunState
 from openlineage.client.transport.file import FileConfig, FileTransport
 from temporalio import activity
-from temporalio.exceptions import CancelledError
+from temporalio.exceptions import ApplicationError, CancelledError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
-from assay.contracts.errors import AssayError
 from assay.settings import Settings
-from workers.errors import UNEXPECTED_ATTEMPTS
 from workers.lineage_events import BEGINS, ENDS, Described, described, event
 
 logger = logging.getLogger("assay.lineage")
@@ -99,13 +97,9 @@ class _Telling(ActivityInboundInterceptor):
             if not (details and details.worker_shutdown):
                 self._tell(RunState.ABORT, before)
             raise
-        except AssayError as error:
-            if not error.retryable:
-                self._tell(RunState.FAIL, before, error.code)
-            raise
-        except Exception:
-            if activity.info().attempt >= UNEXPECTED_ATTEMPTS:
-                self._tell(RunState.FAIL, before, "UNEXPECTED")
+        except ApplicationError as error:
+            if error.non_retryable:
+                self._tell(RunState.FAIL, before, error.type or "UNEXPECTED")
             raise
         if name in ENDS:
             self._tell(RunState.COMPLETE, described(name, input.args, result) or before)
@@ -117,7 +111,11 @@ class _Telling(ActivityInboundInterceptor):
 
 
 class Lineage(Interceptor):
-    """Worker interceptor, see the module. Innermost: it sees typed errors as they are raised."""
+    """Worker interceptor, see the module.
+
+    It stands around `TypedErrors`, as a worker's own interceptors do around its plugin's: what reaches it is what the
+    server gets, a failure of that type that is tried again or not.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._teller = Teller(settings.home)

@@ -373,10 +373,10 @@ async def server(temporal_binary: Path) -> AsyncIterator[WorkflowEnvironment]:
 
 
 @pytest.fixture
-async def client(server: WorkflowEnvironment, house: House) -> AsyncIterator[AssayClient]:
+async def client(server: WorkflowEnvironment, house: House, tmp_path: Path) -> AsyncIterator[AssayClient]:
     config = server.client.config()
     config["plugins"] = [plugin()]
-    connected, settings = Client(**config), Settings()
+    connected, settings = Client(**config), Settings(home=tmp_path)
     queues = (names.DATA_QUEUE, names.TRAINING_QUEUE, names.SERVING_QUEUE)
     kinds = [WorkerKind(queue, queue, 0, house.all()) for queue in queues]
     kinds.append(WorkerKind("control", names.CONTROL_QUEUE, 0, house.all(), ALL))

@@ -6,6 +6,7 @@ import hashlib
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,10 @@ from pyarrow import parquet
 
 from activities.data.croissant import drafted, written
 from activities.data.ledger import SHARD
+from activities.data.sealing import seal
 from assay.cli.main import cli
+from assay.contracts.base import Reference
+from assay.contracts.data import Dataset, Source
 from assay.contracts.errors import InputRefused
 
 DIGEST = "sha256:" + "7" * 64
@@ -81,6 +85,60 @@ def test_the_reference_implementation_reads_the_rows_of_a_shard(tmp_path: Path) 
     described["distribution"][0]["sha256"] = hashlib.sha256(shard.read_bytes()).hexdigest()
     [read] = reference(tmp_path, described, "rows")["rows"]
     assert read["rows-0/kind"] == "b'x'"
+
+
+MakeRow = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def dataset(desk: Any, source: Callable[..., Source], row: MakeRow, tmp_path: Path) -> Dataset:
+    """A sealed dataset of three shards: two of rows of two licences, one of a synthetic row."""
+    desk.rows_a_shard = 2
+    rows = [row(f"Question {n}?", licence="ISC" if n else None) for n in range(3)]
+    asked = source([*rows, row("mail erika@example.org")], name="calls", licence="MIT")
+    (tmp_path / "more.jsonl").write_text(json.dumps(row("Another?")) + "\n", "utf-8")
+    more = asked.model_copy(update={"name": "more", "uri": str(tmp_path / "more.jsonl"), "synthetic_depth": 1})
+    return seal(desk.sealing(asked, more), desk.registry, lambda *_: [])
+
+
+def described(dataset: str) -> dict[str, Any]:
+    """What `assay data croissant` prints."""
+    ran = CliRunner().invoke(cli, ["data", "croissant", dataset], catch_exceptions=False)
+    assert ran.exit_code == 0
+    printed: dict[str, Any] = json.loads(ran.output)
+    return printed
+
+
+@pytest.mark.parametrize("by", ["digest", "name"])
+def test_the_command_describes_a_sealed_dataset_for_the_reference_implementation(
+    dataset: Dataset, desk: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    monkeypatch.setenv("ASSAY_HOME", str(tmp_path))
+    printed = described(dataset.id if by == "digest" else "acme/support/1")
+    read = reference(tmp_path, printed)
+    shards = json.loads(desk.registry.blobs.get(dataset.manifest))["shards"]
+    assert read["errors"] == []
+    assert (len(shards), read["version"]) == (3, "1.0.0")
+    # What the description promises of a file holds of the bytes in the store.
+    stored = [hashlib.sha256(desk.registry.blobs.get(shard["sha256"])).hexdigest() for shard in shards]
+    assert read["digests"] == stored
+    assert printed["license"] == ["https://spdx.org/licenses/ISC.html", "https://spdx.org/licenses/MIT.html"]
+    assert printed["description"].startswith("5 of 5 rows of 2 sources, governed and sealed; 20.0% of them")
+    assert "erika" not in json.dumps(printed)
+
+
+def test_the_reference_implementation_reads_the_rows_of_a_sealed_dataset(
+    dataset: Dataset, desk: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASSAY_HOME", str(tmp_path))
+    printed = described(dataset.id)
+    first = printed["distribution"][0]
+    shard = Reference(uri=first["contentUrl"], sha256=f"sha256:{first['sha256']}")
+    plain = desk.registry.shards.fetch_file(shard, tmp_path / "shard.parquet")
+    first |= {"contentUrl": plain.name, "sha256": hashlib.sha256(plain.read_bytes()).hexdigest()}
+    rows = reference(tmp_path, printed, "rows")["rows"]
+    assert [row["rows-0/source"] for row in rows] == ["b'calls'"] * 2
+    assert ["Question 0?" in row["rows-0/messages"] for row in rows] == [True, False]
 
 
 def test_the_same_manifest_gives_the_same_description() -> None:

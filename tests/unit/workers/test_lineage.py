@@ -13,15 +13,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 from temporalio.worker import ActivityInboundInterceptor, ActivityOutboundInterceptor, ExecuteActivityInput
 
-from assay.contracts.base import Reference
+from assay.contracts.base import BasePin, Reference
 from assay.contracts.data import Dataset, IntakeRequest, RowCounts, Source
-from assay.contracts.errors import InputRefused, Unavailable
+from assay.contracts.erasure import CaseJob, ErasureRequest, NewDataset
+from assay.contracts.errors import InputRefused, TrainingFailed, Unavailable
+from assay.contracts.evaluation import ArmJob, EvaluationResult, PinnedEvaluation, ReportJob
 from assay.contracts.screening import IntakeKey, PlanJob, SealJob
+from assay.contracts.training import Candidate, DatasetShare, PinnedTraining, RunSpec, TrainingResult, TrainJob
 from assay.settings import Settings
-from workers.errors import UNEXPECTED_ATTEMPTS
+from workers.errors import UNEXPECTED_ATTEMPTS, TypedErrors
 from workers.lineage import FILE, Lineage
 
 DIGEST = "sha256:" + "a" * 64
@@ -51,6 +55,60 @@ SEALED = Dataset(
 )
 
 
+def sha(letter: str) -> str:
+    return "sha256:" + letter * 64
+
+
+def ref(letter: str) -> Reference:
+    return Reference(uri="blob:" + letter * 64, sha256=sha(letter))
+
+
+BASE = BasePin(repository="acme/base", revision="1", digest=sha("0"))
+CANDIDATES = tuple(Candidate(step=n, adapter=sha(c), files=ref(c), train_loss=1) for n, c in ((10, "1"), (20, "2")))
+TRAIN = TrainJob(
+    run_id="acme.helpdesk.1",
+    request=PinnedTraining(
+        tenant="acme",
+        model="helpdesk",
+        version=1,
+        spec=RunSpec(
+            base=BASE, datasets=tuple(DatasetShare(dataset=sha(c), ratio=0.5) for c in "de"), template=sha("3")
+        ),
+        requested_by="bob@acme.example",
+    ),
+)
+TRAINED = TrainingResult(
+    run_id="acme.helpdesk.1",
+    config_hash=sha("4"),
+    record=ref("5"),
+    candidates=CANDIDATES,
+    steps=20,
+    loss_first=2,
+    loss_last=1,
+    tokens_per_second=300,
+)
+ARM = ArmJob(tenant="acme", model="helpdesk", base=BASE, template=sha("3"), suite=ref("6"), split="select")
+REPORT = ReportJob(
+    request=PinnedEvaluation(
+        tenant="acme",
+        model="helpdesk",
+        version=1,
+        base=BASE,
+        template=sha("3"),
+        suite=ref("6"),
+        candidates=CANDIDATES,
+        requested_by="bob@acme.example",
+    ),
+    chosen=CANDIDATES[1],
+    arms=(),
+)
+CASE = CaseJob(
+    case="acme.51d0e2aa17cc",
+    workflow="erasure/acme/5",
+    request=ErasureRequest(tenant="acme", subject="5" * 64, requested_by="pia@acme.example"),
+)
+
+
 class Work(ActivityInboundInterceptor):
     """Where the SDK runs the activity itself."""
 
@@ -65,7 +123,7 @@ class Work(ActivityInboundInterceptor):
 
 
 async def run(lineage: Lineage, name: str, job: Any, result: Any = None, attempt: int = 1) -> Any:
-    """One activity of that name; `result` is what it gives, or raises."""
+    """One activity of that name, as in a worker; `result` is what it gives, or raises."""
 
     async def work() -> Any:
         if isinstance(result, BaseException):
@@ -76,7 +134,7 @@ async def run(lineage: Lineage, name: str, job: Any, result: Any = None, attempt
     environment.info = replace(
         environment.info, activity_type=name, workflow_id="intake/acme/support/1", workflow_run_id=RUN, attempt=attempt
     )
-    outer = lineage.intercept_activity(Work(work))
+    outer = lineage.intercept_activity(TypedErrors().intercept_activity(Work(work)))
     asked = ExecuteActivityInput(fn=print, args=[job], executor=None, headers={})
 
     async def execute() -> Any:
@@ -134,7 +192,7 @@ async def test_a_run_starts_once_goes_on_and_completes(lineage: Lineage, events:
 
 async def test_what_ends_a_run_is_told_by_its_code(lineage: Lineage, events: Events) -> None:
     refused = InputRefused("DATASET_EMPTY", "none of 3 rows of erika was accepted", "look at the codes")
-    with pytest.raises(InputRefused):
+    with pytest.raises(ApplicationError):
         await run(lineage, "seal_dataset", SEAL, refused)
     [told] = events(1)
     assert told["eventType"] == "FAIL"
@@ -145,11 +203,11 @@ async def test_what_ends_a_run_is_told_by_its_code(lineage: Lineage, events: Eve
 async def test_what_is_tried_again_is_no_failure_and_a_bug_is_one_at_its_last_attempt(
     lineage: Lineage, events: Events
 ) -> None:
-    with pytest.raises(Unavailable):
+    with pytest.raises(ApplicationError):
         await run(lineage, "seal_dataset", SEAL, Unavailable("OPA_UNREACHABLE", "away", "wait"))
-    with pytest.raises(KeyError):
+    with pytest.raises(ApplicationError):
         await run(lineage, "seal_dataset", SEAL, KeyError("x"))
-    with pytest.raises(KeyError):
+    with pytest.raises(ApplicationError):
         await run(lineage, "seal_dataset", SEAL, KeyError("x"), attempt=UNEXPECTED_ATTEMPTS)
     with pytest.raises(asyncio.CancelledError):
         await run(lineage, "seal_dataset", SEAL, asyncio.CancelledError())
@@ -160,6 +218,62 @@ async def test_what_is_tried_again_is_no_failure_and_a_bug_is_one_at_its_last_at
 async def test_an_activity_without_lineage_says_nothing(lineage: Lineage, tmp_path: Path) -> None:
     assert await run(lineage, "decide_review", SEAL, 5) == 5
     assert not (tmp_path / FILE).exists()
+
+
+def named(sets: list[dict[str, Any]]) -> set[tuple[str, str, str]]:
+    """Namespace, name and digest of each."""
+    return {(one["namespace"], one["name"], one["facets"]["version"]["datasetVersion"]) for one in sets}
+
+
+READS = {("assay/acme", sha("d"), sha("d")), ("assay/acme", sha("e"), sha("e")), ("assay", "base/acme/base", sha("0"))}
+ADAPTERS = {("assay/acme", "helpdesk/adapter", sha("1")), ("assay/acme", "helpdesk/adapter", sha("2"))}
+SUITE = ("assay/acme", "suite", sha("6"))
+
+
+async def test_a_training_reads_datasets_and_base_and_writes_adapters(lineage: Lineage, events: Events) -> None:
+    await run(lineage, "train", TRAIN, TRAINED)
+    begun, done = events(2)
+    assert [one["eventType"] for one in (begun, done)] == ["START", "COMPLETE"]
+    assert done["job"]["name"] == "training.helpdesk"
+    assert done["job"]["facets"]["jobType"]["jobType"] == "TRAINING"
+    assert named(begun["inputs"]) == named(done["inputs"]) == READS
+    assert (begun["outputs"], named(done["outputs"])) == ([], ADAPTERS)
+
+
+async def test_a_training_that_fails_wrote_nothing(lineage: Lineage, events: Events) -> None:
+    with pytest.raises(ApplicationError):
+        await run(lineage, "train", TRAIN, TrainingFailed("LOSS_NAN", "at step 7", "lower the learning rate"))
+    _, failed = events(2)
+    assert (failed["eventType"], failed["outputs"]) == ("FAIL", [])
+    assert failed["run"]["facets"]["errorMessage"]["message"] == "LOSS_NAN"
+    assert named(failed["inputs"]) == READS
+
+
+async def test_an_evaluation_reads_suite_and_adapters_and_writes_its_report(lineage: Lineage, events: Events) -> None:
+    result = EvaluationResult(report=ref("7"), chosen=CANDIDATES[1], arms=(), template=sha("3"))
+    await run(lineage, "evaluate_arm", ARM)
+    await run(lineage, "evaluate_arm", ARM.model_copy(update={"candidate": CANDIDATES[0]}))
+    await run(lineage, "write_report", REPORT, result)
+    base, arm, done = events(3)
+    assert [one["eventType"] for one in (base, arm, done)] == ["START", "RUNNING", "COMPLETE"]
+    assert {one["job"]["name"] for one in (base, arm, done)} == {"evaluation.helpdesk"}
+    assert named(base["inputs"]) == {SUITE, ("assay", "base/acme/base", sha("0"))}
+    assert named(arm["inputs"]) - named(base["inputs"]) == {("assay/acme", "helpdesk/adapter", sha("1"))}
+    assert named(done["inputs"]) == {SUITE, *ADAPTERS}
+    assert named(done["outputs"]) == {("assay/acme", "helpdesk/report", sha("7"))}
+    assert (base["outputs"], arm["outputs"]) == ([], [])
+
+
+async def test_an_erasure_reads_datasets_and_writes_those_that_are_left(lineage: Lineage, events: Events) -> None:
+    left = NewDataset(replaces=sha("d"), dataset=sha("8"), version=2, rows=7)
+    nothing_left = NewDataset(replaces=sha("e"), dataset=None)
+    await run(lineage, "reseal_datasets", CASE, (left, nothing_left))
+    [done] = events(1)
+    assert (done["eventType"], done["job"]["name"]) == ("COMPLETE", "erasure.dataset")
+    assert named(done["inputs"]) == {("assay/acme", sha(c), sha(c)) for c in "de"}
+    assert named(done["outputs"]) == {("assay/acme", sha("8"), sha("8"))}
+    assert "5" * 64 not in json.dumps(done)
+    assert "pia" not in json.dumps(done)
 
 
 @pytest.fixture
