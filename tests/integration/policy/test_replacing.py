@@ -1,4 +1,4 @@
-"""What had to go is replaced by the newest clean version that was in production, else the base; a kill changes nothing."""
+"""What had to go is replaced by the newest clean version that was in production, else the base, also after a kill."""
 
 from __future__ import annotations
 
