@@ -96,9 +96,10 @@ class Database:
                 columns = [one for one in table.columns if isinstance(one.type, String)]
                 if table.name in aside or not columns:
                     continue
-                rows = session.execute(select(*columns).execution_options(yield_per=1000))
-                if any(not wanted.isdisjoint(row) for row in rows):
-                    found.append(table.name)
+                # Closed, as it is not read to its end: PostgreSQL's server would keep its cursor.
+                with session.execute(select(*columns).execution_options(yield_per=1000)) as rows:
+                    if any(not wanted.isdisjoint(row) for row in rows):
+                        found.append(table.name)
         return tuple(found)
 
     def scrub(self, table: str) -> bool:

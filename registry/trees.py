@@ -79,7 +79,7 @@ def write(tree: Tree, target: Path, fetch_file: Callable[[str, Path], Path]) -> 
             if _rename(staging, target):
                 return target
         finally:
-            _remove(staging)
+            remove(staging)
     if _digests(target) != {entry.path: entry.sha256 for entry in tree.files}:
         raise IntegrityRefused(
             "TREE_OTHER", f"{target.name} is there and holds something else", "remove it; it is written again"
@@ -120,7 +120,8 @@ def _folders(directory: Path) -> list[Path]:
     return [path for path in directory.rglob("*") if path.is_dir() and not path.is_symlink()]
 
 
-def _remove(directory: Path) -> None:
+def remove(directory: Path) -> None:
+    """Delete a directory, also one that stands read-only as `write` leaves it. Raises OSError."""
     if directory.exists():
         for folder in (directory, *_folders(directory)):
             folder.chmod(0o755)

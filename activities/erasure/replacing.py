@@ -3,34 +3,51 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from itertools import takewhile
+from typing import Final
 
 from activities.policy.client import PolicyClient
 from activities.serving.publishing import permit, publish
 from assay.contracts.base import Digest
 from assay.contracts.erasure import CaseJob, ModelName, Replaced
 from assay.contracts.errors import AssayError, Conflict
-from assay.contracts.promotion import PointerMove, PointerQuery, Stage
-from assay.contracts.rollout import RouteChange
+from assay.contracts.promotion import PointerMove, PointerMoved, PointerQuery, Stage
+from assay.contracts.rollout import Route, RouteChange
 from registry import Registry, VersionRecord
+from registry.pointers import PointerEvent
 from serving.routes import route_of
 
 logger = logging.getLogger("assay.audit.erasures")
 Warm = Callable[[VersionRecord], Awaitable[None]]
 """Verifies and loads a version on every engine; raises AssayError."""
+_TRIES: Final = 4
+"""Looks anew when somebody else moved the pointer or the routes meanwhile: a promotion moves them once."""
 
 
 async def replace(registry: Registry, policy: PolicyClient, job: CaseJob, model: ModelName, warm: Warm) -> Replaced:
     """Clear the pointers of what was withdrawn, and bring the newest clean version back. Done again it changes nothing.
 
-    Raises Unavailable, PolicyUndefined.
+    After a kill it goes on where it was. Raises Unavailable, PolicyUndefined, Conflict when others move the same
+    pointer again and again.
     """
+    for _ in range(_TRIES):
+        try:
+            return await _replace(registry, policy, job, model, warm)
+        except Conflict as error:
+            logger.info("case %s: %s; looking again", job.case, error)
+    return await _replace(registry, policy, job, model, warm)
+
+
+async def _replace(registry: Registry, policy: PolicyClient, job: CaseJob, model: ModelName, warm: Warm) -> Replaced:
     _point(registry, job, model, "staging", None)
-    where = PointerQuery(tenant=model.tenant, model=model.model, stage="production")
-    held = registry.pointers.read(where).target
-    gone = held if held is not None and registry.withdrawals.of((held,)) else None
+    held = _production(registry, model).target
+    mine = _moves(registry, job, model)
+    gone = _gone(registry, (held, *(move.previous for move in mine)))
+    taken_back = {move.previous for move in mine if move.target is None}
+    wanted = [one for one in _earlier(registry, model) if one.digest not in taken_back]
     chosen = None
-    for version in _earlier(registry, model) if gone else ():
+    for version in wanted if gone and not _answers(registry, model, held) else ():
         try:
             await warm(version)
         except AssayError as error:
@@ -41,11 +58,34 @@ async def replace(registry: Registry, policy: PolicyClient, job: CaseJob, model:
         if _serve(registry, policy, job, version):
             chosen = version.digest
             break
-    if gone and chosen is None:
+    if gone and chosen is None and not _answers(registry, model, held):
         _point(registry, job, model, "production", None)
-    now = registry.pointers.read(where).target
-    revision = registry.routes.current().revision
+    now, revision = _production(registry, model).target, registry.routes.current().revision
     return Replaced(tenant=model.tenant, model=model.model, withdrawn=gone, version=now, revision=revision)
+
+
+def _production(registry: Registry, model: ModelName) -> PointerMoved:
+    return registry.pointers.read(PointerQuery(tenant=model.tenant, model=model.model, stage="production"))
+
+
+def _moves(registry: Registry, job: CaseJob, model: ModelName) -> list[PointerEvent]:
+    """What this case did to the production pointer since anybody else moved it, newest first."""
+    events = [one for one in registry.pointers.events(model.tenant, model.model) if one.stage == "production"]
+    return list(takewhile(lambda event: event.reason == _reason(job), reversed(events)))
+
+
+def _gone(registry: Registry, held: Iterable[Digest | None]) -> Digest | None:
+    """What was in production last and had to go: it is there still, or an earlier try has moved it away."""
+    known = [one for one in held if one]
+    gone = {one.name for one in registry.withdrawals.of(known)}
+    return next((one for one in known if one in gone), None)
+
+
+def _answers(registry: Registry, model: ModelName, held: Digest | None) -> bool:
+    """Whether a version that the pointer holds is what the route gives: a kill may have come between the two."""
+    route = route_of(registry.routes.current(), model.tenant, model.model)
+    stable = {arm.version for arm in route.arms if arm.name == "stable"} if route else set()
+    return held is not None and held in stable
 
 
 def _earlier(registry: Registry, model: ModelName) -> list[VersionRecord]:
@@ -61,19 +101,11 @@ def _earlier(registry: Registry, model: ModelName) -> list[VersionRecord]:
 def _serve(registry: Registry, policy: PolicyClient, job: CaseJob, version: VersionRecord) -> bool:
     """Pointer first, then the table under the routes gate; one that the gate refuses is taken back."""
     model = ModelName(tenant=version.tenant, model=version.model)
-    if route_of(registry.routes.current(), model.tenant, model.model) is None:
+    route = route_of(registry.routes.current(), model.tenant, model.model)
+    if route is None:
         return False
     _point(registry, job, model, "production", version.digest)
-    change = RouteChange(
-        tenant=version.tenant,
-        model=version.model,
-        base=version.base,
-        target=version.digest,
-        stable=version.digest,
-        actor=job.request.requested_by,
-        reason=f"the clean version before what case {job.case} withdrew",
-        key=f"{job.case}/{version.tenant}/{version.model}/{version.digest}",
-    )
+    change = _change(registry, job, version, route)
     try:
         permit(registry, policy, change)
         publish(registry, policy, change)
@@ -86,13 +118,35 @@ def _serve(registry: Registry, policy: PolicyClient, job: CaseJob, version: Vers
     return True
 
 
+def _change(registry: Registry, job: CaseJob, version: VersionRecord, route: Route) -> RouteChange:
+    """The version as the stable arm. A trial of another clean one goes on beside it, and ends by its own workflow."""
+    model = ModelName(tenant=version.tenant, model=version.model)
+    canary = next((arm for arm in route.arms if arm.name == "canary"), None)
+    tried = canary.version if canary else route.shadow.version if route.shadow else None
+    return RouteChange(
+        tenant=version.tenant,
+        model=version.model,
+        base=version.base,
+        target=tried or version.digest,
+        stable=version.digest,
+        canary=canary.version if canary else None,
+        canary_percent=canary.percent if canary else 0,
+        shadow=route.shadow.version if route.shadow else None,
+        shadow_percent=route.shadow.percent if route.shadow else 0,
+        actor=job.request.requested_by,
+        reason=f"the clean version before what case {job.case} withdrew",
+        # Of this move of the pointer: the same version may come back twice.
+        key=f"{job.case}/{version.tenant}/{version.model}/production/{_production(registry, model).revision}",
+    )
+
+
 def _point(registry: Registry, job: CaseJob, model: ModelName, stage: Stage, target: Digest | None) -> None:
-    """Move a pointer away from something withdrawn; one that holds something clean stays."""
+    """Move a pointer away from something withdrawn; a staging pointer that holds something clean stays."""
     where = PointerQuery(tenant=model.tenant, model=model.model, stage=stage)
     held = registry.pointers.read(where)
-    if held.target is None or held.target == target:
+    if held.target == target:
         return
-    if target is None and not registry.withdrawals.of((held.target,)) and stage != "production":
+    if stage == "staging" and held.target is not None and not registry.withdrawals.of((held.target,)):
         return
     registry.pointers.move(
         PointerMove(
@@ -102,8 +156,12 @@ def _point(registry: Registry, job: CaseJob, model: ModelName, stage: Stage, tar
             target=target,
             expected=held.target,
             actor=job.request.requested_by,
-            reason=f"withdrawn by case {job.case}",
+            reason=_reason(job),
             decision_id=job.decision_id or None,
             key=f"{job.case}/{model.tenant}/{model.model}/{stage}/{held.revision}",
         )
     )
+
+
+def _reason(job: CaseJob) -> str:
+    return f"withdrawn by case {job.case}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from assay.contracts.erasure import CaseJob, NewDataset, Retraining
-from assay.contracts.errors import NotFound
+from assay.contracts.errors import IntegrityRefused, NotFound
 from assay.contracts.training import DatasetChoice, TrainingRequest
 from registry import Registry
 from registry.runs import RunRecord
@@ -37,6 +37,7 @@ def _plan(registry: Registry, job: CaseJob, record: RunRecord, new: dict[str, st
         datasets=choices,
         template=spec.template,
         recipe=spec.recipe,
+        budget=spec.budget,
         purpose=run.purpose,
         requested_by=job.request.requested_by,
     )
@@ -52,9 +53,9 @@ def _plan(registry: Registry, job: CaseJob, record: RunRecord, new: dict[str, st
 
 
 def _seconds(registry: Registry, record: RunRecord) -> float | None:
-    """What its steps took, by its own record; None where that is gone."""
+    """What its steps took, by its own record; None where that is gone or damaged."""
     try:
         steps = json.loads(registry.blobs.get(record.result.record))["metrics"]
-    except (NotFound, ValueError, KeyError):
+    except (NotFound, IntegrityRefused, ValueError, KeyError):
         return None
     return float(round(sum(one["tokens"] / one["tokens_per_second"] for one in steps if one["tokens_per_second"]), 1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from assay.contracts.training import Candidate, DatasetShare, PinnedTraining, Ru
 from assay.settings import Settings
 from evals.card import REQUIRED
 from evals.statistics import rate
-from registry import BaseRecord, Registry
+from registry import BaseRecord, LedgerEntry, Registry
 from registry.root_digest import root_digest
 from stack.keys import ensure_keys
 
@@ -69,7 +70,7 @@ class House:
             tenant="acme", model="helpdesk", version=version, spec=spec, requested_by="ann@acme.example"
         )
 
-    def seal_dataset(self, **manifest: Any) -> str:
+    def seal_dataset(self, entries: Sequence[LedgerEntry] = (), **manifest: Any) -> str:
         said = {"composition": COMPOSITION, "synthetic_share": 0.0, **manifest}
         reference = self.registry.blobs.put(rfc8785.dumps(said))
         source = Source(
@@ -86,14 +87,20 @@ class House:
         request = IntakeRequest(tenant="acme", dataset="support", sources=(source,), requested_by="ann@acme.example")
         counts = RowCounts(read=10, accepted=10)
         dataset = Dataset(id=reference.sha256, manifest=reference, counts=counts)
-        self.registry.datasets.add(dataset, request, reference, [])
+        self.registry.datasets.add(dataset, request, reference, entries)
         return dataset.id
 
     def case(
-        self, rates: dict[str, tuple[int, int]], *, version: int = 1, weights: bytes | None = None
+        self,
+        rates: dict[str, tuple[int, int]],
+        *,
+        version: int = 1,
+        weights: bytes | None = None,
+        dataset: str | None = None,
     ) -> PromotionCase:
         """A signed and registered version whose candidate has these rates."""
-        request = self._request(rates, self._candidate(weights or f"weights {version}".encode()), version)
+        candidate = self._candidate(weights or f"weights {version}".encode())
+        request = self._request(rates, candidate, version, dataset or self.seal_dataset())
         signed = sign_chosen(self.registry, request, self.home, self.private_key)
         card = self.registry.blobs.put(json.dumps(dict.fromkeys(REQUIRED, "said")).encode())
         diff = self.registry.blobs.put(f"diff {version}".encode())
@@ -113,8 +120,10 @@ class House:
         files = self.registry.blobs.put_tree(folder)
         return Candidate(step=58, adapter=root_digest(folder), files=files, train_loss=0.2)
 
-    def _request(self, rates: dict[str, tuple[int, int]], candidate: Candidate, version: int) -> PinnedPromotion:
-        training_request = self.training_request(self.seal_dataset(), version)
+    def _request(
+        self, rates: dict[str, tuple[int, int]], candidate: Candidate, version: int, dataset: str
+    ) -> PinnedPromotion:
+        training_request = self.training_request(dataset, version)
         training = TrainingResult(
             run_id=f"acme.helpdesk.{version}.{candidate.adapter[7:19]}",
             config_hash=training_request.spec.content_digest(),

@@ -1,7 +1,8 @@
-"""A registry in a folder of its own."""
+"""A registry in a folder of its own, on both databases."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,13 @@ from stack.keys import ensure_keys
 
 
 @pytest.fixture
-def registry(tmp_path: Path) -> Registry:
+def settings(install: Callable[[Path], Settings], tmp_path: Path) -> Settings:
     ensure_keys(tmp_path)
-    return Registry.open(Settings(home=tmp_path))
+    return install(tmp_path)
+
+
+@pytest.fixture
+def registry(settings: Settings) -> Iterator[Registry]:
+    opened = Registry.open(settings)
+    yield opened
+    opened.close()

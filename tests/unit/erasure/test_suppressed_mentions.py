@@ -19,12 +19,15 @@ NAMED = "a" * 64
 
 
 @pytest.mark.parametrize("suppress", [True, False])
-def test_mentions_are_suppressed_where_the_order_says_so(registry: Registry, tmp_path: Path, suppress: bool) -> None:
+def test_mentions_are_suppressed_where_the_order_says_so(
+    registry: Registry, settings: Settings, tmp_path: Path, suppress: bool
+) -> None:
     sealed(registry, tmp_path)
     mine = job(subject=None, mentions=(NAMED,), suppress=suppress)
     withdrawing.withdraw(registry, mine)
-    control = ErasureControl(Settings(home=tmp_path))
+    control = ErasureControl(settings)
     control.confirm_rows(ConfirmJob(job=mine, confirmed=MentionsConfirmed(rows=(sha(5),), reviewer="rio")))
+    control._registry.close()
     row = sha(5).removeprefix("sha256:")
     assert registry.suppression.obeyed("acme", [NAMED, row, SUBJECT]) == ({NAMED, row} if suppress else frozenset())
     now = datetime.now(UTC)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from sqlite3 import sqlite_version
 from threading import Barrier
 from typing import Any
 
@@ -20,26 +18,8 @@ from assay.contracts.promotion import CardDraft, PinnedPromotion, PromotionCase,
 from assay.contracts.training import Candidate, DatasetShare, PinnedTraining, RunSpec, TrainingResult
 from assay.settings import Settings
 from registry import BlobStore, LedgerEntry, Registry
-from registry.columns import Base
-from registry.schema import migrate
 from tests._servers.postgresql import Server
 from tests._servers.s3 import Server as S3
-
-
-@pytest.fixture(scope="session")
-def migrated(postgresql: Server) -> Server:
-    """The server with a migrated database, `assay`."""
-    postgresql.run("CREATE DATABASE assay")
-    migrate(postgresql.url("assay"))
-    return postgresql
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def backend(request: pytest.FixtureRequest, ran_on: Callable[[str], None]) -> str:
-    """Every test that uses the registry runs on both databases."""
-    if request.param == "sqlite":
-        ran_on(f"database: SQLite {sqlite_version}")
-    return str(request.param)
 
 
 @pytest.fixture
@@ -81,27 +61,12 @@ def blobs(place: Place) -> BlobStore:
     return place.open()
 
 
-@pytest.fixture(scope="session")
-def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("template") / "registry.sqlite"
-    migrate(f"sqlite:///{path}")
-    return path
-
-
 @pytest.fixture
-def settings(backend: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Settings]:
-    """Settings of a fresh installation: SQLite and a folder, or PostgreSQL and S3."""
+def settings(install: Callable[[Path], Settings], tmp_path: Path) -> Settings:
+    """Settings of a fresh installation."""
     home = tmp_path / "home"
     home.mkdir()
-    if backend == "sqlite":
-        shutil.copy(request.getfixturevalue("sqlite_template"), home / "registry.sqlite")
-        yield Settings(home=home)
-        return
-    # Emptied, not made anew: a database of its own for every test would take most of the time.
-    server: Server = request.getfixturevalue("migrated")
-    blobs: S3 = request.getfixturevalue("on_s3")
-    yield Settings(home=home, database_url=server.url("assay"), blob_url=blobs.url())
-    server.run(f"TRUNCATE {', '.join(Base.metadata.tables)}", database="assay")
+    return install(home)
 
 
 @pytest.fixture
