@@ -151,6 +151,19 @@ def test_a_value_in_pieces_is_one_value(scanner: Scanner) -> None:
     assert [finding.count for finding in found.summary] == [1]
 
 
+@pytest.mark.parametrize(
+    ("row", "value"),
+    [
+        ({"role": "user", "content": MAIL}, MAIL),
+        ({"name": "x1", "mail": MAIL}, MAIL),
+        (["2.", "DE89370400440532013000"], "DE89370400440532013000"),
+    ],
+)
+def test_what_stands_beside_a_value_is_no_part_of_it(scanner: Scanner, row: JsonValue, value: str) -> None:
+    found = scanner.scan(row)
+    assert ([text for _, text in found.personal], found.pieces) == ([value], ())
+
+
 def test_many_rows_are_read_as_one_by_one(scanner: Scanner) -> None:
     rows: list[JsonValue] = [[text] for text, _, _ in FOUND.values()]
     assert Scanner().scan_many(rows) == [scanner.scan(row) for row in rows]
