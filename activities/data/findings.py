@@ -17,6 +17,7 @@ from activities.data.hidden import decoded, pieces
 from activities.data.kinds.gate import passed
 from activities.data.kinds.model import NameModel
 from activities.data.kinds.names import Names, judged, names
+from activities.data.normal_form import normal_form
 from activities.data.personal import Recogniser, Span
 from activities.data.rules import found, whole_value
 from activities.data.text import normalised, strings
@@ -41,12 +42,20 @@ class Finding(BaseModel):
 class RowFindings:
     """`personal` is (kind, text) in order of appearance; `summary` is what policy is told.
 
-    `pieces` are the strings that a value was split over, each with the value that it is a part of.
+    `pieces` are the strings that a value was split over, each with the value that it is a part of. `says` has what
+    each text of `personal` says, the value inside for one that is encoded; left out, they are what they say.
     """
 
     personal: tuple[tuple[str, str], ...]
     summary: tuple[Finding, ...]
     pieces: tuple[tuple[str, tuple[str, str]], ...] = ()
+    says: tuple[str, ...] = ()
+
+    @property
+    def spoken(self) -> tuple[tuple[str, str, str], ...]:
+        """(kind, text, what it says) in order of appearance."""
+        said = self.says or [text for _, text in self.personal]
+        return tuple((*one, says) for one, says in zip(self.personal, said, strict=True))
 
 
 @dataclass(frozen=True)
@@ -83,15 +92,23 @@ class Scanner:
 
         Raises NotFound (`NAME_MODEL_MISSING`) and IntegrityRefused (`NAME_MODEL_CHANGED`).
         """
-        personal: dict[tuple[str, str], None] = {}
+        personal: dict[tuple[str, str, str], None] = {}
         secrets: set[tuple[str, str]] = set()
         for key, text in strings(row):
             clean = normalised(text)
             secrets |= credentials(clean)
-            personal.update(dict.fromkeys((s.entity_type, clean[s.start : s.end]) for s in self.spans(clean, key)))
-        split = dict(self._split(row))
-        personal.update(dict.fromkeys(split.values()))
-        return RowFindings(tuple(personal), _summary(personal, secrets), tuple(split.items()))
+            for span in self.spans(clean, key):
+                personal.update(dict.fromkeys(_spoken(clean, span)))
+        pieces_ = {}
+        for parts, whole, span in self._split(row):
+            pieces_.update(dict.fromkeys(parts, (span.entity_type, whole)))
+            personal.update(dict.fromkeys((kind, whole, says) for kind, _, says in _spoken(whole, span)))
+        return RowFindings(
+            tuple((kind, text) for kind, text, _ in personal),
+            _summary(personal, secrets),
+            tuple(pieces_.items()),
+            tuple(says for *_, says in personal),
+        )
 
     def scan_many(self, rows: Sequence[JsonValue]) -> list[RowFindings]:
         """`scan` of each row, in order."""
@@ -127,22 +144,36 @@ class Scanner:
         return spans, names(text, through, taken, self._thorough)
 
     def _encoded(self, text: str) -> list[Span]:
-        """Base64 that holds personal data counts as that data, whole."""
+        """Base64 that holds personal data counts as that data, whole; the strongest gives it its kind."""
         spans_ = []
         for match, inner in decoded(text):
             clean = normalised(inner)
             spans, people = self._recognised(clean)
-            best = sorted([*spans, *people.certain], key=lambda s: -s.weight)[:1] or whole_value(clean)
-            spans_ += [Span(one.entity_type, *match.span(), 5) for one in best]
+            inside = sorted(_apart([*spans, *people.certain]), key=lambda s: -s.weight) or whole_value(clean)
+            if inside:
+                says = tuple((one.entity_type, clean[one.start : one.end]) for one in inside)
+                spans_.append(Span(inside[0].entity_type, *match.span(), 5, says))
         return spans_
 
-    def _split(self, row: JsonValue) -> Iterator[tuple[str, tuple[str, str]]]:
-        """(piece, (kind, value)) of values that stand in several strings of one object or list."""
+    def _split(self, row: JsonValue) -> Iterator[tuple[list[str], str, Span]]:
+        """(pieces, all of them as one text, the value in that) of values in several strings of one object or list."""
         for key, parts in pieces(row):
-            whole = "".join(map(normalised, parts))
+            clean = [normalised(part) for part in parts]
+            whole = "".join(clean)
             for span in self._read(whole, key).spans:
-                if span.weight > 2 and span.end - span.start > 0.8 * len(whole):
-                    yield from ((normalised(part), (span.entity_type, whole)) for part in parts)
+                if span.weight > 2 and span.end - span.start > 0.8 * len(whole) and not self._in_one(clean, span):
+                    yield clean, whole, span
+
+    def _in_one(self, parts: Sequence[str], whole: Span) -> bool:
+        """Whether one piece holds by itself what was found in all: then its neighbours are no part of it."""
+        return any(span.entity_type == whole.entity_type for part in parts for span in self.spans(part))
+
+
+def _spoken(text: str, span: Span) -> Iterator[tuple[str, str, str]]:
+    """(kind, text, what it says) of a span: several for what is encoded."""
+    value = text[span.start : span.end]
+    for kind, says in span.says or ((span.entity_type, value),):
+        yield kind, value, says
 
 
 def _again(recognisers: Sequence[Recogniser], thorough: bool) -> Scanner:
@@ -163,9 +194,9 @@ def _apart(spans: Iterable[Span]) -> tuple[Span, ...]:
     return tuple(sorted(kept, key=lambda s: s.start))
 
 
-def _summary(personal: Iterable[tuple[str, str]], secrets: Iterable[tuple[str, str]]) -> tuple[Finding, ...]:
+def _summary(personal: Iterable[tuple[str, str, str]], secrets: Iterable[tuple[str, str]]) -> tuple[Finding, ...]:
     # One value written in two ways is one value.
-    distinct = {(kind, "".join(filter(str.isalnum, text)).casefold()) for kind, text in personal}
+    distinct = {(kind, normal_form(kind, says)) for kind, _, says in personal}
     return (*_counted("pii", distinct), *_counted("secret", set(secrets)))
 
 

@@ -41,7 +41,8 @@ def pieces(row: JsonValue, key: str = "") -> Iterator[tuple[str, list[str]]]:
     """Neighbours that may be one value: all of an object's or a list's members, when they are a few short strings."""
     if isinstance(row, dict):
         members = list(row.values())
-        if _split(members):
+        # Whose turn it is, and what was said, are never two parts of one value.
+        if _split(members) and not {"role", "content"} <= row.keys():
             yield key or next(iter(row)), [str(member) for member in members]
         for name, inner in row.items():
             yield from pieces(inner, name)

@@ -14,7 +14,6 @@ import functools
 import hashlib
 import hmac
 import re
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
@@ -25,6 +24,7 @@ from activities.data import numbers
 from activities.data.kinds import identity_checks as checks
 from activities.data.kinds.gazetteer import gazetteer
 from activities.data.kinds.name_words import PARTICLES
+from activities.data.normal_form import e164, folded, normal_form
 
 TRIES: Final = 4000
 """Draws for a number that a check accepts; the hardest accepts one in 511."""
@@ -92,16 +92,10 @@ def invented(kind: str, text: str, key: bytes, salt: str) -> str | None:
     if make is None:
         return None
     for turn in range(8):
-        made = make(text, lambda word, turn=turn: Draw(key, kind, folded(word), salt, str(turn)))
+        made = make(text, lambda word, turn=turn: Draw(key, kind, normal_form(kind, word), salt, str(turn)))
         if folded(made) != folded(text):
             return made
     return None
-
-
-def folded(text: str) -> str:
-    """What is the same value in two ways of writing: letters without accents, and digits."""
-    letters = unicodedata.normalize("NFKD", text).casefold()
-    return "".join(filter(str.isalnum, letters))
 
 
 Drawer = Callable[..., Draw]
@@ -144,12 +138,12 @@ def _mail(text: str, draw: Drawer) -> str:
 
 
 def _phone(text: str, draw: Drawer) -> str:
-    some, digits = draw(re.sub(r"^00", "", re.sub(r"\D", "", text))), re.sub(r"\D", "", text)
-    if digits.startswith(("33", "0033")):
+    some, number = draw(text), e164(text)
+    if number.startswith("+33"):
         return f"+33 1 99 00 {some.below(100):02} {some.below(100):02}"
-    if digits.startswith(("49", "0049")):
+    if number.startswith("+49"):
         return f"+49 30 23125 {some.below(1000):03}"
-    if digits.startswith(("44", "0044")):
+    if number.startswith("+44"):
         return some.of(_FICTION).format(some.below(1000))
     return f"+1 {200 + some.below(700)}-555-01{some.below(100):02}"
 

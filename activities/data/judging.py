@@ -186,6 +186,6 @@ def _hashed(subjects: Sequence[str], key: bytes, tenant: str) -> list[str]:
 
 def _mentions(found: arrow.Table, key: bytes, tenant: str) -> list[tuple[str, ...]]:
     return [
-        tuple(sorted({mention_hash(key, tenant, one["kind"], one["text"]) for one in values})) if values else ()
+        tuple(sorted({mention_hash(key, tenant, one["kind"], one["says"]) for one in values})) if values else ()
         for values in found["personal"].to_pylist()
     ]

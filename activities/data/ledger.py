@@ -16,7 +16,7 @@ from typing import Any, Final, Literal, Self
 import pyarrow as arrow
 from pyarrow import parquet
 
-from activities.data.text import normalised
+from activities.data.normal_form import normal_form
 
 Outcome = Literal["accepted", "redacted", "quarantined", "refused"]
 KEPT: Final = frozenset({"accepted", "redacted"})
@@ -104,9 +104,8 @@ def subject_hash(key: bytes, tenant: str, subject: str | None) -> str:
 
 
 def mention_hash(key: bytes, tenant: str, kind: str, value: str) -> str:
-    """HMAC-SHA-256 of a personal value of one kind. One value written in two ways (blanks, hyphens, case) is one."""
-    spelt = "".join(filter(str.isalnum, normalised(value))).casefold()
-    return hmac.digest(key, f"{tenant}\0{kind}\0{spelt}".encode(), "sha256").hex()
+    """HMAC-SHA-256 of a personal value of one kind, in its normal form: however it is written, it has one hash."""
+    return hmac.digest(key, f"{tenant}\0{kind}\0{normal_form(kind, value)}".encode(), "sha256").hex()
 
 
 def read_ledger(path: Path) -> Iterator[list[dict[str, Any]]]:

@@ -60,12 +60,16 @@ class Recogniser(Protocol):
 
 @dataclass(frozen=True)
 class Span:
-    """A piece of text and what it is. `weight` decides between two that overlap, before their lengths."""
+    """A piece of text and what it is. `weight` decides between two that overlap, before their lengths.
+
+    `says` are the (kind, value) that it says, where they do not stand there as such: they are encoded.
+    """
 
     entity_type: str
     start: int
     end: int
     weight: int = 0
+    says: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

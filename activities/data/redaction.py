@@ -16,6 +16,7 @@ from pydantic import JsonValue
 
 from activities.data.findings import RowFindings, Scanner
 from activities.data.invented import invented
+from activities.data.normal_form import normal_form
 from activities.data.text import changed, normalised, strings
 
 Treatment = Literal["keep", "redact", "pseudonym", "synthetic"]
@@ -91,20 +92,24 @@ class Redactor:
         return self._known.sub(lambda match: self._instead[match[0]], text) if self._known else text
 
     def _replacements(self, findings: RowFindings) -> dict[str, str]:
-        """By text. `[EMAIL_ADDRESS_1]`, `[PERSON_2]` are counted by kind in order of appearance."""
-        counts: dict[str, int] = {}
+        """By text. `[EMAIL_ADDRESS_1]`, `[PERSON_2]` are counted by kind in order of appearance.
+
+        A value that is written in two ways has one number.
+        """
+        numbers: dict[str, dict[str, int]] = {}
         instead: dict[str, str] = {}
-        for kind, text in findings.personal:
+        for kind, text, says in findings.spoken:
             treatment = self._treatment(kind)
             if text in instead or treatment == "keep":
                 continue
-            counts[kind] = counts.get(kind, 0) + 1
-            placeholder = f"[{kind}_{counts[kind]}]"
+            known = numbers.setdefault(kind, {})
+            number = known.setdefault(normal_form(kind, says), len(known) + 1)
+            placeholder = f"[{kind}_{number}]"
             made = None
             if treatment == "pseudonym":
-                made = invented(kind, text, self._key, "")
+                made = invented(kind, says, self._key, "")
             elif treatment == "synthetic":
-                made = invented(kind, text, self._key or b"synthetic", f"{counts[kind]} {findings.personal}")
+                made = invented(kind, says, self._key or b"synthetic", f"{number} {findings.personal}")
             instead[text] = made if made is not None and made != text else placeholder
         for piece, (kind, whole) in findings.pieces:
             if self._treatment(kind) != "keep":

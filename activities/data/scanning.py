@@ -20,14 +20,15 @@ FOUND: Final = arrow.schema(
     {
         "row_id": arrow.string(),
         "findings": arrow.list_(arrow.string()),
-        "personal": arrow.list_(arrow.struct({"kind": arrow.string(), "text": arrow.string()})),
+        "personal": arrow.list_(arrow.struct({"kind": arrow.string(), "text": arrow.string(), "says": arrow.string()})),
         "pieces": arrow.list_(arrow.struct({"piece": arrow.string(), "kind": arrow.string(), "text": arrow.string()})),
         "language": arrow.string(),
         "signature": arrow.binary(),
     }
 )
-"""`findings` are `category:kind:count`, as in the ledger; `personal` are the values found, in order of appearance;
-`pieces` are strings over which a value was split; `signature` is for `NearDuplicates`."""
+"""`findings` are `category:kind:count`, as in the ledger; `personal` are the values found, in order of appearance, and
+what each says, which is another text where it is encoded; `pieces` are strings over which a value was split;
+`signature` is for `NearDuplicates`."""
 
 
 @functools.cache
@@ -89,7 +90,7 @@ def _said(found: RowFindings, looked: RowChecks) -> list[str]:
 
 
 def _values(found: RowFindings) -> list[dict[str, str]]:
-    return [{"kind": kind, "text": text} for kind, text in found.personal]
+    return [{"kind": kind, "text": text, "says": says} for kind, text, says in found.spoken]
 
 
 def _pieces(found: RowFindings) -> list[dict[str, str]]:

@@ -63,4 +63,5 @@ class Treat:
 def _row_findings(row: Mapping[str, Any]) -> RowFindings:
     """Of a row of `TO_TREAT`; what policy was told is no matter here."""
     personal = tuple((one["kind"], one["text"]) for one in row["personal"])
-    return RowFindings(personal, (), tuple((one["piece"], (one["kind"], one["text"])) for one in row["pieces"]))
+    pieces = tuple((one["piece"], (one["kind"], one["text"])) for one in row["pieces"])
+    return RowFindings(personal, (), pieces, tuple(one["says"] for one in row["personal"]))

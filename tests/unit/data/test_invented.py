@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stdnum import iban, luhn
 
-from activities.data.invented import folded, invented
+from activities.data.invented import invented
+from activities.data.normal_form import folded
 
 VALUES = {
     "PERSON": "Erika Mustermann",

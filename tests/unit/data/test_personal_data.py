@@ -12,6 +12,7 @@ from pydantic import JsonValue
 from activities.data.findings import Scanner
 from activities.data.kinds import model
 from activities.data.personal import Span
+from activities.data.rules import RULES
 from assay.contracts.errors import NotFound
 
 MAIL = "erika@example.org"
@@ -64,6 +65,46 @@ FOUND |= {
     "name that the model knows": ("gestern hat gudrun angerufen", "PERSON", "gudrun"),
 }
 
+CHECKED = {
+    "German pension": ("Meine Rentenversicherungsnummer ist 65 220764 M 444.", "DE_SOCIAL_SECURITY", "65 220764 M 444"),
+    "French social": (
+        "Son numéro de sécurité sociale est le 2 75 03 78 511 477 88.",
+        "FR_NIR",
+        "2 75 03 78 511 477 88",
+    ),
+    "Corsican social": ("Voici mon NIR : 185072A43000338", "FR_NIR", "185072A43000338"),
+    "French tax": ("Mon numéro fiscal est le 30 51 777 578 241.", "FR_TAX_ID", "30 51 777 578 241"),
+    "foreigner in Spain": ("Mi NIE es Y-5743089-A, gracias.", "ES_NIE", "Y-5743089-A"),
+    "Spanish social": (
+        "El número de la seguridad social es 28/13110513/30.",
+        "ES_SOCIAL_SECURITY",
+        "28/13110513/30",
+    ),
+    "German health": ("Auf der Gesundheitskarte steht T466960392.", "HEALTH_ID", "T466960392"),
+}
+"""Found by a check digit that changes with every digit of the number."""
+CHECKED |= {
+    name: FOUND[name]
+    for name in ("iban before prose", "card", "health number", "German tax number", "Spanish identity")
+}
+FOUND |= CHECKED
+FOUND |= {
+    "British insurance": ("Her National Insurance number is AB123456C.", "UK_NINO", "AB123456C"),
+    "spaced British insurance": ("NI number: JG 10 37 59 A, please", "UK_NINO", "JG 10 37 59 A"),
+    "Medicare": ("my Medicare number is 1EG4-TE5-MK73", "US_MBI", "1EG4-TE5-MK73"),
+    "Andalusian health card": ("Mi tarjeta sanitaria es la AN0123456789.", "HEALTH_ID", "AN0123456789"),
+    "Catalan health card": ("el CIP de la tarjeta: MARO 0 750312 007", "HEALTH_ID", "MARO 0 750312 007"),
+    "British licence": ("My driving licence number is MORGA657054SM9IJ.", "DRIVER_LICENSE", "MORGA657054SM9IJ"),
+    "German licence": ("Die Führerscheinnummer lautet B072RRE2I55.", "DRIVER_LICENSE", "B072RRE2I55"),
+    "French licence": ("Mon permis de conduire : 940375301234", "DRIVER_LICENSE", "940375301234"),
+    "Spanish licence": ("Carnet de conducir número A4455667", "DRIVER_LICENSE", "A4455667"),
+    "German card": ("Personalausweis Nr. L01X00T47, ausgestellt in Bonn", "ID_CARD", "L01X00T47"),
+    "French card": ("Ma carte d'identité porte le numéro 880692310285.", "ID_CARD", "880692310285"),
+    "card of a resident": ("the id card number is SPECI2014X", "ID_CARD", "SPECI2014X"),
+    "bank": ("pay to the bank with BIC COBADEFFXXX", "SWIFT_CODE", "COBADEFFXXX"),
+    "short bank": ("SWIFT code: DEUTDEFF", "SWIFT_CODE", "DEUTDEFF"),
+}
+
 ORDINARY = [
     "Requires libfoo >= 7.33.15.223 or version 13.1.59.27.",
     "Ask the Abbey Road Studios about the Wilson score.",
@@ -85,6 +126,17 @@ ORDINARY = [
 @pytest.mark.parametrize(("text", "kind", "value"), FOUND.values(), ids=FOUND.keys())
 def test_it_is_found(scanner: Scanner, text: str, kind: str, value: str) -> None:
     assert scanner.scan([text]).personal == ((kind, value),)
+
+
+@pytest.mark.parametrize(("text", "kind", "value"), CHECKED.values(), ids=CHECKED.keys())
+def test_with_any_digit_changed_it_is_something_else(scanner: Scanner, text: str, kind: str, value: str) -> None:
+    for at in (at for at, sign in enumerate(value) if sign.isdigit()):
+        changed = f"{value[:at]}{(int(value[at]) + 1) % 10}{value[at + 1 :]}"
+        assert kind not in {kind for kind, _ in scanner.scan([text.replace(value, changed)]).personal}, changed
+
+
+def test_every_kind_of_the_rules_has_an_example_here() -> None:
+    assert {rule.entity_type for rule in RULES} - {kind for _, kind, _ in FOUND.values()} == set()
 
 
 @pytest.mark.parametrize("text", ORDINARY)
@@ -149,6 +201,19 @@ def test_a_value_in_pieces_is_one_value(scanner: Scanner) -> None:
     found = scanner.scan({"card": ["4111", "1111", "1111", "1111"]})
     assert found.personal == (("CREDIT_CARD", "4111111111111111"),)
     assert [finding.count for finding in found.summary] == [1]
+
+
+@pytest.mark.parametrize(
+    ("row", "value"),
+    [
+        ({"role": "user", "content": MAIL}, MAIL),
+        ({"name": "x1", "mail": MAIL}, MAIL),
+        (["2.", "DE89370400440532013000"], "DE89370400440532013000"),
+    ],
+)
+def test_what_stands_beside_a_value_is_no_part_of_it(scanner: Scanner, row: JsonValue, value: str) -> None:
+    found = scanner.scan(row)
+    assert ([text for _, text in found.personal], found.pieces) == ([value], ())
 
 
 def test_many_rows_are_read_as_one_by_one(scanner: Scanner) -> None:

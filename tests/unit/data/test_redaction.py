@@ -36,6 +36,11 @@ def test_the_same_value_has_one_placeholder_throughout_the_row() -> None:
     }
 
 
+def test_a_value_that_is_written_in_two_ways_has_one_placeholder() -> None:
+    row: JsonValue = ["erika@example.org", "erika at example dot org", "bob@example.org", "Erika@Example.org"]
+    assert redacted(row) == [f"[EMAIL_ADDRESS_{number}]" for number in (1, 1, 2, 1)]
+
+
 def test_names_of_fields_and_long_numbers_are_replaced() -> None:
     row: JsonValue = {"erika@example.org": {"card": 4111111111111111, "size": 4500000, "open": True, "note": None}}
     assert redacted(row) == {

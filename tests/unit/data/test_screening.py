@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -239,6 +241,65 @@ def test_the_ledger_says_whom_a_row_mentions_and_what_was_done_about_it(
     entry, nobody = desk.ledger(screened)
     assert entry["mentions"] == [mention_hash(b"key", "acme", "EMAIL_ADDRESS", MAIL)]
     assert (entry["treatments"], nobody["treatments"]) == (["EMAIL_ADDRESS:keep:1"], [])
+
+
+def encoded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+WRITTEN = {
+    "EMAIL_ADDRESS": [
+        f"Write to {MAIL}, please",
+        "Ask erika at example dot org again",
+        f"data: {encoded(MAIL)}",
+        f"what is said in {encoded(f'reach me at {MAIL}')}",
+        "or Erika [at] Example.org",
+    ],
+    "PHONE_NUMBER": [
+        "Ring +49 30 901820",
+        "Or try 0049 30/901820 in the evening",
+        f"see {encoded('my phone: +49 30 901820')}",
+        "The line is +49 (0)30 90 18 20",
+    ],
+}
+
+
+@pytest.mark.parametrize("kind", WRITTEN)
+def test_a_value_is_the_same_mention_however_it_is_written(
+    desk: Any, source: MakeSource, row: MakeRow, kind: str
+) -> None:
+    value = {"EMAIL_ADDRESS": MAIL, "PHONE_NUMBER": "+49 30 901820"}[kind]
+    rows = source([row(text) for text in WRITTEN[kind]])
+    hashed = mention_hash(b"key", "acme", kind, value)
+    assert [entry["mentions"] for entry in desk.ledger(desk.screen(rows))] == [[hashed]] * len(WRITTEN[kind])
+    desk.registry.suppression.add("acme", [hashed], "case")
+    assert codes(desk.screen(rows).counts.refused_by_code) == {"SUBJECT_SUPPRESSED": len(WRITTEN[kind])}
+
+
+@pytest.mark.parametrize("kind", WRITTEN)
+def test_a_value_has_the_same_pseudonym_however_it_is_written(
+    desk: Any, source: MakeSource, row: MakeRow, kind: str
+) -> None:
+    desk.gate.treatments = {kind: "pseudonym"}
+    stood_in = {"EMAIL_ADDRESS": r"\w+\.\w+@example\.\w+", "PHONE_NUMBER": r"\+49 30 23125 \d{3}"}[kind]
+    entered = desk.rows(desk.screen(source([row(text) for text in WRITTEN[kind]])))
+    found = [re.findall(stood_in, entry["messages"]) for entry in entered]
+    assert len(found) == len(WRITTEN[kind])
+    assert all(one == found[0] and len(one) == 1 for one in found)
+    assert found[0] != [MAIL]
+
+
+def test_everyone_inside_what_is_encoded_is_mentioned(desk: Any, source: MakeSource, row: MakeRow) -> None:
+    [entry] = desk.ledger(desk.screen(source([row(f"see {encoded(f'My name is Erika Mustermann, {MAIL}')}")])))
+    named = [("PERSON", "Erika Mustermann"), ("EMAIL_ADDRESS", MAIL)]
+    assert entry["mentions"] == sorted(mention_hash(b"key", "acme", *one) for one in named)
+    assert entry["findings"] == ["pii:EMAIL_ADDRESS:1", "pii:PERSON:1"]
+
+
+def test_a_value_in_pieces_is_mentioned_as_a_whole(desk: Any, source: MakeSource, row: MakeRow) -> None:
+    parts = {"mail_user": "erika", "mail_domain": "@example.org"}
+    [entry] = desk.ledger(desk.screen(source([row("one", meta=parts)])))
+    assert mention_hash(b"key", "acme", "EMAIL_ADDRESS", MAIL) in entry["mentions"]
 
 
 def test_of_a_refused_row_no_mention_is_kept(desk: Any, source: MakeSource, row: MakeRow) -> None:
