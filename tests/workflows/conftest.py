@@ -84,6 +84,7 @@ class House(Intaking):
     plan: training.MixPlan = PLAN
     holds: list[str] = field(default_factory=list)
     remains: list[tuple[str, ...]] = field(default_factory=list)
+    confirming: list[tuple[policy.Violation, ...]] = field(default_factory=list)
     mentioned: tuple[erasure.FoundIn, ...] = ()
     working: tuple[str, ...] = ()
     shards_a_source: int = 1
@@ -318,6 +319,10 @@ class House(Intaking):
     async def shred_rows(self, job: erasure.CaseJob, withdrawn: erasure.Withdrawn) -> erasure.Shredded:
         self.diary.append("shred")
         return erasure.Shredded(shards=(DATASET,))
+
+    @activity.defn
+    async def decide_mentions(self, job: erasure.ConfirmJob) -> policy.Decision:
+        return self.decision("mentions", self.confirming.pop(0) if self.confirming else ())
 
     @activity.defn
     async def confirm_rows(self, job: erasure.ConfirmJob) -> erasure.Found:
