@@ -20,7 +20,7 @@ from assay.contracts import names
 from assay.contracts.approval import ApprovalQuery, OwnerApproval, OwnerRejection, OwnerStatus
 from assay.contracts.base import Message
 from assay.contracts.data import IntakeRequest, IntakeStatus
-from assay.contracts.erasure import ErasureRequest, ErasureStatus
+from assay.contracts.erasure import ErasureRequest, ErasureStatus, MentionsConfirmed
 from assay.contracts.errors import NotFound, PolicyRefused, Unavailable
 from assay.contracts.evaluation import EvaluationRequest, EvaluationStatus
 from assay.contracts.lifecycle import LifecycleRequest, LifecycleStatus
@@ -120,6 +120,10 @@ class AssayClient:
     async def erasure_status(self, workflow_id: str) -> ErasureStatus:
         """Where an erasure stands."""
         return await self._query(workflow_id, ErasureStatus)
+
+    async def confirm_mentions(self, workflow_id: str, confirmed: MentionsConfirmed) -> ErasureStatus:
+        """Say which rows that mention the person are about them. Raises PolicyRefused with the gate's code."""
+        return await self._update(workflow_id, "confirm_mentions", confirmed, ErasureStatus)
 
     async def lifecycle_status(self, tenant: str, model: str, version: int) -> LifecycleStatus:
         """Where the whole stands."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, String
+from sqlalchemy import JSON, ForeignKey, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from registry.columns import DIGEST, KEY, SLUG, Base, now
@@ -29,7 +29,10 @@ class ErasureRow(Base):
 
 
 class ErasedRow(Base):
-    """A row that a case is about, until the case is closed. `own` is the person's; others only mention the person."""
+    """A row that a case is about, until the case is closed. `own` is the person's; others only mention the person.
+
+    A reviewer who says that a mention is about somebody else lets it go: it is never asked about again in this case.
+    """
 
     __tablename__ = "erasure_rows"
     case: Mapped[str] = mapped_column(ForeignKey("erasures.case"), primary_key=True)
@@ -38,6 +41,7 @@ class ErasedRow(Base):
     row_id: Mapped[str] = mapped_column(DIGEST)
     outcome: Mapped[str] = mapped_column(String(16))
     own: Mapped[bool]
+    let_go: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 
 class WithdrawalRow(Base):

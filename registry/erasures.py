@@ -90,10 +90,12 @@ class Erasures:
             if own := _own(request):
                 _enter(session, case, select(LedgerRow).where(_of(request.tenant), *own), own=True)
             if request.mentions:
-                _enter(session, case, _mentioned(request.mentions).where(_of(request.tenant)), own=False)
+                gone = select(ErasedRow.row_id).where(ErasedRow.case == case, ErasedRow.let_go.is_(True))
+                mentions = _mentioned(request.mentions).where(_of(request.tenant), LedgerRow.row_id.not_in(gone))
+                _enter(session, case, mentions, own=False)
             mine = select(ErasedRow.row_id).where(ErasedRow.case == case, ErasedRow.own.is_(True))
             same = (ErasedRow.case == case, ErasedRow.own.is_(False), ErasedRow.row_id.in_(mine))
-            session.execute(update(ErasedRow).where(*same).values(own=True))
+            session.execute(update(ErasedRow).where(*same).values(own=True, let_go=False))
             waiting = session.scalars(_aside(request).where(QuarantineRow.row_id.not_in(mine)))
             return _found(session, case).model_copy(update={"waiting": len(set(waiting))})
 
@@ -102,11 +104,16 @@ class Erasures:
         with self._database.reading() as session:
             return _found(session, case)
 
-    def targets(self, case: str, *, own: bool = True, dataset: str | None = None) -> tuple[Target, ...]:
-        """Rows of a case in the order of their ledgers."""
-        query = select(ErasedRow).where(ErasedRow.case == case, ErasedRow.own.is_(own))
-        if dataset is not None:
-            query = query.where(ErasedRow.dataset == dataset)
+    def targets(self, case: str, *, dataset: str | None = None) -> tuple[Target, ...]:
+        """The person's own rows of a case in the order of their ledgers."""
+        query = select(ErasedRow).where(ErasedRow.case == case, ErasedRow.own.is_(True))
+        return self._targets(query if dataset is None else query.where(ErasedRow.dataset == dataset))
+
+    def waiting(self, case: str) -> tuple[Target, ...]:
+        """Rows that mention the person, of which no reviewer has said yet whether they are about the person."""
+        return self._targets(select(ErasedRow).where(*_waiting(case)))
+
+    def _targets(self, query: Select[ErasedRow]) -> tuple[Target, ...]:
         with self._database.reading() as session:
             rows = session.scalars(query.order_by(ErasedRow.dataset, ErasedRow.ordinal))
             return tuple(Target(row.dataset, row.ordinal, row.row_id, row.outcome) for row in rows)
@@ -176,13 +183,14 @@ class Erasures:
             session.execute(update(DatasetRow).where(DatasetRow.id == dataset).values(ledger=value))
 
     def confirm(self, case: str, row_ids: Collection[str], *, others_are_not: bool) -> Found:
-        """Mentioned rows become the person's own; the others of the case are let go when that is said."""
-        waiting = (ErasedRow.case == case, ErasedRow.own.is_(False))
+        """Rows that wait become the person's own; the others of the case are let go when that is said."""
+        waiting = _waiting(case)
         with self._database.writing() as session:
             for batch in batched(sorted(set(row_ids))):
                 session.execute(update(ErasedRow).where(*waiting, ErasedRow.row_id.in_(batch)).values(own=True))
             if others_are_not:
-                session.execute(delete(ErasedRow).where(*waiting))
+                # They stay under the case: the next search would find them again.
+                session.execute(update(ErasedRow).where(*waiting).values(let_go=True))
             return _found(session, case)
 
     def clear_records(self, case: str, request: ErasureRequest) -> int:
@@ -232,6 +240,10 @@ class Erasures:
             query = query.where(ErasureRow.tenant == tenant)
         with self._database.reading() as session:
             return tuple(_record(row) for row in session.scalars(query))
+
+
+def _waiting(case: str) -> tuple[ColumnElement[bool], ...]:
+    return (ErasedRow.case == case, ErasedRow.own.is_(False), ErasedRow.let_go.is_(False))
 
 
 def _of(tenant: str) -> ColumnElement[bool]:
@@ -294,7 +306,8 @@ def _enter(session: Session, case: str, rows: Select[LedgerRow], *, own: bool) -
 def _found(session: Session, case: str) -> Found:
     counted: dict[bool, dict[str, dict[str, int]]] = {True: defaultdict(dict), False: defaultdict(dict)}
     columns = (ErasedRow.own, ErasedRow.dataset, ErasedRow.outcome)
-    query = select(*columns, func.count()).where(ErasedRow.case == case).group_by(*columns)
+    there = (ErasedRow.case == case, ErasedRow.let_go.is_(False))
+    query = select(*columns, func.count()).where(*there).group_by(*columns)
     for own, dataset, outcome, count in session.execute(query):
         of = counted[own][dataset]
         name = _OUTCOMES.get(outcome, "refused")

@@ -32,6 +32,7 @@ with workflow.unsafe.imports_passed_through():
         TENANT,
         TRAINING_QUEUE,
     )
+    from assay.contracts.policy import Decision
 
 
 T = TypeVar("T")
@@ -208,6 +209,19 @@ def refuse_if(problem: str | None) -> None:
     """In an update validator: send the problem back to the caller, before anything is written to the history."""
     if problem:
         raise ApplicationError(problem, type="UPDATE_REFUSED", non_retryable=True)
+
+
+def reasons_of(decision: Decision) -> tuple[str, ...]:
+    """`CODE: sentence` of each violation, for a status."""
+    return tuple(f"{v.code}: {v.msg}" for v in decision.violations)
+
+
+def refused(decision: Decision) -> ApplicationError:
+    """What an update raises when its gate says no."""
+    first = decision.violations[0]
+    return ApplicationError(
+        "; ".join(reasons_of(decision)), {"remedy": first.remedy}, type=first.code, non_retryable=True
+    )
 
 
 async def begin_or_tell(kind: str, request: object, id_: str, signal: str, *said: object) -> None:

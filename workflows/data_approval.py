@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from temporalio import workflow
 from temporalio.common import VersioningBehavior
-from temporalio.exceptions import ActivityError, ApplicationError, FailureError
+from temporalio.exceptions import ActivityError, FailureError
 
 with workflow.unsafe.imports_passed_through():
     from assay.contracts.approval import (
@@ -25,8 +25,7 @@ with workflow.unsafe.imports_passed_through():
         remind_owner,
     )
     from assay.contracts.base import Digest, principal
-    from assay.contracts.policy import Decision
-    from workflows.common import CONTROL, failure, given, refuse_if, settled, stand
+    from workflows.common import CONTROL, failure, given, refuse_if, refused, settled, stand
 
 
 @workflow.defn(name="DataApproval", versioning_behavior=VersioningBehavior.AUTO_UPGRADE)
@@ -122,7 +121,7 @@ class DataApproval:
         case = ApprovalCase(request=self._request, approval=approval)
         decision = await workflow.execute_activity(decide_approval, case, **CONTROL, summary="ask the approval gate")
         if not decision.allow:
-            raise _refused(decision)
+            raise refused(decision)
         statement = await workflow.execute_activity(
             attest_approval, args=[case, decision], **CONTROL, summary="sign the approval"
         )
@@ -148,9 +147,3 @@ class DataApproval:
     def _set(self, **changes: object) -> None:
         self._status = self._status.model_copy(update=changes)
         stand(self._status.stage, "; ".join(self._status.reasons))
-
-
-def _refused(decision: Decision) -> ApplicationError:
-    said = "; ".join(f"{v.code}: {v.msg}" for v in decision.violations)
-    first = decision.violations[0]
-    return ApplicationError(said, {"remedy": first.remedy}, type=first.code, non_retryable=True)

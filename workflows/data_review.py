@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from temporalio import workflow
 from temporalio.common import VersioningBehavior
-from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from assay.contracts.base import Digest, canonical_digest, principal
@@ -27,7 +27,18 @@ with workflow.unsafe.imports_passed_through():
         remind_reviewers,
         settle_rows,
     )
-    from workflows.common import CONTROL, failure, given, reason_of, refuse_forged, refuse_if, settled, stand
+    from workflows.common import (
+        CONTROL,
+        failure,
+        given,
+        reason_of,
+        reasons_of,
+        refuse_forged,
+        refuse_if,
+        refused,
+        settled,
+        stand,
+    )
 
 MORE_PEOPLE = frozenset({"ROWS_QUORUM_NOT_MET", "ROWS_ROLE_MISSING"})
 """What the gate refuses only because not enough people have answered yet: such a vote waits for others."""
@@ -178,9 +189,9 @@ class DataReview:
         if decision.allow:
             await self._settle(case, decision)
         elif {v.code for v in decision.violations} <= MORE_PEOPLE:
-            self._set(votes=(*self._status.votes, vote)[-MOST_VOTES:], reasons=_reasons(decision))
+            self._set(votes=(*self._status.votes, vote)[-MOST_VOTES:], reasons=reasons_of(decision))
         else:
-            raise _refused(decision)
+            raise refused(decision)
 
     async def _settle(self, case: ReviewCase, decision: Decision) -> None:
         statement = await workflow.execute_activity(
@@ -235,14 +246,3 @@ def _same(one: Vote, other: Vote) -> bool:
 
 def _name(vote: Vote) -> Digest:
     return canonical_digest(vote.model_dump(mode="json"))
-
-
-def _reasons(decision: Decision) -> tuple[str, ...]:
-    return tuple(f"{v.code}: {v.msg}" for v in decision.violations)
-
-
-def _refused(decision: Decision) -> ApplicationError:
-    first = decision.violations[0]
-    return ApplicationError(
-        "; ".join(_reasons(decision)), {"remedy": first.remedy}, type=first.code, non_retryable=True
-    )

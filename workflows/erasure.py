@@ -29,6 +29,7 @@ with workflow.unsafe.imports_passed_through():
         Withdrawn,
         confirm_rows,
         decide_erasure,
+        decide_mentions,
         plan_retraining,
         read_holds,
         read_training_request,
@@ -42,7 +43,19 @@ with workflow.unsafe.imports_passed_through():
         write_receipt,
     )
     from assay.contracts.training import TrainingRequest
-    from workflows.common import CONTROL, DATA, SERVING, code_of, failure, given, reason_of, refuse_if, settled, stand
+    from workflows.common import (
+        CONTROL,
+        DATA,
+        SERVING,
+        code_of,
+        failure,
+        given,
+        reason_of,
+        refuse_if,
+        refused,
+        settled,
+        stand,
+    )
 
 LONGEST_LOOK = timedelta(hours=6)
 """Between two looks whether a legal hold was lifted, when nobody says so."""
@@ -91,14 +104,27 @@ class Erasure:
 
     @workflow.update
     async def confirm_mentions(self, confirmed: MentionsConfirmed) -> ErasureStatus:
-        """Say which rows that mention the person are about them."""
+        """Say which rows that mention the person are about them; they go as soon as this waits for it.
+
+        Raises with the gate's code.
+        """
+        job = ConfirmJob(job=self._job, confirmed=confirmed)
+        try:
+            decision = await workflow.execute_activity(decide_mentions, job, **CONTROL, summary="ask the mentions gate")
+        except ActivityError as error:
+            raise failure(error) from error
+        if not decision.allow:
+            raise refused(decision)
+        # Another word may have come first: a late one would be taken for an answer about rows found after it.
+        refuse_if(self._nothing_waits())
         self._confirmed.append(confirmed)
         return self._status
 
     @confirm_mentions.validator
     def _may_confirm(self, confirmed: MentionsConfirmed) -> None:
-        if not any(one.kept or one.aside for one in self._status.found.mentioned):
-            refuse_if("no row waits for a confirmation")
+        refuse_if(self._nothing_waits())
+        if confirmed.case != self._case:
+            refuse_if(f"this is case {self._case}")
         if not confirmed.rows and not confirmed.others_are_not:
             refuse_if("name rows, or say that the others are not about this person")
 
@@ -106,6 +132,10 @@ class Erasure:
     def look_again(self) -> None:
         """A hold was lifted, or something that stood in the way is gone."""
         self._look_again = True
+
+    def _nothing_waits(self) -> str | None:
+        waiting = any(one.kept or one.aside for one in self._status.found.mentioned)
+        return None if waiting else "no row waits for a confirmation"
 
     @property
     def _request(self) -> ErasureRequest:
@@ -132,11 +162,12 @@ class Erasure:
     async def _remove_all(self) -> None:
         """And the rows that a reviewer confirms, until none waits."""
         await self._remove()
-        while any(one.kept or one.aside for one in self._status.found.mentioned):
+        while not self._nothing_waits():
             self._set(stage="awaiting confirmation")
             await workflow.wait_condition(lambda: bool(self._confirmed))
             await self._confirm(self._confirmed.pop(0))
             await self._remove()
+        self._confirmed.clear()
 
     async def _confirm(self, confirmed: MentionsConfirmed) -> None:
         job = ConfirmJob(job=self._job, confirmed=confirmed)

@@ -104,11 +104,11 @@ def _read(
 
     table = parquet.read_table(registry.shards.fetch_file(shard, target))
     ordinals = sorted(wanted)
-    return zip(ordinals, (_parsed(row) for row in table.take(ordinals).to_pylist()), strict=True)
+    return zip(ordinals, (parsed(row) for row in table.take(ordinals).to_pylist()), strict=True)
 
 
-def _parsed(row: dict[str, Any]) -> dict[str, Any]:
-    """Text columns as what they say; a row that has no rejected answer has "" there."""
+def parsed(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of a shard, its text columns as what they say; a row that has no rejected answer has "" there."""
     texts = {name: row[name] for name in ("messages", "tools", "rejected") if isinstance(row.get(name), str)}
     return {**row, **{name: json.loads(text) if text else [] for name, text in texts.items()}}
 

@@ -12,7 +12,16 @@ from typing import Any
 
 from temporalio import activity
 
-from activities.erasure import receipt, replacing, resealing, retraining, second_search, shredding, withdrawing
+from activities.erasure import (
+    mentions,
+    receipt,
+    replacing,
+    resealing,
+    retraining,
+    second_search,
+    shredding,
+    withdrawing,
+)
 from activities.erasure.probe import read_probe
 from activities.heartbeat import beating
 from activities.policy.client import PolicyClient
@@ -66,6 +75,7 @@ class ErasureControl(_Opened):
         return [
             self.decide_erasure,
             self.read_holds,
+            self.decide_mentions,
             self.confirm_rows,
             self.plan_retraining,
             self.read_training_request,
@@ -85,13 +95,22 @@ class ErasureControl(_Opened):
         """See `assay.contracts.erasure.read_holds`."""
         return shredding.held(self._registry, job)
 
+    @activity.defn(name="decide_mentions", no_thread_cancel_exception=True)
+    def decide_mentions(self, job: ConfirmJob) -> Decision:
+        """See `assay.contracts.erasure.decide_mentions`."""
+        decision = self._policy.decide("mentions", mentions.facts(self._registry, job)).decision
+        self._registry.decisions.add(decision, None)
+        return decision
+
     @activity.defn(name="confirm_rows", no_thread_cancel_exception=True)
     def confirm_rows(self, job: ConfirmJob) -> Found:
         """See `assay.contracts.erasure.confirm_rows`."""
         confirmed, request = job.confirmed, job.job.request
         if request.suppress:
-            rows = [one.removeprefix("sha256:") for one in confirmed.rows]
-            self._registry.suppression.add(request.tenant, rows, job.job.case)
+            # Only rows that wait: whatever else is named would be refused by intake from then on.
+            rows = sorted({one.row_id for one in self._registry.erasures.waiting(job.job.case)} & {*confirmed.rows})
+            hashes = [one.removeprefix("sha256:") for one in rows]
+            self._registry.suppression.add(request.tenant, hashes, job.job.case)
         return self._registry.erasures.confirm(job.job.case, confirmed.rows, others_are_not=confirmed.others_are_not)
 
     @activity.defn(name="plan_retraining", no_thread_cancel_exception=True)

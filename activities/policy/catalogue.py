@@ -29,6 +29,7 @@ GATES: Final[tuple[Gate, ...]] = (
     "data_review",
     "data_approval",
     "erasure",
+    "mentions",
 )
 KINDS: Final = {
     "deny": "refuses",

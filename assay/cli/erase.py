@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from assay.cli.main import as_json, json_option, settings_in_force
+from assay.cli.mentions import confirm, mentions
 from assay.contracts.errors import InputRefused, NotFound
 
 if TYPE_CHECKING:
@@ -49,7 +50,10 @@ def erase(  # noqa: PLR0913  # one parameter an option
     wait: bool,
     as_json_: bool,
 ) -> None:
-    """Remove a person's rows and all that was made from them. The person's id does not leave this machine."""
+    """Remove a person's rows and all that was made from them. The person's id does not leave this machine.
+
+    Rows that only mention the person are found by --identifier alone: values in their own rows may be somebody else's.
+    """
     if context.invoked_subcommand is not None:
         return
     if not tenant or not by or not (subject or identifiers):
@@ -133,6 +137,10 @@ def receipt(case: str, out: Path) -> None:
     (out / "receipt.dsse.json").write_bytes(registry.blobs.get(digest))
     (out / "signing.pub.pem").write_bytes((settings.home / "keys" / "signing.pub.pem").read_bytes())
     click.echo(f"{out}/receipt.dsse.json")
+
+
+erase.add_command(mentions)
+erase.add_command(confirm)
 
 
 def hashes(

@@ -145,7 +145,7 @@ def _show(
     for row in shown:
         found = ", ".join(row.findings)
         click.echo(click.style(name_of(queue, row), bold=True) + f"  {row.source}  {', '.join(row.codes)}  {found}")
-        for line in _lines(texts[row.row_id]):
+        for line in lines_of(texts[row.row_id]):
             click.echo(f"    {line}")
     click.echo(f"{len(rows)} rows wait" + (f", read {read}" if read else f", {len(shown)} are shown (--limit)"))
 
@@ -155,7 +155,7 @@ def _document(queue: ReviewQueue, row: QuarantineRecord, texts: dict[Digest, Any
     return {"row": name_of(queue, row), **fields, "content": texts[row.row_id]}
 
 
-def _lines(content: dict[str, Any]) -> list[str]:
+def lines_of(content: dict[str, Any]) -> list[str]:
     """All that is learnt from a row, as text for a terminal: nobody lets in what was not shown.
 
     A terminal takes no orders from it: what cannot be printed is shown as its number.

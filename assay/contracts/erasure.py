@@ -199,7 +199,9 @@ class CaseDone(Message):
 class MentionsConfirmed(Message):
     """A reviewer read the rows in which the person may only be mentioned (`assay erase mentions CASE`)."""
 
+    case: Case
     reviewer: Person
+    role: OrderRole
     rows: tuple[Digest, ...] = Field(default=(), max_length=1000, description="rows that are about this person")
     others_are_not: bool = Field(default=False, description="the rows that are not named here stay")
 
@@ -308,6 +310,12 @@ def reseal_datasets(job: CaseJob) -> tuple[NewDataset, ...]:
 def shred_rows(job: CaseJob, withdrawn: Withdrawn) -> Shredded:
     """Destroy keys of shards with rows of the case, weights and samples that were made from them, folders, and the
     rows' entries in the registry. Raises Unavailable, Conflict (`ERASURE_HELD`) when somebody placed a hold."""
+    raise NotImplementedError
+
+
+@activity.defn
+def decide_mentions(job: ConfirmJob) -> Decision:
+    """Ask the gate `mentions` whether this reviewer may say so of these rows. Raises PolicyUndefined, Unavailable."""
     raise NotImplementedError
 
 

@@ -7,7 +7,16 @@ from typing import Literal
 from assay.contracts.base import Message, Reference
 
 Gate = Literal[
-    "intake", "licences", "training", "review", "release", "routes", "data_review", "data_approval", "erasure"
+    "intake",
+    "licences",
+    "training",
+    "review",
+    "release",
+    "routes",
+    "data_review",
+    "data_approval",
+    "erasure",
+    "mentions",
 ]
 
 

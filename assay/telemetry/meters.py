@@ -82,6 +82,7 @@ GATES: Final = (
     "data_review",
     "data_approval",
     "erasure",
+    "mentions",
 )
 STAGES: Final = ("staging", "production", "archived")
 

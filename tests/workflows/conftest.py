@@ -85,6 +85,7 @@ class House(Intaking):
     holds: list[str] = field(default_factory=list)
     remains: list[tuple[str, ...]] = field(default_factory=list)
     own: tuple[erasure.FoundIn, ...] = (erasure.FoundIn(dataset=DATASET, kept=1),)
+    confirming: list[tuple[policy.Violation, ...]] = field(default_factory=list)
     mentioned: tuple[erasure.FoundIn, ...] = ()
     retraining: dict[erasure.Retraining, training.TrainingRequest] = field(default_factory=dict)
     working: tuple[str, ...] = ()
@@ -320,6 +321,10 @@ class House(Intaking):
     async def shred_rows(self, job: erasure.CaseJob, withdrawn: erasure.Withdrawn) -> erasure.Shredded:
         self.diary.append("shred")
         return erasure.Shredded(shards=(DATASET,))
+
+    @activity.defn
+    async def decide_mentions(self, job: erasure.ConfirmJob) -> policy.Decision:
+        return self.decision("mentions", self.confirming.pop(0) if self.confirming else ())
 
     @activity.defn
     async def confirm_rows(self, job: erasure.ConfirmJob) -> erasure.Found:

@@ -10,8 +10,9 @@ from temporalio.client import WorkflowFailureError
 from temporalio.exceptions import ApplicationError
 
 from assay.client import AssayClient
-from assay.contracts import names
+from assay.contracts import names, policy
 from assay.contracts.erasure import ErasureRequest, FoundIn, MentionsConfirmed
+from assay.contracts.errors import PolicyRefused
 from assay.contracts.training import DatasetChoice, TrainingRequest
 
 from .asking import until, versions
@@ -22,6 +23,11 @@ DATASET = "sha256:" + "e" * 64
 def asked(**fields: Any) -> ErasureRequest:
     subject = f"{next(versions):064x}"
     return ErasureRequest.model_validate({"tenant": "acme", "subject": subject, "requested_by": "pia", **fields})
+
+
+def said(case: str, **fields: Any) -> MentionsConfirmed:
+    of = {"case": case, "reviewer": "rob", "role": "privacy", "rows": (DATASET,), "others_are_not": True}
+    return MentionsConfirmed.model_validate({**of, **fields})
 
 
 async def test_unservable_comes_first_and_the_receipt_last(client: AssayClient, house: Any) -> None:
@@ -62,10 +68,32 @@ async def test_rows_that_mention_the_person_wait_for_a_reviewer(client: AssayCli
 
     await until(waits)
     house.mentioned = ()
-    confirmed = MentionsConfirmed(reviewer="rob", rows=(DATASET,), others_are_not=True)
-    await handle.execute_update("confirm_mentions", confirmed)
+    await client.confirm_mentions(handle.id, said((await client.erasure_status(handle.id)).case))
     assert (await handle.result()).stage == "erased"
     assert house.diary.count("shred") == 2
+
+
+async def test_a_word_that_its_gate_refuses_changes_nothing(client: AssayClient, house: Any) -> None:
+    house.mentioned = (FoundIn(dataset=DATASET, kept=1),)
+    house.confirming = [(policy.Violation(code="MENTIONS_ROLE_MISSING", msg="not as owner", remedy="ask legal"),)]
+    handle = await client.start_erasure(asked())
+
+    async def waits() -> bool:
+        return (await client.erasure_status(handle.id)).stage == "awaiting confirmation"
+
+    await until(waits)
+    case = (await client.erasure_status(handle.id)).case
+    with pytest.raises(PolicyRefused, match="not as owner") as refused:
+        await client.confirm_mentions(handle.id, said(case))
+    assert refused.value.code == "MENTIONS_ROLE_MISSING"
+    with pytest.raises(PolicyRefused, match=f"this is case {case}"):
+        await client.confirm_mentions(handle.id, said("acme.000000000000"))
+    with pytest.raises(PolicyRefused, match="name rows"):
+        await client.confirm_mentions(handle.id, said(case, rows=(), others_are_not=False))
+    assert await waits()
+    house.mentioned = ()
+    await client.confirm_mentions(handle.id, said(case))
+    assert (await handle.result()).stage == "erased"
 
 
 async def test_a_training_of_the_same_lineage_stops_and_says_why(client: AssayClient, house: Any) -> None:

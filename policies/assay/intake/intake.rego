@@ -77,25 +77,34 @@ consented if input.source.consent in data.tunables.consent.enough[input.purpose]
 
 # METADATA
 # title: Tenant data improves shared models only under contract
-# description: Rows that a tenant owns train a model that other tenants use only when the contract says so.
+# description: >-
+#   Rows that a tenant owns train a model that other tenants use only when they are used under a contract, and its
+#   customer agreed in it that they improve shared models (`improves_shared_models`).
 # custom:
 #   code: SHARED_USE_WITHOUT_CONTRACT
-#   remedy: train the tenant's own model, or agree on shared use in the contract
+#   remedy: train the tenant's own model, or agree on shared use in the contract, and state that of the source
 #   overridable: false
 deny contains lib.violation(rego.metadata.rule(), "tenant data may not improve a shared model without a contract") if {
-	not shared_use_agreed
+	not source_shared_use_agreed
 }
 
-shared_use_agreed if input.purpose in {"train-tenant-model", "evaluate"}
+source_shared_use_agreed if shared_use_agreed(input.source)
 
-shared_use_agreed if {
+# Of a source or a row, by its licences. The contract is the source's: a row states none.
+shared_use_agreed(_) if input.purpose in {"train-tenant-model", "evaluate"}
+
+# What is nobody's customer data needs no customer to agree.
+shared_use_agreed(terms) if {
 	owned := {licence | some licence in data.tunables.licences.tenant_owned}
 	count(owned) > 0
-	count(lib.ways(input.source.licences)) > 0
-	count({licence | some way in lib.ways(input.source.licences); some licence in way} & owned) == 0
+	count(lib.ways(terms.licences)) > 0
+	count({licence | some way in lib.ways(terms.licences); some licence in way} & owned) == 0
 }
 
-shared_use_agreed if input.source.consent in data.tunables.consent.shared_use_of_tenant_data
+shared_use_agreed(_) if {
+	input.source.consent in data.tunables.consent.shared_use_of_tenant_data
+	input.source.improves_shared_models == true
+}
 
 # METADATA
 # title: Regulated systems have an assessment in force

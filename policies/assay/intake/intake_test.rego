@@ -114,31 +114,64 @@ shared := object.union(facts, {
 	"source": object.union(facts.source, {
 		"licences": ["LicenseRef-tenant-agreement"],
 		"purposes": ["train-shared-model"],
+		"consent": "contract",
+		"improves_shared_models": true,
 		"regulated": false,
 		"assessments": [],
 	}),
 	"rows": [],
 })
 
+shared_refused(name, value) := t.codes(decided(t.changed(shared, ["source", name], value)).violations)
+
+test_allows_tenant_data_in_shared_model_under_contract if decided(shared).allow
+
 test_refuses_tenant_data_in_shared_model_without_contract if {
-	t.codes(decided(shared).violations) == {"SHARED_USE_WITHOUT_CONTRACT"}
+	shared_refused("consent", "granted") == {"SHARED_USE_WITHOUT_CONTRACT"}
+	shared_refused("consent", "not-required") == {"SHARED_USE_WITHOUT_CONTRACT"}
 }
 
-test_allows_tenant_data_in_shared_model_under_contract if {
-	decided(t.changed(shared, ["source", "consent"], "contract")).allow
+test_refuses_tenant_data_in_shared_model_when_its_customer_did_not_agree if {
+	every value in [false, null, "true", 1] {
+		shared_refused("improves_shared_models", value) == {"SHARED_USE_WITHOUT_CONTRACT"}
+	}
+	silent := t.without(shared, ["source", "improves_shared_models"])
+	t.codes(decided(silent).violations) == {"SHARED_USE_WITHOUT_CONTRACT"}
+}
+
+test_tenant_data_without_its_customers_word_still_serves_the_tenant if {
+	every purpose in {"train-tenant-model", "evaluate"} {
+		asked := object.union(shared, {
+			"purpose": purpose,
+			"source": object.union(shared.source, {"purposes": [purpose], "improves_shared_models": false}),
+		})
+		decided(asked).allow
+	}
 }
 
 test_tenant_data_hides_behind_no_choice if {
 	chosen := [["LicenseRef-tenant-agreement"], ["MIT"]]
-	t.codes(decided(t.changed(shared, ["source", "licences"], chosen)).violations) == {"SHARED_USE_WITHOUT_CONTRACT"}
+	asked := t.changed(t.changed(shared, ["source", "licences"], chosen), ["source", "improves_shared_models"], false)
+	t.codes(decided(asked).violations) == {"SHARED_USE_WITHOUT_CONTRACT"}
 }
 
+# Nobody's customer data, and nobody's customer to ask.
+open := object.union(shared, {
+	"source": object.union(t.without(shared, ["source", "improves_shared_models"]).source, {
+		"licences": ["CC0-1.0"],
+		"consent": "not-required",
+		"people": "public",
+	}),
+	"rows": [object.union(row, {"licences": ["CC0-1.0"], "purposes": ["train-shared-model"]})],
+})
+
 test_allows_open_data_in_shared_model if {
-	decided(t.changed(shared, ["source", "licences"], ["CC0-1.0"])).allow
+	decision := decided(open)
+	decision.allow
+	decision.rows[0].action == "accept"
 }
 
 test_refuses_shared_use_when_nobody_says_what_tenants_own if {
-	open := t.changed(shared, ["source", "licences"], ["CC0-1.0"])
 	not intake.decision.allow with input as open with data.tunables.licences.tenant_owned as []
 }
 

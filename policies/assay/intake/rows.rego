@@ -104,3 +104,15 @@ deny_row[i] contains lib.violation(rego.metadata.rule(), msg) if {
 }
 
 row_purpose_granted(row) if input.purpose in row.purposes
+
+# METADATA
+# title: Tenant rows improve shared models only under contract
+# description: A row that states a tenant's licence of its own needs the same contract as a source of such rows.
+# custom:
+#   code: ROW_SHARED_USE_WITHOUT_CONTRACT
+#   remedy: leave the row out, or agree on shared use in the contract, and state that of the source
+#   overridable: false
+deny_row[i] contains lib.violation(rego.metadata.rule(), "a tenant's row may not improve a shared model without a contract") if {
+	some i, row in input.rows
+	not shared_use_agreed(row)
+}

@@ -13,6 +13,18 @@ test_refuses_row_with_its_own_narrower_terms if {
 	row_refused("purposes", ["evaluate"]) == {"ROW_PURPOSE_NOT_PERMITTED"}
 }
 
+test_refuses_a_tenants_row_that_stands_in_open_data_for_a_shared_model if {
+	mixed := t.changed(open, ["rows", 0, "licences"], ["CC0-1.0", "LicenseRef-tenant-agreement"])
+	decision := decided(mixed)
+	decision.allow
+	t.codes(decision.rows[0].violations) == {"ROW_SHARED_USE_WITHOUT_CONTRACT"}
+	agreed := object.union(mixed, {"source": object.union(open.source, {
+		"consent": "contract",
+		"improves_shared_models": true,
+	})})
+	decided(agreed).rows[0].action == "accept"
+}
+
 test_refuses_row_that_was_not_screened if {
 	row_refused("findings", null) == {"ROW_FACTS_MISSING"}
 	row_refused("findings", [{"category": "pii", "kind": "SHOE_SIZE", "count": 0}]) == {"ROW_FACTS_MISSING", "ROW_PII_REFUSED"}

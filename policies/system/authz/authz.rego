@@ -12,7 +12,7 @@ default allow := false
 allow if {
 	input.method == "POST"
 	input.path = ["v1", "data", "assay", gate, "decision"]
-	gate in {"intake", "licences", "training", "review", "release", "routes", "data_review", "data_approval", "erasure"}
+	gate in {"intake", "licences", "training", "review", "release", "routes", "data_review", "data_approval", "erasure", "mentions"}
 }
 
 allow if {

@@ -5,7 +5,7 @@ import data.system.authz
 asks(method, path) if authz.allow with input as {"method": method, "path": path}
 
 test_gates_may_be_asked if {
-	every gate in ["intake", "licences", "training", "review", "release", "routes", "data_review", "data_approval", "erasure"] {
+	every gate in ["intake", "licences", "training", "review", "release", "routes", "data_review", "data_approval", "erasure", "mentions"] {
 		asks("POST", ["v1", "data", "assay", gate, "decision"])
 	}
 }

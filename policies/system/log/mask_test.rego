@@ -7,6 +7,10 @@ event := {"input": {
 	"source": {"owner": "ann@acme.example"},
 	"overrides": [{"reviewer": "rita@acme.example", "reason": "because", "role": "risk"}],
 	"approvals": [{"reviewer": "olga@acme.example", "role": "owner"}],
+	"reviewer": "pia@acme.example",
+	"approval": {"owner": "ann@acme.example", "scope": ["evaluate"]},
+	"votes": [{"reviewer": "olga@acme.example", "verdict": "release"}],
+	"groups": [{"requesters": ["ann@acme.example"], "codes": ["ROW_TOXIC"]}],
 }}
 
 test_masks_people_and_free_text if {
@@ -17,6 +21,10 @@ test_masks_people_and_free_text if {
 		"/input/overrides/0/reviewer",
 		"/input/overrides/0/reason",
 		"/input/approvals/0/reviewer",
+		"/input/reviewer",
+		"/input/approval/owner",
+		"/input/votes/0/reviewer",
+		"/input/groups/0/requesters",
 	}
 }
 

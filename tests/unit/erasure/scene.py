@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import rfc8785
@@ -143,8 +144,12 @@ def seal(
     version: int = 1,
     one_a_shard: bool = False,
     again: int = 0,
+    named: Mapping[int, list[str]] = MappingProxyType({}),
 ) -> Dataset:
-    """A dataset of these rows. Files of two datasets are never the same bytes, unless a version is sealed `again`."""
+    """A dataset of these rows, of which some name people (`named`, by number).
+
+    Files of two datasets are never the same bytes, unless a version is sealed `again`.
+    """
     stamp = f"{tenant}/{name}/{version}"
     kept = [row for row in rows if row[2] in ("accepted", "redacted")]
     shards = []
@@ -154,7 +159,10 @@ def seal(
         reference = registry.shards.put_file(folder / "rows")
         shards.append({**reference.model_dump(), "source": "tickets", "rows": len(part)})
         (folder / "rows").unlink()
-    lines = [ledger_row(n) | {"subject": subject, "outcome": o, "mentions": []} for n, subject, o, _ in rows]
+    lines = [
+        ledger_row(n) | {"subject": subject, "outcome": outcome, "mentions": named.get(n, [])}
+        for n, subject, outcome, _ in rows
+    ]
     with Table(folder / "ledger", LEDGER, stamp) as table:
         table.write(lines)
     ledger = registry.shards.put_file(folder / "ledger")

@@ -19,7 +19,7 @@ from assay.contracts.promotion import PointerMove
 from registry import Registry
 from serving.routes import adapters_needed
 
-from .scene import OTHER, PER_CASE, SUBJECT, job, sealed, searched, serving, sha
+from .scene import OTHER, PER_CASE, SUBJECT, column, erase, job, sealed, searched, serving, sha
 
 
 def test_the_whole_cascade_leaves_nothing_and_says_so(registry: Registry, tmp_path: Path) -> None:
@@ -126,6 +126,20 @@ def test_rows_that_mention_the_person_wait_for_a_reviewer(registry: Registry, tm
     left = registry.erasures.confirm(mine.case, (sha(5),), others_are_not=True)
     assert left.mentioned == ()
     assert [one.kept for one in left.own] == [2]
+
+
+def test_a_row_that_a_reviewer_let_go_is_not_asked_about_again(registry: Registry, tmp_path: Path) -> None:
+    dataset = sealed(registry, tmp_path)
+    mine = job(mentions=("a" * 64,))
+    withdrawing.withdraw(registry, mine)
+    assert [one.row_id for one in registry.erasures.waiting(mine.case)] == [sha(5)]
+    left = registry.erasures.confirm(mine.case, (), others_are_not=True)
+    _, [made], _ = erase(registry, tmp_path, mine)
+    assert made.dataset is not None
+    assert made.dataset != dataset.id
+    assert left.mentioned == withdrawing.withdraw(registry, mine).found.mentioned == ()
+    assert registry.erasures.waiting(mine.case) == ()
+    assert sha(5) in column(registry, made.dataset, tmp_path)
 
 
 def test_a_legal_hold_stops_destruction_and_not_the_withdrawal(registry: Registry, tmp_path: Path) -> None:

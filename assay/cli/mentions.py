@@ -1,0 +1,87 @@
+"""`assay erase mentions` and `assay erase confirm`: rows that name a person, read and judged by a reviewer."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import click
+
+from assay.cli.main import as_json, json_option, settings_in_force
+from assay.contracts.errors import InputRefused
+
+if TYPE_CHECKING:
+    from activities.erasure.mentions import MentioningRow
+    from assay.contracts.erasure import ErasureStatus, MentionsConfirmed, OrderRole
+
+
+@click.command()
+@click.argument("case")
+@json_option
+def mentions(case: str, *, as_json_: bool) -> None:
+    """Rows of CASE that mention the person, with their text, of which nobody has said yet whom they are about."""
+    from activities.erasure.mentions import rows
+    from registry import Registry
+
+    found = rows(Registry.open(settings_in_force()), case)
+    if as_json_:
+        as_json([one.model_dump(mode="json") for one in found])
+        return
+    for one in found:
+        _show(one)
+    click.echo(f"{len(found)} rows wait")
+
+
+@click.command()
+@click.argument("case")
+@click.option("--row", "rows", multiple=True, metavar="ID", help="This row is about the person.")
+@click.option("--others-are-not", is_flag=True, help="The other rows that wait are not about the person, and stay.")
+@click.option("--by", "reviewer", required=True, help="Who has read them.")
+@click.option("--role", type=click.Choice(["privacy", "owner", "legal"]), default="privacy", show_default=True)
+@json_option
+def confirm(
+    case: str, rows: tuple[str, ...], reviewer: str, role: OrderRole, *, others_are_not: bool, as_json_: bool
+) -> None:
+    """Say which rows of CASE that `assay erase mentions` shows are about the person: they go as the person's own."""
+    from pydantic import ValidationError
+
+    from assay.contracts.erasure import MentionsConfirmed
+    from registry import Registry
+
+    if not rows and not others_are_not:
+        raise click.UsageError("give --row, or --others-are-not")
+    workflow = Registry.open(settings_in_force()).erasures.get(case).workflow
+    try:
+        said = MentionsConfirmed(
+            case=case, reviewer=reviewer, role=role, rows=tuple(dict.fromkeys(rows)), others_are_not=others_are_not
+        )
+    except ValidationError as error:
+        wrong = "; ".join(f"{one['loc'][0]}: {one['type']}" for one in error.errors()[:5])
+        raise InputRefused(
+            "CONFIRMATION_MALFORMED",
+            f"that is no confirmation: {wrong}",
+            "name rows as `assay erase mentions` does, at most 1000 at once",
+        ) from None
+    status = asyncio.run(_confirm(workflow, said))
+    if as_json_:
+        as_json(status.model_dump(mode="json"))
+        return
+    rest = ", the others are not" if others_are_not else ""
+    click.echo(f"case {case}: {len(said.rows)} rows are about the person{rest}")
+
+
+async def _confirm(workflow: str, said: MentionsConfirmed) -> ErasureStatus:
+    from assay.client import AssayClient
+
+    return await (await AssayClient.connect()).confirm_mentions(workflow, said)
+
+
+def _show(row: MentioningRow) -> None:
+    from assay.cli.review import lines_of
+
+    click.echo(click.style(row.row_id, bold=True))
+    for dataset in row.datasets:
+        click.echo(f"  in {dataset}")
+    gone = ["its text is gone: every shard with it was destroyed"]
+    for line in gone if row.content is None else lines_of(row.content):
+        click.echo(f"    {line}")
