@@ -13,11 +13,11 @@ from activities.erasure import receipt, second_search, withdrawing
 from activities.erasure.needles import Needles
 from activities.erasure.probe import Probe, read_probe
 from activities.erasure.tables import said, shared
-from assay.contracts.erasure import CaseDone
+from assay.contracts.erasure import CaseDone, HoldPlaced
 from assay.contracts.errors import Conflict
 from registry import Registry
 
-from .scene import OTHER, PER_CASE, SUBJECT, asks, erase, job, retention, seal, searched, sha
+from .scene import OTHER, PER_CASE, SUBJECT, asks, erase, job, retention, seal, searched, set_aside, sha
 
 WEATHER = "a question about the weather number 1"
 
@@ -101,6 +101,61 @@ def test_a_folder_that_goes_while_it_is_searched_is_passed_over(
 ) -> None:
     monkeypatch.setattr(second_search, "_files", lambda home: iter([home / "gone"]))
     assert second_search.search(registry, Probe(texts=(PER_CASE,)), None, tmp_path).found == ()
+
+
+@pytest.mark.parametrize("path", ["logs/x.log", "runs/acme.helpdesk.1.51d0e2aa17cc/samples/step-10.jsonl"])
+@pytest.mark.parametrize("text", [PER_CASE, 'said "by the old mill"\nto the person at the door, whose Tür ist grün'])
+def test_a_text_that_somebody_logged_is_found_and_its_file_named(
+    registry: Registry, tmp_path: Path, path: str, text: str
+) -> None:
+    file = tmp_path / path
+    file.parent.mkdir(parents=True)
+    probe = Probe(texts=(text,))
+    for line in (text, json.dumps({"answer": text}), json.dumps({"answer": text}, ensure_ascii=False)):
+        file.write_text(f"2026-01-01 INFO something else\n{line}\n", "utf-8")
+        assert second_search.search(registry, probe, None, tmp_path).found == (f"file {path}",)
+    file.write_text(f"2026-01-01 INFO something else\n{text[:-1]}\n", "utf-8")
+    assert second_search.search(registry, probe, None, tmp_path).found == ()
+
+
+@pytest.mark.parametrize("before", [1, len(PER_CASE) // 2, len(PER_CASE) - 1])
+def test_a_text_is_found_where_a_file_is_read_in_two_parts(registry: Registry, tmp_path: Path, before: int) -> None:
+    text, chunk = PER_CASE.encode(), 8 * 1024 * 1024
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "x.log").write_bytes(b"." * (chunk - before) + text + b"." * 100)
+    copied = registry.blobs.put(b"," * (2 * chunk - before) + text)
+    found = second_search.search(registry, Probe(texts=(PER_CASE,)), None, tmp_path).found
+    assert found == (f"blob {copied.sha256}", "file logs/x.log")
+
+
+def test_a_row_id_that_is_left_in_a_table_is_found_and_the_table_named(registry: Registry, tmp_path: Path) -> None:
+    probe = Probe(rows=(sha(2),))
+    assert second_search.search(registry, probe, None, tmp_path).found == ()
+    registry.lineage.link(sha(2), sha(7), "copied", parent_kind="row", child_kind="row")
+    assert second_search.search(registry, probe, None, tmp_path).found == ("table lineage",)
+
+
+def test_a_persons_hash_that_is_left_in_a_table_is_found_and_the_table_named(
+    registry: Registry, tmp_path: Path
+) -> None:
+    probe = Probe(hashes=(SUBJECT,))
+    set_aside(registry, tmp_path, [(1, OTHER, "quarantined", asks(WEATHER))])
+    assert second_search.search(registry, probe, None, tmp_path).found == ()
+    _, shard = set_aside(registry, tmp_path, [(2, SUBJECT, "quarantined", asks(PER_CASE))], name="elsewhere")
+    found = second_search.search(registry, probe, None, tmp_path).found
+    assert found == (f"shard {shard.sha256}", "table quarantine")
+
+
+def test_lists_that_have_to_name_the_person_are_passed_over(registry: Registry, tmp_path: Path) -> None:
+    mine = job()
+    withdrawing.withdraw(registry, mine)
+    held = registry.holds.place(HoldPlaced(tenant="acme", subject=SUBJECT, reason="a lawsuit", actor="leo"))
+    assert registry.suppression.obeyed("acme", [SUBJECT]) == {SUBJECT}
+    registry.suppression.add("acme", [sha(2)[7:]], mine.case)
+    probe = Probe(hashes=(SUBJECT, sha(2)[7:]), rows=(sha(2),))
+    assert second_search.search(registry, probe, None, tmp_path).found == ()
+    registry.holds.lift(held, "leo")
+    assert second_search.search(registry, probe, None, tmp_path).found == ()
 
 
 def test_many_needles_are_found_where_they_stand_and_nowhere_else() -> None:
