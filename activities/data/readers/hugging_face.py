@@ -4,6 +4,8 @@
     dataset_info.json   features; not needed to read
     data-00000-of-00001.arrow …   Arrow IPC streams
 
+A batch of such a stream is in memory whole, so it may not be packed, nor longer than `BATCH_BYTES`.
+
 The source's digest is that of the sorted list of all files with theirs (RFC 8785), so an added file is seen too.
 """
 
@@ -18,6 +20,7 @@ from typing import Any, Final
 import pyarrow
 
 from activities.data.readers import columns
+from activities.data.readers.arrow_stream import MALFORMED, promised
 from activities.data.readers.compressed import LIMITS
 from activities.data.readers.files import digest_of, linked, opened, path_of, unchanged, unreadable
 from activities.data.readers.place import Record, changed
@@ -27,7 +30,9 @@ from assay.contracts.errors import InputRefused
 
 STATE: Final = "state.json"
 SPLITS: Final = "dataset_dict.json"
-STATE_BYTES: Final = 16 << 20
+STATE_BYTES: Final = 4 << 20
+BATCH_BYTES: Final = 256 << 20
+"""`save_to_disk` writes a thousand rows a batch: it leaves each of them a quarter of what a row may be."""
 
 
 def digest(source: Source) -> str:
@@ -56,6 +61,7 @@ def records(source: Source, digest: str) -> Iterator[Record]:
 def _batches(file: Any, size: int, source: Source) -> Iterator[pyarrow.RecordBatch]:  # noqa: ANN401  # pyarrow is untyped
     unpacked = 0
     try:
+        _refuse_unbounded(file, source)
         with pyarrow.ipc.open_stream(file) as stream:
             columns.readable(stream.schema, source)
             kept = [name for name in stream.schema.names if name not in source.mapping.ignored]
@@ -68,6 +74,23 @@ def _batches(file: Any, size: int, source: Source) -> Iterator[pyarrow.RecordBat
                 yield batch.select(kept)
     except columns.BROKEN as error:
         raise _malformed(source, "a data file is no Arrow stream, or is damaged or cut off") from error
+
+
+def _refuse_unbounded(file: Any, source: Source) -> None:  # noqa: ANN401  # pyarrow is untyped
+    """A packed batch unpacks before anything can be said of its size."""
+    try:
+        said = promised(file)
+    except MALFORMED as error:
+        raise _malformed(source, "a data file is no Arrow stream, or is damaged or cut off") from error
+    if said.packed:
+        raise _malformed(source, "a data file is packed inside, which `save_to_disk` never does")
+    if said.largest > BATCH_BYTES:
+        raise InputRefused(
+            "HF_DATASET_MALFORMED",
+            f"source {source.name}: a batch of its rows has more than {BATCH_BYTES} bytes",
+            "write fewer rows a batch (`datasets.config.DEFAULT_MAX_BATCH_SIZE`), or export it as JSONL",
+        )
+    file.seek(0)
 
 
 def _files(source: Source) -> dict[str, str]:

@@ -1,4 +1,8 @@
-"""Parquet sources, row group by row group. Nested columns are rows as JSON has them."""
+"""Parquet sources, a few rows at a time, however large their row groups. Nested columns are rows as JSON has them.
+
+What is in memory whole is a page of each column: a megabyte as most writers have it, and of long texts up to the 1,024
+values that Arrow puts into one before it looks at its size.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +21,8 @@ from assay.contracts.data import Source
 from assay.contracts.errors import InputRefused
 
 BATCH_BYTES: Final = 8 << 20
+BUFFER_BYTES: Final = 1 << 20
+"""Read of a column at a time. Without a buffer Arrow reads each column of a row group whole."""
 FOOTER_BYTES: Final = 64 << 20
 """What a footer may make of a file's own description."""
 
@@ -44,7 +50,11 @@ def records(source: Source, digest: str) -> Iterator[Record]:
 
 def _rows(file: BinaryIO, source: Source) -> Iterator[Record]:
     with parquet.ParquetFile(
-        file, thrift_string_size_limit=FOOTER_BYTES, thrift_container_size_limit=1 << 20, pre_buffer=False
+        file,
+        thrift_string_size_limit=FOOTER_BYTES,
+        thrift_container_size_limit=1 << 20,
+        pre_buffer=False,
+        buffer_size=BUFFER_BYTES,
     ) as table:
         columns.readable(table.schema_arrow, source)
         _refuse_bomb(table.metadata, source)

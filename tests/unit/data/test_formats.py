@@ -86,6 +86,33 @@ def test_a_csv_file_is_read_by_its_header(tmp_path: Path, source: MakeSource) ->
     assert [row.line for row in rows][:3] == [2, 4, 5]
 
 
+@pytest.mark.parametrize("pack", PACKED.values(), ids=PACKED.keys())
+@pytest.mark.parametrize("name", ["rows.csv", "rows.tsv"])
+def test_a_packed_csv_file_has_the_rows_and_lines_of_the_plain_one(
+    tmp_path: Path, source: MakeSource, name: str, pack: Callable[[bytes], bytes]
+) -> None:
+    delimiter = "\t" if name.endswith("tsv") else ","
+    with (plain := tmp_path / name).open("w", newline="") as file:
+        writer = csv.DictWriter(file, ["instruction", "input", "output"], delimiter=delimiter)
+        writer.writeheader()
+        writer.writerows([{"instruction": "two\nlines", "input": "é", "output": "-5"}, *ALPACA])
+    packed = tmp_path / f"{name}.gz"  # its name tells the format; how it is packed, its first bytes
+    packed.write_bytes(pack(plain.read_bytes()))
+    whole, read_ = (read(source(b"", uri=str(path))) for path in (plain, packed))
+    assert len(whole) == 151
+    assert [(r.line, r.id, r.row) for r in read_] == [(r.line, r.id, r.row) for r in whole]
+
+
+@pytest.mark.parametrize("pack", PACKED.values(), ids=PACKED.keys())
+def test_a_fault_in_a_packed_csv_file_has_its_line(
+    tmp_path: Path, source: MakeSource, pack: Callable[[bytes], bytes]
+) -> None:
+    (packed := tmp_path / "rows.csv.zip").write_bytes(pack(b"instruction,output\nSay,It is.\nSay,=1+1\n"))
+    with pytest.raises(InputRefused, match="line 3 of source rows: cell 2") as error:
+        read(source(b"", uri=str(packed)))
+    assert error.value.code == "CSV_FORMULA"
+
+
 def test_a_parquet_file_is_read_with_its_nested_columns(tmp_path: Path, source: MakeSource, row: MakeRow) -> None:
     parquet.write_table(pyarrow.Table.from_pylist([row(str(n)) for n in range(200)]), tmp_path / "rows.parquet")
     rows = read(source(b"", uri=str(tmp_path / "rows.parquet")))

@@ -319,11 +319,3 @@ def test_an_unreadable_file_is_said_to_be_unreadable(source: MakeSource) -> None
     for uri in ("/nowhere/rows.parquet", "/nowhere/rows.csv", "/nowhere/saved/"):
         with pytest.raises(NotFound, match="cannot be read"):
             source_digest(source(b"", uri=uri))
-
-
-def test_nothing_of_a_hostile_source_is_stored(tmp_path: Path, file: MakeSource, desk: Any) -> None:
-    rows = b"instruction,output\n" + b"Say,It is.\n" * 700 + b"Say,=1+1\n"
-    desk.rows_a_shard = 100
-    with pytest.raises(InputRefused, match="line 702"):
-        desk.screen(file("rows.csv", rows))
-    assert not [path for path in (tmp_path / "blobs").rglob("*") if path.is_file()]
