@@ -94,9 +94,10 @@ def predicate(done: CaseDone) -> dict[str, Any]:
         "replaced": [one.model_dump(mode="json") for one in done.replaced],
         "destroyed": {
             "shardKeys": sorted({shard for one in done.shredded for shard in one.shards}),
-            "blobs": sum(one.blobs for one in done.shredded),
+            # Each time counts what was destroyed before as well; folders are counted by who removed them.
+            "blobs": max((one.blobs for one in done.shredded), default=0),
             "folders": sum(one.folders for one in done.shredded),
-            "ledgerEntries": sum(one.ledger_rows for one in done.shredded),
+            "ledgerEntries": max((one.ledger_rows for one in done.shredded), default=0),
             "databaseScrubbed": all(one.scrubbed for one in done.shredded),
         },
         "newDatasets": [one.model_dump(mode="json") for one in done.datasets],
