@@ -39,7 +39,7 @@ def shred(registry: Registry, job: CaseJob, withdrawn: Withdrawn, home: Path) ->
     """
     if stopped := held(registry, job).holds:
         raise Conflict("ERASURE_HELD", f"legal hold {', '.join(stopped)}", "lift the hold; the erasure goes on then")
-    _destroy(registry, job, _left_over(registry, job))
+    registry.shards.destroy_all(_left_over(registry, job), job.case)
     shards = list(_shards(registry, job))
     _keep_held(registry, job, shards)
     _destroy(registry, job, shards)
@@ -65,8 +65,9 @@ def _left_over(registry: Registry, job: CaseJob) -> list[Reference]:
     used = {registry.datasets.get(one.dataset).ledger for one in registry.erasures.found(job.case).own}
     used |= set(registry.erasures.set_aside(job.case, job.request))
     spared = {one.sha256 for one in used}
-    known = sealed_probe(registry, job).shards
-    return [Reference(uri=shard_uri(one), sha256=one) for one in known if one not in spared]
+    known = sealed_probe(registry, job)
+    gone = (one for one in (*known.shards, *known.former) if one not in spared)
+    return [Reference(uri=shard_uri(one), sha256=one) for one in gone]
 
 
 def _destroy(registry: Registry, job: CaseJob, shards: list[Reference]) -> None:
@@ -156,6 +157,8 @@ def _cut_quarantine(registry: Registry, job: CaseJob) -> None:
             try:
                 left = cut(registry.shards.fetch_file(reference, former), target, rows)
             except NotFound:
+                if not registry.shards.readable(reference):
+                    gone.append(reference)  # its bytes may still have to be removed
                 continue
             add_to_probe(registry, job, Probe(shards=(reference.sha256,)))
             registry.quarantine.moved(reference, store_like(registry, target, reference) if left else None, rows)
