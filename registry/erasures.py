@@ -94,8 +94,9 @@ class Erasures:
             mine = select(ErasedRow.row_id).where(ErasedRow.case == case, ErasedRow.own.is_(True))
             same = (ErasedRow.case == case, ErasedRow.own.is_(False), ErasedRow.row_id.in_(mine))
             session.execute(update(ErasedRow).where(*same).values(own=True))
-            waiting = session.scalars(_aside(request).where(QuarantineRow.row_id.not_in(mine)))
-            return _found(session, case).model_copy(update={"waiting": len(set(waiting))})
+            aside = _aside(request).where(QuarantineRow.row_id.not_in(mine))
+            waiting = set(session.scalars(aside)) if request.subject else ()
+            return _found(session, case).model_copy(update={"waiting": len(waiting)})
 
     def found(self, case: str) -> Found:
         """What stands under a case now."""
