@@ -96,8 +96,9 @@ class Erasures:
             mine = select(ErasedRow.row_id).where(ErasedRow.case == case, ErasedRow.own.is_(True))
             same = (ErasedRow.case == case, ErasedRow.own.is_(False), ErasedRow.row_id.in_(mine))
             session.execute(update(ErasedRow).where(*same).values(own=True, let_go=False))
-            waiting = session.scalars(_aside(request).where(QuarantineRow.row_id.not_in(mine)))
-            return _found(session, case).model_copy(update={"waiting": len(set(waiting))})
+            aside = _aside(request).where(QuarantineRow.row_id.not_in(mine))
+            waiting = set(session.scalars(aside)) if request.subject else ()
+            return _found(session, case).model_copy(update={"waiting": len(waiting)})
 
     def found(self, case: str) -> Found:
         """What stands under a case now."""
@@ -194,7 +195,10 @@ class Erasures:
             return _found(session, case)
 
     def clear_records(self, case: str, request: ErasureRequest) -> int:
-        """Delete the ledger entries, mentions and quarantine entries of the case's own rows; how many there were."""
+        """Delete the ledger entries, mentions and quarantine entries of the case's own rows; how many rows these are.
+
+        Again it deletes nothing and answers the same.
+        """
         own = (ErasedRow.case == case, ErasedRow.own.is_(True))
         mine = select(ErasedRow.dataset, ErasedRow.ordinal).where(*own)
         ids = select(ErasedRow.row_id).where(*own)
@@ -202,13 +206,13 @@ class Erasures:
             gone = delete(LedgerRow).where(
                 tuple_(LedgerRow.dataset, LedgerRow.ordinal).in_(mine), LedgerRow.row_id.in_(ids)
             )
-            count = len(session.execute(gone.returning(LedgerRow.ordinal)).all())
+            session.execute(gone)
             session.execute(
                 delete(LedgerMentionRow).where(tuple_(LedgerMentionRow.dataset, LedgerMentionRow.ordinal).in_(mine))
             )
             rows = or_(QuarantineRow.row_id.in_(ids), QuarantineRow.row_id.in_(_aside(request)))
             session.execute(delete(QuarantineRow).where(*_queues(session, request), rows))
-        return count
+            return session.scalar(select(func.count()).where(*own)) or 0
 
     def keep_probe(self, case: str, probe: Reference | None) -> None:
         """Where the sealed sample stands by which a second search knows the rows; None when it was destroyed."""

@@ -17,7 +17,8 @@ from registry import Registry
 class Probe(Message):
     """Texts that only these rows say, ids of the rows, keyed hashes of the person, digests of what is destroyed.
 
-    `common` texts are said by others as well: known so that they are not taken for the person's later on.
+    `common` texts are said by others as well: known so that they are not taken for the person's later on. `former` are
+    probes that this one stands in for: they say the same texts, and a kill may have left one.
     """
 
     texts: tuple[str, ...] = ()
@@ -25,6 +26,7 @@ class Probe(Message):
     rows: tuple[str, ...] = ()
     hashes: tuple[str, ...] = ()
     shards: tuple[str, ...] = ()
+    former: tuple[str, ...] = ()
 
     def __or__(self, more: Probe) -> Probe:
         common = {*self.common, *more.common}
@@ -34,6 +36,7 @@ class Probe(Message):
             rows=tuple(sorted({*self.rows, *more.rows})),
             hashes=tuple(sorted({*self.hashes, *more.hashes})),
             shards=tuple(sorted({*self.shards, *more.shards})),
+            former=tuple(sorted({*self.former, *more.former})),
         )
 
 
@@ -44,6 +47,7 @@ def add_to_probe(registry: Registry, job: CaseJob, more: Probe) -> None:
     if both == known:
         return
     former = registry.erasures.get(job.case).probe
+    both |= Probe(former=(former.sha256,) if former else ())
     with tempfile.TemporaryDirectory(prefix="assay-probe-") as folder:
         path = Path(folder, "probe")
         path.write_text(both.model_dump_json(), encoding="utf-8")
@@ -95,7 +99,7 @@ def _opened(registry: Registry, shards: Iterable[Reference]) -> Iterator[Path]:
 
 
 def destroy_probe(registry: Registry, job: CaseJob) -> None:
-    """The last that anybody could read of the rows."""
+    """The last that anybody could read of the rows. Forgotten when it is gone, not before."""
     if (reference := registry.erasures.get(job.case).probe) is not None:
-        registry.erasures.keep_probe(job.case, None)
         registry.shards.destroy(reference, job.case)
+        registry.erasures.keep_probe(job.case, None)

@@ -16,8 +16,8 @@ from activities.erasure.probe import Probe, destroy_probe, read_probe
 from activities.signing.envelope import sign_payload
 from activities.signing.statements import STATEMENT_TYPE
 from assay.contracts.base import Reference
-from assay.contracts.erasure import CaseDone, Found, FoundIn
-from assay.contracts.errors import Conflict
+from assay.contracts.erasure import CaseDone, CaseJob, Found, FoundIn
+from assay.contracts.errors import Conflict, NotFound
 from registry import Registry
 
 ERASURE: Final = "urn:assay:predicate:erasure:v1"
@@ -37,7 +37,7 @@ def write(registry: Registry, done: CaseDone, private_key: Path) -> Reference:
             f"case {case}: something is left in {len(done.remains.found)} places",
             "see `assay erase show`: it names them",
         )
-    if _rows(done) and read_probe(registry, done.job) == Probe():
+    if _rows(done) and not _looked(registry, done.job):
         raise Conflict(
             "ERASURE_UNPROVED",
             f"case {case}: rows were found, and nothing was known of them that a search could look for",
@@ -48,6 +48,14 @@ def write(registry: Registry, done: CaseDone, private_key: Path) -> Reference:
     destroy_probe(registry, done.job)
     registry.erasures.close(case, reference.sha256, predicate(done))
     return reference
+
+
+def _looked(registry: Registry, job: CaseJob) -> bool:
+    """Whether a search knew what to look for."""
+    try:
+        return read_probe(registry, job) != Probe()
+    except NotFound:
+        return True  # an earlier try came here, destroyed the probe and was killed
 
 
 def _rows(done: CaseDone) -> bool:
@@ -94,9 +102,10 @@ def predicate(done: CaseDone) -> dict[str, Any]:
         "replaced": [one.model_dump(mode="json") for one in done.replaced],
         "destroyed": {
             "shardKeys": sorted({shard for one in done.shredded for shard in one.shards}),
-            "blobs": sum(one.blobs for one in done.shredded),
+            # Each time counts what was destroyed before as well; folders are counted by who removed them.
+            "blobs": max((one.blobs for one in done.shredded), default=0),
             "folders": sum(one.folders for one in done.shredded),
-            "ledgerEntries": sum(one.ledger_rows for one in done.shredded),
+            "ledgerEntries": max((one.ledger_rows for one in done.shredded), default=0),
             "databaseScrubbed": all(one.scrubbed for one in done.shredded),
         },
         "newDatasets": [one.model_dump(mode="json") for one in done.datasets],

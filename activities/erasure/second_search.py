@@ -38,7 +38,7 @@ def search(
     are looked for. Raises Unavailable.
     """
     needles, texts, read, shards = _needles(probe), _needles(probe.model_copy(update={"hashes": ()})), 0, 0
-    found, gone = list[str](), frozenset(probe.shards)
+    found, gone = list[str](), frozenset({*probe.shards, *probe.former})
     with tempfile.TemporaryDirectory(prefix="assay-search-") as folder:
         for place, path, encrypted in _stored(registry, Path(folder)):
             if place == f"shard {own}":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -32,24 +33,26 @@ def held(registry: Registry, job: CaseJob) -> Held:
 
 
 def shred(registry: Registry, job: CaseJob, withdrawn: Withdrawn, home: Path) -> Shredded:
-    """Destroy in the order in which it matters: keys first. Again it destroys what is left.
+    """Destroy in the order in which it matters: keys first. Again it destroys what is left, and answers the same.
 
     Raises Conflict (`ERASURE_HELD`), Unavailable.
     """
     if stopped := held(registry, job).holds:
         raise Conflict("ERASURE_HELD", f"legal hold {', '.join(stopped)}", "lift the hold; the erasure goes on then")
-    _destroy(registry, job, _left_over(registry, job))
+    registry.shards.destroy_all(_left_over(registry, job), job.case)
     shards = list(_shards(registry, job))
     _keep_held(registry, job, shards)
     _destroy(registry, job, shards)
-    aside = [*_rewrite_ledgers(registry, job), *_cut_quarantine(registry, job)]
+    _rewrite_ledgers(registry, job)
+    _cut_quarantine(registry, job)
     blobs = sorted(set(_weights(registry, withdrawn)) | set(_samples(registry, withdrawn)))
     for digest in blobs:
         registry.blobs.remove(digest)
     folders = sum(_remove_folders(registry, withdrawn, home))
     rows = registry.erasures.clear_records(job.case, job.request)
     return Shredded(
-        shards=tuple(sorted({one.sha256 for one in (*shards, *aside)})),
+        # All of this case, whoever destroyed it: an earlier try may have been killed before it could say so.
+        shards=sealed_probe(registry, job).shards,
         blobs=len(blobs),
         folders=folders,
         ledger_rows=rows,
@@ -62,8 +65,9 @@ def _left_over(registry: Registry, job: CaseJob) -> list[Reference]:
     used = {registry.datasets.get(one.dataset).ledger for one in registry.erasures.found(job.case).own}
     used |= set(registry.erasures.set_aside(job.case, job.request))
     spared = {one.sha256 for one in used}
-    known = sealed_probe(registry, job).shards
-    return [Reference(uri=shard_uri(one), sha256=one) for one in known if one not in spared]
+    known = sealed_probe(registry, job)
+    gone = (one for one in (*known.shards, *known.former) if one not in spared)
+    return [Reference(uri=shard_uri(one), sha256=one) for one in gone]
 
 
 def _destroy(registry: Registry, job: CaseJob, shards: list[Reference]) -> None:
@@ -116,10 +120,9 @@ def _keep_held(registry: Registry, job: CaseJob, shards: list[Reference]) -> Non
                     registry.lineage.link(one.dataset, kept, HELD, parent_kind="dataset", child_kind="shard")
 
 
-def _rewrite_ledgers(registry: Registry, job: CaseJob) -> list[Reference]:
+def _rewrite_ledgers(registry: Registry, job: CaseJob) -> None:
     """Of datasets that never held the rows, only their lines in the ledger: the dataset stays, and its ledger's lines
     at their places, without saying whose they were."""
-    gone = []
     for one in registry.erasures.found(job.case).own:
         record = registry.datasets.get(one.dataset)
         rows = {target.row_id for target in registry.erasures.targets(job.case, dataset=one.dataset)}
@@ -132,8 +135,6 @@ def _rewrite_ledgers(registry: Registry, job: CaseJob) -> list[Reference]:
         add_to_probe(registry, job, Probe(shards=(record.ledger.sha256,)))
         registry.erasures.keep_ledger(one.dataset, new)
         _destroy(registry, job, [record.ledger])
-        gone.append(record.ledger)
-    return gone
 
 
 def _has(registry: Registry, reference: Reference, rows: set[str]) -> bool:
@@ -145,7 +146,7 @@ def _has(registry: Registry, reference: Reference, rows: set[str]) -> bool:
             return False
 
 
-def _cut_quarantine(registry: Registry, job: CaseJob) -> list[Reference]:
+def _cut_quarantine(registry: Registry, job: CaseJob) -> None:
     """Write shards of quarantined rows again without those of the case, and say where the others stand now."""
     rows, gone = registry.erasures.rows(job.case, job.request), []
     shards = registry.erasures.set_aside(job.case, job.request)
@@ -156,12 +157,13 @@ def _cut_quarantine(registry: Registry, job: CaseJob) -> list[Reference]:
             try:
                 left = cut(registry.shards.fetch_file(reference, former), target, rows)
             except NotFound:
+                if not registry.shards.readable(reference):
+                    gone.append(reference)  # its bytes may still have to be removed
                 continue
             add_to_probe(registry, job, Probe(shards=(reference.sha256,)))
             registry.quarantine.moved(reference, store_like(registry, target, reference) if left else None, rows)
         gone.append(reference)
     _destroy(registry, job, gone)
-    return gone
 
 
 def _weights(registry: Registry, withdrawn: Withdrawn) -> Iterator[str]:
@@ -198,5 +200,7 @@ def _remove_folders(registry: Registry, withdrawn: Withdrawn, home: Path) -> Ite
         if one.kind == "adapter":
             yield store.discard(one.name)
         if one.kind == "run" and (folder := home / "runs" / one.name).is_dir():
-            shutil.rmtree(folder, ignore_errors=True)
-            yield True
+            with suppress(OSError):
+                trees.remove(folder)
+            shutil.rmtree(folder, ignore_errors=True)  # what a trainer that is being stopped wrote meanwhile
+            yield not folder.exists()

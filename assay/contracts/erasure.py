@@ -136,7 +136,7 @@ class Held(Message):
 
 
 class Shredded(Message):
-    """What was destroyed, by what it was."""
+    """What is destroyed of a case, by what it was, also by an earlier try; `folders` are those of this try."""
 
     shards: tuple[Digest, ...] = ()
     blobs: int = 0
