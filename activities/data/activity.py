@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hmac
 import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from activities.data.checks import Checks, Contamination
 from activities.data.clearing import clear
 from activities.data.datasheet import write
 from activities.data.dpia import read_assessment
+from activities.data.ledger import pseudonym_key
 from activities.data.licences import normalise
 from activities.data.readers import source_digest
 from activities.data.runners import Runner, runner_of
@@ -157,7 +157,7 @@ class DataActivities:
             blobs=self._registry.blobs,
             runner=self._runner,
             subject_key=self._subject_key,
-            pseudonyms=hmac.digest(self._subject_key, f"pseudonyms\0{intake.tenant}".encode(), "sha256"),
+            pseudonyms=pseudonym_key(self._subject_key, intake.tenant),
             suppressed=functools.partial(self._registry.suppression.obeyed, intake.tenant),
             released=self._registry.quarantine.released(queue),
             beat=beat,

@@ -108,6 +108,11 @@ def mention_hash(key: bytes, tenant: str, kind: str, value: str) -> str:
     return hmac.digest(key, f"{tenant}\0{kind}\0{normal_form(kind, value)}".encode(), "sha256").hex()
 
 
+def pseudonym_key(key: bytes, tenant: str) -> bytes:
+    """The key of a tenant's pseudonyms: the same person has another one in another tenant's rows."""
+    return hmac.digest(key, f"pseudonyms\0{tenant}".encode(), "sha256")
+
+
 def read_ledger(path: Path) -> Iterator[list[dict[str, Any]]]:
     """Batches of a ledger, in order."""
     with parquet.ParquetFile(path) as file:

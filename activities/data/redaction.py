@@ -26,8 +26,9 @@ Treatment = Literal["keep", "redact", "pseudonym", "synthetic"]
 class Redactor:
     """Replaces what `findings` names, in one row. A kind without a treatment is redacted.
 
-    `key` is the tenant's secret: under one key a pseudonym is the same in every row and source. Raises ValueError when
-    a kind is to have pseudonyms and there is no key.
+    `key` is the tenant's secret: under one key a pseudonym is the same in every row and source. `row` is what tells
+    the row from others: with it, invented values differ. Raises ValueError when a kind is to have pseudonyms and there
+    is no key.
     """
 
     def __init__(
@@ -36,9 +37,10 @@ class Redactor:
         findings: RowFindings,
         treatments: Mapping[str, Treatment] | None = None,
         key: bytes = b"",
+        row: str = "",
     ) -> None:
         self._scanner = scanner
-        self._treatments, self._key = treatments or {}, key
+        self._treatments, self._key, self._row = treatments or {}, key, row
         if not key and "pseudonym" in self._treatments.values():
             raise ValueError("pseudonyms need a key")
         self._kept = {text for kind, text in findings.personal if self._treatment(kind) == "keep"}
@@ -109,7 +111,7 @@ class Redactor:
             if treatment == "pseudonym":
                 made = invented(kind, says, self._key, "")
             elif treatment == "synthetic":
-                made = invented(kind, says, self._key or b"synthetic", f"{number} {findings.personal}")
+                made = invented(kind, says, self._key or b"synthetic", f"{number} {self._row} {findings.personal}")
             instead[text] = made if made is not None and made != text else placeholder
         for piece, (kind, whole) in findings.pieces:
             if self._treatment(kind) != "keep":

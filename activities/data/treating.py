@@ -50,7 +50,8 @@ class Treat:
         if row["rejected"]:
             content["rejected"] = json.loads(row["rejected"])
         treatments: dict[str, Treatment] = json.loads(row["treatments"])
-        redactor = Redactor(self.scanner(), _row_findings(row), treatments, self.key)
+        itself = "\0".join(row[name] for name in ("messages", "tools", "rejected"))
+        redactor = Redactor(self.scanner(), _row_findings(row), treatments, self.key, itself)
         changed: Any = redactor.redact(content)
         return {
             "messages": json_text(changed["messages"]),

@@ -17,6 +17,7 @@ from activities.data import deciding, repeats, staging
 from activities.data.checks import Checks
 from activities.data.dpia import Assessment
 from activities.data.findings import Scanner
+from activities.data.ledger import pseudonym_key
 from activities.data.readers import source_digest
 from activities.data.runners import Work
 from activities.data.scanning import Look
@@ -149,7 +150,7 @@ class Desk:
             blobs=self.registry.blobs,
             runner=Here(),
             subject_key=b"key",
-            pseudonyms=b"other key",
+            pseudonyms=pseudonym_key(b"key", self.key.tenant),
             suppressed=lambda hashes: self.registry.suppression.obeyed("acme", hashes),
             released=self.released,
             beat=self.beat("decide"),
