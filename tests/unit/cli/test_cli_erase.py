@@ -1,0 +1,215 @@
+"""`assay erase` and `assay hold`: people are named by keyed hashes, and whatever is wrong is said without them."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from activities.data.ledger import mention_hash, subject_hash
+from activities.erasure import receipt
+from assay.contracts.erasure import CaseDone, CaseJob
+from assay.contracts.names import erasure_id
+from assay.settings import Settings
+from registry import Registry
+from stack.keys import ensure_keys
+from tests.unit.erasure.scene import SUBJECT, erase, job, sealed, searched, sha, text
+
+Assay = Callable[..., Any]
+NAMED = "a" * 64
+
+
+@pytest.fixture
+def registry(home: Path) -> Registry:
+    ensure_keys(home)
+    return Registry.open(Settings(home=home))
+
+
+@pytest.fixture
+def key(home: Path) -> bytes:
+    ensure_keys(home)
+    return (home / "keys" / "subject.key").read_bytes().strip()
+
+
+@pytest.fixture
+def case(registry: Registry, home: Path, tmp_path: Path) -> CaseJob:
+    """An open case: row 2 was the person's and is destroyed, row 5 mentions them and waits."""
+    sealed(registry, tmp_path)
+    mine = job(mentions=(NAMED,))
+    erase(registry, home, mine)
+    registry.erasures.find(mine.case, mine.request)
+    return mine
+
+
+def types_in(monkeypatch: pytest.MonkeyPatch, typed: str) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
+
+
+def close(registry: Registry, home: Path, mine: CaseJob) -> None:
+    registry.erasures.confirm(mine.case, (), others_are_not=True)
+    now = datetime.now(UTC)
+    done = CaseDone(job=mine, remains=searched(registry, mine, home), opened=now, closed=now)
+    receipt.write(registry, done, home / "keys" / "signing.pem")
+
+
+def test_a_person_is_hashed_under_the_key_of_the_installation(assay: Assay, key: bytes) -> None:
+    person = ("--subject", "customer-7", "--identifier", "EMAIL_ADDRESS=k@x.example")
+    own = subject_hash(key, "acme", "customer-7")
+    mail = mention_hash(key, "acme", "EMAIL_ADDRESS", "k@x.example")
+    ended = assay("erase", "hash", "--tenant", "acme", *person)
+    assert ended.json == {"subject": own, "mentions": [mail], "workflow": erasure_id("acme", own)}
+    assert "customer-7" not in ended.out
+    assert assay("erase", "hash", "--tenant", "globex", *person).json["subject"] != own
+
+
+def test_the_id_can_come_from_standard_input(assay: Assay, key: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    types_in(monkeypatch, "customer-7\r\nnobody else\n")
+    said = assay("erase", "hash", "--tenant", "acme", "--subject", "-").json
+    assert said["subject"] == subject_hash(key, "acme", "customer-7")
+
+
+@pytest.mark.parametrize("typed", ["", "\n", "\ncustomer-7\n"])
+def test_an_empty_first_line_names_nobody(
+    assay: Assay, key: bytes, monkeypatch: pytest.MonkeyPatch, typed: str
+) -> None:
+    for command in (("hash",), ("--by", "pia@acme.example")):
+        types_in(monkeypatch, typed)
+        ended = assay("erase", *command, "--tenant", "acme", "--subject", "-")
+        assert (ended.code, ended.out, "SUBJECT_MISSING" in ended.err) == (1, "", True)
+
+
+@pytest.mark.parametrize("given", ["k@x.example", "=k@x.example", "EMAIL_ADDRESS="])
+def test_a_value_without_its_kind_is_refused_and_not_repeated(assay: Assay, key: bytes, given: str) -> None:
+    ended = assay("erase", "--tenant", "acme", "--by", "pia@acme.example", "--identifier", given)
+    assert (ended.code, "IDENTIFIER_MALFORMED" in ended.err) == (1, True)
+    assert "k@x.example" not in ended.err
+
+
+def test_values_alone_name_a_workflow_of_their_own_whatever_their_order(assay: Assay, key: bytes) -> None:
+    two = ("--identifier", "PERSON=Erika Maus", "--identifier", "EMAIL_ADDRESS=k@x.example")
+    said = assay("erase", "hash", "--tenant", "acme", *two).json
+    assert said == assay("erase", "hash", "--tenant", "acme", *two[2:], *two[:2]).json
+    assert said["subject"] is None
+    assert len(said["mentions"]) == 2
+    assert said["workflow"] != assay("erase", "hash", "--tenant", "acme", *two[:2]).json["workflow"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--tenant", "acme", "--subject", "customer-7"),
+        ("--tenant", "acme", "--by", "pia@acme.example"),
+        ("--subject", "customer-7", "--by", "pia@acme.example"),
+        ("hash", "--tenant", "acme"),
+        ("confirm", "acme.51d0e2aa17cc", "--by", "pia@acme.example"),
+        ("confirm", "acme.51d0e2aa17cc", "--others-are-not"),
+        ("confirm", "acme.51d0e2aa17cc", "--others-are-not", "--by", "pia@acme.example", "--role", "reviewer"),
+    ],
+)
+def test_what_is_left_out_is_asked_for(assay: Assay, key: bytes, arguments: tuple[str, ...]) -> None:
+    ended = assay("erase", *arguments)
+    assert (ended.code, ended.out) == (2, "")
+    assert "customer-7" not in ended.err
+
+
+def test_an_order_that_no_contract_takes_names_its_fields_alone(assay: Assay, key: bytes) -> None:
+    ended = assay("erase", "--tenant", "Acme Corp", "--subject", "customer-7", "--by", "pia@acme.example")
+    assert (ended.code, "ARGUMENT_MALFORMED: tenant" in ended.err) == (1, True)
+    assert "customer-7" not in ended.err
+    assert "Acme Corp" not in ended.err
+
+
+def test_no_key_is_made_up_to_hash_a_person(assay: Assay, home: Path) -> None:
+    assert "SUBJECT_KEY_MISSING" in assay("erase", "hash", "--tenant", "acme", "--subject", "customer-7").err
+    assert not (home / "keys").exists()
+
+
+def test_cases_are_listed_and_shown_without_whose_they_are(
+    assay: Assay, registry: Registry, home: Path, case: CaseJob
+) -> None:
+    assert assay("erase", "list").out.split()[:2] == [case.case, "erasure"]
+    assert assay("erase", "list", "--tenant", "acme").out.rstrip().endswith("open")
+    assert assay("erase", "list", "--tenant", "globex").out == ""
+    assert [one["kept"] for one in assay("erase", "show", case.case).json["mentioned"]] == [1, 1]  # old and new version
+    close(registry, home, case)
+    assert "erased" in assay("erase", "list").out
+    [listed] = assay("erase", "list", "--json").json
+    assert listed["closed_at"]
+    shown = assay("erase", "show", case.case)
+    assert shown.json["case"] == case.case
+    assert SUBJECT not in json.dumps(listed) + shown.out
+
+
+@pytest.mark.parametrize("command", ["show", "receipt", "mentions", "confirm"])
+def test_a_case_that_nobody_knows_is_said_to_be_unknown(
+    assay: Assay, registry: Registry, tmp_path: Path, command: str
+) -> None:
+    more = {"receipt": ("--out", str(tmp_path / "out")), "confirm": ("--others-are-not", "--by", "pia@acme.example")}
+    ended = assay("erase", command, "acme.000000000000", *more.get(command, ()))
+    assert (ended.code, "ERASURE_UNKNOWN" in ended.err) == (1, True)
+
+
+def test_a_receipt_is_exported_once_it_is_signed(
+    assay: Assay, registry: Registry, home: Path, case: CaseJob, tmp_path: Path
+) -> None:
+    out = tmp_path / "evidence"
+    assert "RECEIPT_UNSIGNED" in assay("erase", "receipt", case.case, "--out", str(out)).err
+    assert not out.exists()
+    close(registry, home, case)
+    assert assay("erase", "receipt", case.case, "--out", str(out)).code == 0
+    envelope = json.loads((out / "receipt.dsse.json").read_bytes())
+    assert envelope["payloadType"] == "application/vnd.in-toto+json"
+    assert (out / "signing.pub.pem").read_bytes() == (home / "keys" / "signing.pub.pem").read_bytes()
+
+
+def test_rows_that_mention_the_person_are_shown_until_somebody_has_judged_them(
+    assay: Assay, registry: Registry, case: CaseJob
+) -> None:
+    lines = [line.strip() for line in assay("erase", "mentions", case.case).out.splitlines()]
+    assert lines[0] == sha(5)
+    assert f"user: {text(5)}" in lines
+    assert lines[-1] == "1 rows wait"
+    [row] = assay("erase", "mentions", case.case, "--json").json
+    assert row["row_id"] == sha(5)
+    assert row["content"]["messages"] == [{"role": "user", "content": text(5)}]
+    assert {f"in {one}" for one in row["datasets"]} <= set(lines)
+    registry.erasures.confirm(case.case, (sha(5),), others_are_not=False)
+    assert assay("erase", "mentions", case.case).out == "0 rows wait\n"
+
+
+def test_a_row_is_confirmed_by_its_whole_id(assay: Assay, case: CaseJob) -> None:
+    ended = assay("erase", "confirm", case.case, "--row", sha(5)[:20], "--by", "pia@acme.example")
+    assert (ended.code, "ARGUMENT_MALFORMED: rows.0" in ended.err) == (1, True)
+
+
+def test_holds_are_placed_listed_and_lifted(assay: Assay, key: bytes, registry: Registry) -> None:
+    add = ("hold", "add", "--tenant", "acme", "--reason", "a lawsuit", "--by", "leo@acme.example")
+    whole, person, dataset = (
+        assay(*add, *more).out.strip() for more in ((), ("--subject", "customer-7"), ("--dataset", sha(1)))
+    )
+    listed = {one["id"]: one for one in assay("hold", "list", "--json").json}
+    assert [listed[id_]["subject"] for id_ in (whole, person)] == [None, subject_hash(key, "acme", "customer-7")]
+    assert [listed[id_]["dataset"] for id_ in (whole, dataset)] == [None, sha(1)]
+    told = {line.split()[0]: line for line in assay("hold", "list", "--tenant", "acme").out.splitlines()}
+    assert "on all " in told[whole]
+    assert "on a person " in told[person]
+    assert sha(1) in told[dataset]
+    assert assay("hold", "list", "--tenant", "globex").out == ""
+    assert assay("hold", "lift", person, "--by", "leo@acme.example").out == "lifted\n"
+    assert {one["id"] for one in assay("hold", "list", "--json").json} == {whole, dataset}
+    assert registry.holds.on("acme", [], [])[0].id == whole
+
+
+def test_a_hold_that_says_too_little_or_nonsense_is_not_placed(assay: Assay, key: bytes, registry: Registry) -> None:
+    add = ("hold", "add", "--tenant", "acme", "--reason", "a lawsuit", "--by", "leo@acme.example")
+    assert assay(*add[:4], *add[6:]).code == 2
+    assert assay(*add, "--subject", "").code == 2  # an empty variable must not hold the whole tenant
+    assert "ARGUMENT_MALFORMED: dataset" in assay(*add, "--dataset", "support").err
+    assert "HOLD_UNKNOWN" in assay("hold", "lift", "000000000000", "--by", "leo@acme.example").err
+    assert registry.holds.list(lifted=True) == ()
