@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from assay.contracts.training import Candidate, DatasetShare, PinnedTraining, Ru
 from assay.settings import Settings
 from evals.card import REQUIRED
 from evals.statistics import rate
-from registry import BaseRecord, Registry
+from registry import BaseRecord, LedgerEntry, Registry
 from registry.root_digest import root_digest
 from stack.keys import ensure_keys
 
@@ -69,7 +70,7 @@ class House:
             tenant="acme", model="helpdesk", version=version, spec=spec, requested_by="ann@acme.example"
         )
 
-    def seal_dataset(self, **manifest: Any) -> str:
+    def seal_dataset(self, *, entries: Sequence[LedgerEntry] = (), **manifest: Any) -> str:
         said = {"composition": COMPOSITION, "synthetic_share": 0.0, **manifest}
         reference = self.registry.blobs.put(rfc8785.dumps(said))
         source = Source(
@@ -86,7 +87,7 @@ class House:
         request = IntakeRequest(tenant="acme", dataset="support", sources=(source,), requested_by="ann@acme.example")
         counts = RowCounts(read=10, accepted=10)
         dataset = Dataset(id=reference.sha256, manifest=reference, counts=counts)
-        self.registry.datasets.add(dataset, request, reference, [])
+        self.registry.datasets.add(dataset, request, reference, entries)
         return dataset.id
 
     def case(
