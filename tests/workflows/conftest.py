@@ -85,6 +85,7 @@ class House(Intaking):
     holds: list[str] = field(default_factory=list)
     remains: list[tuple[str, ...]] = field(default_factory=list)
     confirming: list[tuple[policy.Violation, ...]] = field(default_factory=list)
+    confirmed: list[erasure.MentionsConfirmed] = field(default_factory=list)
     mentioned: tuple[erasure.FoundIn, ...] = ()
     working: tuple[str, ...] = ()
     shards_a_source: int = 1
@@ -326,6 +327,7 @@ class House(Intaking):
 
     @activity.defn
     async def confirm_rows(self, job: erasure.ConfirmJob) -> erasure.Found:
+        self.confirmed.append(job.confirmed)
         return erasure.Found(own=(erasure.FoundIn(dataset=DATASET, kept=2),))
 
     @activity.defn

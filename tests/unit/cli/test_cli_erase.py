@@ -224,6 +224,18 @@ def test_a_row_is_confirmed_by_its_whole_id(assay: Assay, case: CaseJob) -> None
     assert (ended.code, "ARGUMENT_MALFORMED: rows.0" in ended.err) == (1, True)
 
 
+def test_what_is_said_rightly_is_sent_to_the_workflow(
+    assay: Assay, case: CaseJob, monkeypatch: pytest.MonkeyPatch, free_port: Callable[[], int]
+) -> None:
+    monkeypatch.setenv("ASSAY_TEMPORAL_ADDRESS", f"127.0.0.1:{free_port()}")  # nobody listens: it goes no further
+    confirm = ("erase", "confirm", case.case, "--row", sha(5), "--others-are-not", "--by", "pia@acme.example")
+    order = ("erase", "--tenant", "acme", "--subject", "customer-7", "--by", "pia@acme.example")
+    for command in (confirm, order):
+        ended = assay(*command)
+        assert (ended.code, ended.out, "TEMPORAL_UNREACHABLE" in ended.err) == (1, "", True)
+        assert "customer-7" not in ended.err
+
+
 def test_holds_are_placed_listed_and_lifted(assay: Assay, key: bytes, registry: Registry) -> None:
     add = ("hold", "add", "--tenant", "acme", "--reason", "a lawsuit", "--by", "leo@acme.example")
     whole, person, dataset = (
