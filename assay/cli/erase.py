@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from assay.cli.main import as_json, json_option, settings_in_force
+from assay.cli.main import as_json, json_option, message, settings_in_force
 from assay.cli.mentions import confirm, mentions
 from assay.contracts.errors import InputRefused, NotFound
 
@@ -62,17 +62,8 @@ def erase(  # noqa: PLR0913  # one parameter an option
 
     settings = settings_in_force()
     own, mentions = hashes(settings, tenant, subject, identifiers)
-    request = ErasureRequest.model_validate(
-        {
-            "tenant": tenant,
-            "ground": ground,
-            "subject": own,
-            "mentions": mentions,
-            "role": role,
-            "retrain": retrain,
-            "requested_by": by,
-        }
-    )
+    person = {"tenant": tenant, "subject": own, "mentions": mentions}
+    request = message(ErasureRequest, **person, ground=ground, role=role, retrain=retrain, requested_by=by)
     status = asyncio.run(_order(request, wait=wait))
     if as_json_:
         as_json(status.model_dump(mode="json"))
@@ -88,6 +79,8 @@ def erase(  # noqa: PLR0913  # one parameter an option
 @identifier_option
 def hash_(tenant: str, subject: str | None, identifiers: tuple[str, ...]) -> None:
     """Print the keyed hashes that an erasure is ordered with by hand, and the id of its workflow."""
+    if not (subject or identifiers):
+        raise click.UsageError("give --subject or --identifier")
     from assay.contracts.names import erasure_id
 
     own, mentions = hashes(settings_in_force(), tenant, subject, identifiers)
@@ -148,7 +141,7 @@ def hashes(
 ) -> tuple[str | None, list[str]]:
     """Keyed hashes of a person's id and of values that name the person.
 
-    Raises NotFound (`SUBJECT_KEY_MISSING`), InputRefused (`IDENTIFIER_MALFORMED`).
+    Raises NotFound (`SUBJECT_KEY_MISSING`), InputRefused (`IDENTIFIER_MALFORMED`, `SUBJECT_MISSING`).
     """
     from activities.data.ledger import mention_hash, subject_hash
 
@@ -158,7 +151,9 @@ def hashes(
     except OSError as error:
         raise NotFound("SUBJECT_KEY_MISSING", f"{path.name} cannot be read", "run `assay up`: it makes keys") from error
     if subject == "-":
-        subject = sys.stdin.readline().rstrip("\n")
+        subject = sys.stdin.readline().rstrip("\r\n")
+        if not subject:
+            raise InputRefused("SUBJECT_MISSING", "standard input has no id on its first line", "write the id there")
     found = []
     for one in identifiers:
         kind, equals, value = one.partition("=")

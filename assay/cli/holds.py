@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from assay.cli.main import as_json, json_option, settings_in_force
+from assay.cli.main import as_json, json_option, message, settings_in_force
 
 
 @click.group()
@@ -25,8 +25,10 @@ def add(tenant: str, subject: str | None, dataset: str | None, reason: str, by: 
     from registry import Registry
 
     settings = settings_in_force()
+    if subject == "":
+        raise click.UsageError("--subject is empty: leave it out to hold all of the tenant")
     own = hashes(settings, tenant, subject, ())[0] if subject else None
-    placed = HoldPlaced(tenant=tenant, subject=own, dataset=dataset, reason=reason, actor=by)
+    placed = message(HoldPlaced, tenant=tenant, subject=own, dataset=dataset, reason=reason, actor=by)
     click.echo(Registry.open(settings).holds.place(placed))
 
 

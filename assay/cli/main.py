@@ -7,7 +7,7 @@ import json
 import logging
 import os
 import sys
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
@@ -15,7 +15,10 @@ from assay import __version__
 from assay.contracts.errors import AssayError, InputRefused, NotFound
 
 if TYPE_CHECKING:
+    from assay.contracts.base import Message
     from assay.settings import Settings
+
+Said = TypeVar("Said", bound="Message")
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "up": ("assay.cli.local", "Start the local stack; what runs already is left alone."),
@@ -157,6 +160,20 @@ def _traced(settings: Settings) -> None:
     traces.configure_traces(settings, "assay-cli")
     context.call_on_close(traces.flush_traces)
     context.with_resource(traces.span(context.command_path, parent=traces.from_parent()))
+
+
+def message(kind: type[Said], **fields: Any) -> Said:  # noqa: ANN401  # any field of a message
+    """A message of what somebody typed.
+
+    Raises InputRefused (`ARGUMENT_MALFORMED`), which names the fields and repeats no value: it may be a person's.
+    """
+    from pydantic import ValidationError
+
+    try:
+        return kind.model_validate(fields)
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, one['loc'])) or 'all'}: {one['msg']}" for one in error.errors()[:5])
+    raise InputRefused("ARGUMENT_MALFORMED", wrong, "correct what it names, and try again")
 
 
 def as_json(value: Any) -> None:  # noqa: ANN401  # anything JSON can say

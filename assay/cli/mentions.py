@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from assay.cli.main import as_json, json_option, settings_in_force
-from assay.contracts.errors import InputRefused
+from assay.cli.main import as_json, json_option, message, settings_in_force
 
 if TYPE_CHECKING:
     from activities.erasure.mentions import MentioningRow
@@ -43,25 +42,14 @@ def confirm(
     case: str, rows: tuple[str, ...], reviewer: str, role: OrderRole, *, others_are_not: bool, as_json_: bool
 ) -> None:
     """Say which rows of CASE that `assay erase mentions` shows are about the person: they go as the person's own."""
-    from pydantic import ValidationError
-
     from assay.contracts.erasure import MentionsConfirmed
     from registry import Registry
 
     if not rows and not others_are_not:
         raise click.UsageError("give --row, or --others-are-not")
     workflow = Registry.open(settings_in_force()).erasures.get(case).workflow
-    try:
-        said = MentionsConfirmed(
-            case=case, reviewer=reviewer, role=role, rows=tuple(dict.fromkeys(rows)), others_are_not=others_are_not
-        )
-    except ValidationError as error:
-        wrong = "; ".join(f"{one['loc'][0]}: {one['type']}" for one in error.errors()[:5])
-        raise InputRefused(
-            "CONFIRMATION_MALFORMED",
-            f"that is no confirmation: {wrong}",
-            "name rows as `assay erase mentions` does, at most 1000 at once",
-        ) from None
+    about = {"rows": tuple(dict.fromkeys(rows)), "others_are_not": others_are_not}
+    said = message(MentionsConfirmed, case=case, reviewer=reviewer, role=role, **about)
     status = asyncio.run(_confirm(workflow, said))
     if as_json_:
         as_json(status.model_dump(mode="json"))

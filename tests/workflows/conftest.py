@@ -86,6 +86,7 @@ class House(Intaking):
     remains: list[tuple[str, ...]] = field(default_factory=list)
     own: tuple[erasure.FoundIn, ...] = (erasure.FoundIn(dataset=DATASET, kept=1),)
     confirming: list[tuple[policy.Violation, ...]] = field(default_factory=list)
+    confirmed: list[erasure.MentionsConfirmed] = field(default_factory=list)
     mentioned: tuple[erasure.FoundIn, ...] = ()
     retraining: dict[erasure.Retraining, training.TrainingRequest] = field(default_factory=dict)
     working: tuple[str, ...] = ()
@@ -328,6 +329,7 @@ class House(Intaking):
 
     @activity.defn
     async def confirm_rows(self, job: erasure.ConfirmJob) -> erasure.Found:
+        self.confirmed.append(job.confirmed)
         return erasure.Found(own=(erasure.FoundIn(dataset=DATASET, kept=2),))
 
     @activity.defn

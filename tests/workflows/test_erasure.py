@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from temporalio.client import WorkflowFailureError
 from temporalio.exceptions import ApplicationError
 
+from assay.cli.erase import erase
 from assay.client import AssayClient
 from assay.contracts import names, policy
 from assay.contracts.erasure import ErasureRequest, FoundIn, MentionsConfirmed
 from assay.contracts.errors import PolicyRefused
 from assay.contracts.training import DatasetChoice, TrainingRequest
+from assay.settings import Settings
+from registry import Registry
 
 from .asking import until, versions
 
@@ -71,6 +76,29 @@ async def test_rows_that_mention_the_person_wait_for_a_reviewer(client: AssayCli
     await client.confirm_mentions(handle.id, said((await client.erasure_status(handle.id)).case))
     assert (await handle.result()).stage == "erased"
     assert house.diary.count("shred") == 2
+
+
+async def test_a_reviewer_confirms_by_command(
+    client: AssayClient, house: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.mentioned = (FoundIn(dataset=DATASET, kept=1),)
+    order = asked()
+    handle = await client.start_erasure(order)
+
+    async def waits() -> bool:
+        return (await client.erasure_status(handle.id)).stage == "awaiting confirmation"
+
+    await until(waits)
+    case = (await client.erasure_status(handle.id)).case
+    Registry.open(Settings(home=tmp_path)).erasures.open(case, handle.id, order, "d")
+    monkeypatch.setenv("ASSAY_HOME", str(tmp_path))
+    monkeypatch.setenv("ASSAY_TEMPORAL_ADDRESS", client.temporal.service_client.config.target_host)
+    house.mentioned = ()
+    arguments = ["confirm", case, "--row", DATASET, "--others-are-not", "--by", "rob", "--role", "legal"]
+    ended = await asyncio.to_thread(CliRunner().invoke, erase, arguments)
+    assert ended.output == f"case {case}: 1 rows are about the person, the others are not\n"
+    assert (await handle.result()).stage == "erased"
+    assert house.confirmed == [said(case, role="legal")]
 
 
 async def test_a_word_that_its_gate_refuses_changes_nothing(client: AssayClient, house: Any) -> None:

@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
 import pytest
 
 from activities.erasure import withdrawing
 from activities.erasure.activity import ErasureControl
-from assay.contracts.erasure import CaseJob, ConfirmJob, MentionsConfirmed
+from assay.contracts.erasure import CaseJob, ConfirmJob, ErasureRequest, MentionsConfirmed
 from assay.settings import Settings
-from registry import Registry
-from stack.keys import ensure_keys
-from tests.unit.erasure.scene import job, sealed, sha
+from registry import LedgerEntry
 
 from .conftest import OpaServer
+from .house import House
+
+PERSON, NAMED = "5" * 64, "a" * 64
+
+
+def sha(number: int) -> str:
+    return f"sha256:{number:064x}"
+
+
+def entry(number: int, **fields: Any) -> LedgerEntry:
+    terms = {"source": "support", "licence": "Apache-2.0", "consent": "granted", "tier": "curated"}
+    row = {"row_id": sha(number), "ordinal": number, "outcome": "accepted"}
+    return LedgerEntry.model_validate({**row, **terms, **fields})
 
 
 @pytest.fixture
-def case(tmp_path: Path) -> CaseJob:
-    """Row 5 of a dataset mentions the person and waits; row 2 is the person's own."""
-    ensure_keys(tmp_path)
-    registry = Registry.open(Settings(home=tmp_path))
-    sealed(registry, tmp_path)
-    mine = job(mentions=("a" * 64,))
-    withdrawing.withdraw(registry, mine)
+def case(house: House) -> CaseJob:
+    """Row 5 of a dataset mentions the person and waits; row 2 is the person's own, row 6 is somebody else's."""
+    house.seal_dataset(entries=[entry(2, subject=PERSON), entry(5, mentions=(NAMED,)), entry(6)])
+    request = ErasureRequest(tenant="acme", subject=PERSON, mentions=(NAMED,), requested_by="pia")
+    mine = CaseJob(case="acme.51d0e2aa17cc", workflow="erasure/acme/5", request=request)
+    withdrawing.withdraw(house.registry, mine)
     return mine
 
 
@@ -39,12 +49,12 @@ def case(tmp_path: Path) -> CaseJob:
     ],
 )
 def test_only_who_may_confirms_only_rows_that_wait(
-    case: CaseJob, opa: OpaServer, tmp_path: Path, rows: tuple[int, ...], role: str, codes: list[str]
+    house: House, case: CaseJob, opa: OpaServer, rows: tuple[int, ...], role: str, codes: list[str]
 ) -> None:
     said = {"case": case.case, "reviewer": "rio", "role": role, "rows": [sha(row) for row in rows]}
-    control = ErasureControl(Settings(home=tmp_path, opa_url=opa.url))
+    control = ErasureControl(Settings(home=house.home, opa_url=opa.url))
     decision = control.decide_mentions(ConfirmJob(job=case, confirmed=MentionsConfirmed.model_validate(said)))
     assert [one.code for one in decision.violations] == codes
     assert decision.allow is not bool(codes)
-    question = Registry.open(Settings(home=tmp_path)).blobs.get(decision.input)
+    question = house.registry.blobs.get(decision.input)
     assert not any(sha(row).encode() in question for row in rows)

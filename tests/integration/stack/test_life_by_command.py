@@ -6,14 +6,17 @@ The tests share one stack and stand in the order in which a user would come acro
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +38,8 @@ TRACE = "11" * 16
 """Of the whole life: whoever starts it may bring one."""
 FORGOTTEN = "customer-redact-name"
 """Who wrote one of the planted tickets."""
+WRITTEN = "parcel is lost"
+"""What stands in that ticket and in no other, redacted or not."""
 LIFE, PROMOTION = "lifecycle/acme/concierge/1", "promotion/acme/concierge/1"
 
 
@@ -228,6 +233,32 @@ def test_one_trace_leads_from_the_start_of_a_life_to_trainer_gateway_and_engine(
     until(lambda: any(WARMING in collector.ancestors(load) for load in collector.find(*loads)))
 
 
+async def histories(client: AssayClient) -> dict[str, str]:
+    """Every workflow that this server knows: its history, payloads decoded, and what a list shows of it."""
+    told = dict[str, str]()
+    async for found in client.temporal.list_workflows():
+        handle = client.temporal.get_workflow_handle(found.id, run_id=found.run_id)
+        text = (await handle.fetch_history()).to_json()
+        decoded = [base64.b64decode(data).decode("utf-8", "replace") for data in re.findall(r'"data": "([^"]+)"', text)]
+        shown = str((await handle.describe()).raw_description)
+        told[f"{found.id} {found.run_id}"] = "\n".join((text, shown, *decoded))
+    return told
+
+
+def names_them(text: str) -> bool:
+    return FORGOTTEN in text or WRITTEN in text
+
+
+def names_them_in(home: Path, but: tuple[str, ...]) -> list[Path]:
+    """Files below the state folder that name the person, in all folders but some."""
+    found = []
+    for path in home.rglob("*"):
+        if path.relative_to(home).parts[0] not in but and path.is_file():
+            with suppress(FileNotFoundError):  # scratch of whoever works meanwhile
+                found += [path] if names_them(path.read_bytes().decode("utf-8", "replace")) else []
+    return found
+
+
 async def test_a_person_is_forgotten_while_users_are_answered(
     stack: Stack, digest: str, clients: dict[str, openai.OpenAI], tmp_path: Path
 ) -> None:
@@ -262,6 +293,14 @@ async def test_a_person_is_forgotten_while_users_are_answered(
     assert checked.returncode == 0, checked.stderr
     assert digest in json.loads(checked.stdout)["withdrawn"]["adapter"]
     assert FORGOTTEN not in checked.stdout
+
+    told = await histories(await AssayClient.connect(stack.settings.temporal))
+    assert any(place.startswith("erasure/acme/") for place in told)
+    assert "data@acme.example" in told[next(place for place in told if place.startswith(LIFE))]  # payloads are read
+    assert [place for place, text in told.items() if names_them(text)] == []
+    # Blobs are opened by the second search; the sources are their owner's to clean.
+    assert names_them_in(stack.settings.home, but=("blobs", "examples")) == []
+    assert names_them_in(stack.settings.home / "examples", but=()) != []
 
     keys = stack.settings.engine_key.get_secret_value(), stack.settings.control_key.get_secret_value()
     async with SGLangEngine(stack.settings.engines[0], *keys) as engine:

@@ -12,7 +12,7 @@ from assay.contracts.erasure import CaseJob, ErasureRequest, HoldPlaced
 from assay.contracts.errors import Conflict
 from registry import Registry
 
-from .scene import OTHER, SUBJECT, job, sealed, sha
+from .scene import OTHER, SUBJECT, column, job, sealed, sha
 
 
 def expired(dataset: str) -> CaseJob:
@@ -42,6 +42,27 @@ def test_a_hold_on_a_person_of_a_dataset_stops_retention(registry: Registry, tmp
     assert holds_on(registry, "acme", dataset.id, "another").holds == ()
     registry.holds.lift(held, "leo")
     assert holds_on(registry, "acme", dataset.id, "tickets").holds == ()
+    assert shredding.shred(registry, mine, withdrawn, tmp_path).shards
+
+
+@pytest.mark.parametrize("ground", ["erasure", "retention"])
+def test_a_hold_on_a_tenant_keeps_all_rows_of_it_and_none_of_another(
+    registry: Registry, tmp_path: Path, ground: str
+) -> None:
+    dataset = sealed(registry, tmp_path)
+    registry.holds.place(HoldPlaced(tenant="globex", reason="of another tenant", actor="leo"))
+    mine = job() if ground == "erasure" else expired(dataset.id)
+    withdrawn = withdrawing.withdraw(registry, mine)
+    assert shredding.held(registry, mine).holds == ()
+    assert holds_on(registry, "acme", dataset.id, "tickets").holds == ()
+    held = registry.holds.place(HoldPlaced(tenant="acme", reason="an inquiry", actor="leo"))
+    assert shredding.held(registry, mine).holds == (f"{held}: an inquiry",)
+    assert holds_on(registry, "acme", dataset.id, "tickets").holds == (held,)
+    assert registry.datasets.get(dataset.id).quarantined
+    with pytest.raises(Conflict, match="ERASURE_HELD"):
+        shredding.shred(registry, mine, withdrawn, tmp_path)
+    assert column(registry, dataset.id, tmp_path) == [sha(number) for number in range(8)]
+    registry.holds.lift(held, "leo")
     assert shredding.shred(registry, mine, withdrawn, tmp_path).shards
 
 
