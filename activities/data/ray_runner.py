@@ -38,9 +38,9 @@ class OnRay:
         if not tables:
             return
         try:
-            # One block a batch, so that rows meet the function in the portions in which they came. By itself Ray would try
-            # rows that kill their process again for ever: here, who runs this counts the deaths. (Ray 2.60 has no other
-            # name for that, and means to take this one away with 2.64.)
+            # One block a batch, so that rows meet the function in the portions in which they came. By itself Ray would
+            # try rows that kill their process again for ever: here, who runs this counts the deaths. (Ray 2.60 has no
+            # other name for that, and means to take this one away with 2.64.)
             blocks = ray.data.from_arrow(tables).map_batches(
                 _on_tables(work), batch_size=None, batch_format="pyarrow", max_retries=0
             )
