@@ -54,7 +54,7 @@ def search(
         for path in _files(home):
             try:
                 read += path.stat().st_size
-                if _in_file(path, texts):
+                if _in_file(path, texts) or _in_table(path, texts, probe):
                     found.append(f"file {path.relative_to(home)}")
             except FileNotFoundError:
                 continue  # scratch of whoever works beside this: gone before it was read

@@ -86,6 +86,20 @@ def test_a_text_is_found_in_a_table_however_it_is_escaped(
     assert found == (f"shard {reference.sha256}",)
 
 
+def test_rows_that_a_run_left_in_its_folder_are_found_though_they_are_compressed(
+    registry: Registry, tmp_path: Path
+) -> None:
+    run = tmp_path / "runs" / "acme.helpdesk.1.51d0e2aa17cc" / "rows"
+    run.mkdir(parents=True)
+    row = {"row_id": sha(1), "kind": "call", "messages": json.dumps(asks(PER_CASE)), "tools": "[]", "source": "t"}
+    with Table(run / "0.parquet", SHARD) as table:
+        table.write([row | {"tier": "c", "synthetic_depth": 0, "subject": "", "rejected": ""}])
+    where = ("file runs/acme.helpdesk.1.51d0e2aa17cc/rows/0.parquet",)
+    for probe in (Probe(texts=(PER_CASE,)), Probe(rows=(sha(1),))):
+        assert second_search.search(registry, probe, None, tmp_path).found == where
+    assert second_search.search(registry, Probe(rows=(sha(2),)), None, tmp_path).found == ()
+
+
 def test_what_raters_liked_less_is_learnt_too(tmp_path: Path) -> None:
     text = "this rejected answer names the person at length"
     row = {"row_id": sha(1), "kind": "preference", "messages": "[]", "tools": "[]", "source": "t", "tier": "c"}
