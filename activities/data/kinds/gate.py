@@ -21,6 +21,16 @@ _BEFORE: Final = rb"(?:^|[^a-z0-9\x80-\xff])"
 _AFTER: Final = rb"(?:$|[^a-z0-9\x80-\xff])"
 """Borders of a word in UTF-8, where every byte of a letter with an accent is above 127."""
 
+_JOINT: Final = rb"[ _-]{0,2}"
+_SMALL: Final = frozenset(("of", "the", "de", "du", "des", "la", "le", "el", "del", "los", "las"))
+"""Words in the middle of a cue that are left out as often as not."""
+_NUMBER: Final[Mapping[str, tuple[str, ...]]] = {
+    "number": ("no", "no.", "nr", "num", "#"),
+    "numéro": ("numero", "num", "n°", "no", "n"),
+    "número": ("numero", "num", "núm", "núm.", "n°", "no", "n.o"),
+}
+"""How the word is shortened; NFKC made an `o` of the raised one."""
+
 FORMS: Final[Mapping[str, bytes]] = {
     "at": rb"@",
     "spelt": rb"[(\[{]\s?(?:at|\xc3\xa4t|arroba|arobase)\s?[)\]}]"
@@ -112,8 +122,24 @@ def _shared() -> _Pass:
 
 
 def _word(word: str) -> bytes:
-    """Lower case; a space is also the joint of a field's name."""
-    return re.escape(word).encode().replace(rb"\ ", rb"[ _-]{0,2}")
+    """Lower case; a space is also the joint of a field's name.
+
+    Forms and names of fields leave small words out (`fecha_nacimiento`) and shorten "number".
+    """
+    parts = [_part(part) for part in word.split(" ")]
+    small = [0 < at < len(parts) - 1 and part in _SMALL for at, part in enumerate(word.split(" "))]
+    return b"".join(
+        b"(?:" + part + _JOINT + b")?" if left_out else part + (_JOINT if at < len(parts) - 1 else b"")
+        for at, (part, left_out) in enumerate(zip(parts, small, strict=True))
+    )
+
+
+def _part(part: str) -> bytes:
+    """One word of a cue. The apostrophe may be the typographic one, or fall away in the name of a field."""
+    if part in _NUMBER:
+        return b"(?:" + b"|".join(re.escape(one).encode() for one in (part, *_NUMBER[part])) + b")"
+    whole = re.escape(part).encode().replace(b"'", rb"(?:'|\xe2\x80\x99|[ _])?")
+    return whole.removesuffix(b"nummer") + b"(?:nummer|nr|nr\\.|num)" if part.endswith("nummer") else whole
 
 
 def _in_characters(data: bytes, length: int) -> Callable[[int], int]:

@@ -12,7 +12,16 @@ NAME_CUES: Final[Mapping[str, str]] = {
     "introduced": """
         my name is|my name's|name is|named|i am called|called|this is|speaking is|on behalf of|signed by|ask for
         asked for
-        in the name of|goes by the name of|the name of|patient is|customer is|it's
+        in the name of|goes by the name of|the name of|patient is|customer is|it's|under the name|book it under
+        book under|booked under|reservation for|reserved for|registered under|you can call me|just call me|called me
+        people call me|i go by|addressed to|made out to|speaking with|you are speaking to|answers to|my full name is
+        auf den namen|unter dem namen|lautet auf|genannt|nennt mich|nenn mich|man nennt mich|mein voller name ist
+        ich bin der|ich bin die|spreche mit|gebucht auf|reserviert auf|reservierung für|heiße ich|mein vorname ist
+        mein nachname ist|sie heißt|er heißt|vorname ist|nachname ist|vertreten durch|z hd
+        appelez moi|je me nomme|je me prénomme|se prénomme|se nomme|prénommé|prénommée|on m'appelle|moi je suis
+        mon prénom est|réservé au nom|réservation pour|enregistré au nom de|sous le nom de|je m'appelle bien
+        me llaman|se llaman|mi apellido es|su nombre es|nombre completo es|responde al nombre de|bajo el nombre de
+        reservado a nombre de|reserva para|puedes llamarme|soy el señor|soy la señora|conocido como|conocida como
         mein name ist|ich heiße|ich heisse|heißt|heisst|heiße|name ist|namens|im namen von|unterschrieben von|gezeichnet
         je m'appelle|s'appelle|m'appelle|mon nom est|nommé|nommée|au nom de|c'est|moi c'est|nom est|nom complet
         me llamo|mi nombre es|se llama|nombre es|llamado|llamada|a nombre de|en nombre de|de parte de

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from activities.data.kinds.gate import Passed
@@ -38,12 +38,16 @@ WEAK: Final = ("greeted", "signed", "spoken")
 
 @dataclass(frozen=True)
 class Window:
-    """A piece of text from `start` on, and the word in it that is asked about, in the text's own count."""
+    """A piece of text from `start` on, and the word in it that is asked about, in the text's own count.
+
+    `weight` is that of what is found: more behind a cue.
+    """
 
     text: str
     start: int
     first: int
     last: int
+    weight: int = 0
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,7 @@ class Names:
         if not by:
             return self
         certain = (Span(s.entity_type, s.start + by, s.end + by, s.weight) for s in self.certain)
-        windows = (Window(w.text, w.start + by, w.first + by, w.last + by) for w in self.windows)
+        windows = (replace(w, start=w.start + by, first=w.first + by, last=w.last + by) for w in self.windows)
         return Names(
             tuple(s for s in certain if s.start >= 0),
             tuple(w for w in windows if w.first >= 0),
@@ -68,8 +72,15 @@ class Names:
 def names(text: str, passed: Passed, taken: Sequence[tuple[int, int]], thorough: bool) -> Names:
     """Names in a text, but for what is `taken` by other kinds; see `Names`."""
     known = gazetteer()
-    certain = [Span("PERSON", start, end, 1) for start, end in _cued(text, passed, known)]
+    certain: list[Span] = []
     maybe: list[tuple[int, int]] = []
+    asked: dict[tuple[int, int], None] = {}
+    for start, end, sure in _cued(text, passed, known):
+        if sure:
+            certain.append(Span("PERSON", start, end, 1))
+        if not sure or text[start].islower():
+            # A name in lower case may go on with one that no list has; the model tells where it ends.
+            asked[start, end] = None
     words = list(_WORD.finditer(text))
     taken = [*taken, *((span.start, span.end) for span in certain)]
     at = 0
@@ -90,7 +101,8 @@ def names(text: str, passed: Passed, taken: Sequence[tuple[int, int]], thorough:
             else:
                 maybe.append(where)
         at += max(steps, 1)
-    return Names(tuple(certain), tuple(_window(text, *where) for where in maybe))
+    windows = [*(_window(text, *where, weight=1) for where in asked), *(_window(text, *where) for where in maybe)]
+    return Names(tuple(certain), tuple(windows))
 
 
 def judged(text: str, window: Window, answer: tuple[tuple[int, int, float], ...], thorough: bool) -> Span | None:
@@ -105,14 +117,15 @@ def judged(text: str, window: Window, answer: tuple[tuple[int, int, float], ...]
         first -= 1
     while last + 1 < len(words) and _joined(text[words[last][1] : words[last + 1][0]]):
         last += 1
-    return Span("PERSON", min(words[first][0], window.first), max(words[last][1], window.last), 0)
+    return Span("PERSON", min(words[first][0], window.first), max(words[last][1], window.last), window.weight)
 
 
 def _joined(between: str) -> bool:
     return between in (" ", "-", "'", "\u2019", ". ", " de ", " von ", " van ", " der ", " la ", " del ")
 
 
-def _cued(text: str, passed: Passed, known: Gazetteer) -> Iterator[tuple[int, int]]:
+def _cued(text: str, passed: Passed, known: Gazetteer) -> Iterator[tuple[int, int, bool]]:
+    """(start, end, whether it is certain) of what a cue announces."""
     for family in (*STRONG, *WEAK):
         for end in passed.cues.get(family, ()):
             begin = max(end - 1, 0)
@@ -122,11 +135,24 @@ def _cued(text: str, passed: Passed, known: Gazetteer) -> Iterator[tuple[int, in
                 whole = value.lower()
                 firm = family not in ("titled", "field") and (whole in PUBLIC or whole in BRANDS or whole in PLACES)
                 if value and not firm and _acceptable(value, family, known):
-                    yield match.start("value"), match.start("value") + len(value)
+                    yield match.start("value"), match.start("value") + len(value), True
+                    continue
+                if value and not firm and family == "introduced" and _unheard(value.split(" ")[0]):
+                    yield match.start("value"), match.start("value") + len(value.split(" ")[0]), False
                     continue
             match = _AFTER_LOWER.match(text, begin)
             if match and (length := _lower_length(match["value"], known, family)):
-                yield match.start("value"), match.start("value") + length
+                yield match.start("value"), match.start("value") + length, True
+                continue
+            first = match["value"].split(" ")[0] if match and family == "introduced" else ""
+            if match and _part_known(first, known) and _unheard(first):
+                yield match.start("value"), match.start("value") + len(first), False
+
+
+def _unheard(word: str) -> bool:
+    """Whether a word that somebody is introduced by may be a name that is in no list, or that is a word as well."""
+    low = word.lower()
+    return len(low) > 2 and low not in NOT_NAMES | CALENDAR | PARTICLES | PLACES | PUBLIC | BRANDS | THINGS
 
 
 def _trimmed(value: str) -> str:
@@ -294,11 +320,11 @@ def _lower_at(text: str, words: list[re.Match[str]], at: int, known: Gazetteer, 
     return (1, False) if rare or low in known.common_given or thorough else (0, False)
 
 
-def _window(text: str, first: int, last: int) -> Window:
+def _window(text: str, first: int, last: int, weight: int = 0) -> Window:
     """`AROUND` characters on either side, up to whole words."""
     start, end = max(0, first - AROUND), min(len(text), last + AROUND)
     while 0 < start < first and not text[start - 1].isspace():
         start += 1
     while last < end < len(text) and not text[end].isspace():
         end -= 1
-    return Window(text[start:end], start, first, last)
+    return Window(text[start:end], start, first, last, weight)

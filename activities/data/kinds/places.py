@@ -93,6 +93,8 @@ _NO_TOWN: Final = frozenset(
         "you",
         "it",
         "land",
+        "hause",
+        "miete",
         "plz",
         "staat",
     ]
@@ -171,6 +173,18 @@ RULES: Final[tuple[Rule, ...]] = (
         town,
         cue="live",
         anchored=True,
+        weight=0,
+    ),
+    # German puts the verb last: "nach Ulm gezogen", "in Ulm aufgewachsen".
+    Rule(
+        "LOCATION",
+        re.compile(
+            rf"\b(?:nach(?= \S+(?: \S+){{0,2}} (?:um)?gezoge)|in(?! .{{0,40}}gezoge)) (?P<value>{_TOWN})"
+            r" (?:(?:um)?gezoge|gebore|aufgewachse|wohnhaf|wohn)"
+        ),
+        town,
+        cue="moved",
+        behind=True,
         weight=0,
     ),
     Rule(

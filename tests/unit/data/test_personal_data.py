@@ -105,6 +105,16 @@ FOUND |= {
     "short bank": ("SWIFT code: DEUTDEFF", "SWIFT_CODE", "DEUTDEFF"),
 }
 
+FOUND |= {
+    "verb at the end": ("Sie ist mit den Kindern nach Ulm gezogen.", "LOCATION", "Ulm"),
+    "verb at the very end": ("weil sie in Bad Homburg wohnt", "LOCATION", "Bad Homburg"),
+    "typographic apostrophe": ("sa carte d\u2019identité : 880692310285", "ID_CARD", "880692310285"),
+    "shortened number": ("N.º de la tarjeta sanitaria AN0123456789", "HEALTH_ID", "AN0123456789"),
+    "shortened German number": ("Reisepass-Nr. C01X00T47 liegt bei", "PASSPORT", "C01X00T47"),
+    "name that no list has": ("Hi, this is Emeka Trevelyan calling about it.", "PERSON", "Emeka Trevelyan"),
+    "lower-case name that goes on": ("ich heiße leonie strohmaier und brauche hilfe", "PERSON", "leonie strohmaier"),
+}
+
 ORDINARY = [
     "Requires libfoo >= 7.33.15.223 or version 13.1.59.27.",
     "Ask the Abbey Road Studios about the Wilson score.",
@@ -120,6 +130,9 @@ ORDINARY = [
     "It is named after the Eiffel Tower in Paris.",
     "A recording from 1980 on Abbey Road.",
     "commit 9f3c2a71d00b4e5f6a7b8c9d0e1f2a3b4c5d6e7f",
+    "Das wurde in Betracht gezogen, bevor sie nach Hause gezogen sind.",
+    "This is Python, it's called a lambda, and c'est fini.",
+    "The variable is named counter and the method is called twice.",
 ]
 
 
@@ -163,6 +176,8 @@ def test_a_field_name_is_a_cue_and_long_numbers_are_read(scanner: Scanner) -> No
     assert scanner.scan({"phone": "030 901820"}).personal == (("PHONE_NUMBER", "030 901820"),)
     assert scanner.scan({"card": 4111111111111111}).personal == (("CREDIT_CARD", "4111111111111111"),)
     assert scanner.scan({"customer_name": "Erika Mustermann"}).personal == (("PERSON", "Erika Mustermann"),)
+    assert scanner.scan({"lieu_naissance": "Liège"}).personal == (("LOCATION", "Liège"),)
+    assert scanner.scan({"fechaNacimiento": "03/05/1980"}).personal == (("DATE_OF_BIRTH", "03/05/1980"),)
     assert scanner.scan({"number": "030 901820", "size": 4500}).personal == ()
 
 
