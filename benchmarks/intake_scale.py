@@ -5,7 +5,7 @@
 Rows are made anew: each joins two texts of the labelled sample (benchmarks/labelled.py), so that none repeats another.
 With more than `MOST_TWICE` rows only two processes are measured. Memory is what this process and its scanning processes
 take together, sampled, less what they took when their models were loaded. Everything is timed by the clock, with a real
-OPA beside it. A million rows (`--rows 1000000`) take an hour or two.
+OPA beside it. A million rows (`--rows 1000000`) take half an hour to an hour.
 """
 
 from __future__ import annotations

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
-from sqlalchemy import Connection, Engine, String, Table, create_engine, event, func, make_url, select
+from sqlalchemy import JSON, Connection, Engine, String, Table, create_engine, event, func, make_url, select
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import URL
@@ -89,16 +89,20 @@ class Database:
         return now() if last is None else max(now(), last + timedelta(microseconds=1))
 
     def tables_with(self, values: list[str], *, aside: frozenset[str]) -> tuple[str, ...]:
-        """Tables in which one of these values is a whole column of text: read row by row, and no index is believed."""
+        """Tables in which one of these values is a whole column of text, or a whole string inside one of
+        JSON.
+
+        Read row by row, and no index is believed.
+        """
         wanted, found = set(values), []
         with self.reading() as session:
             for table in Base.metadata.sorted_tables:
-                columns = [one for one in table.columns if isinstance(one.type, String)]
+                columns = [one for one in table.columns if isinstance(one.type, String | JSON)]
                 if table.name in aside or not columns:
                     continue
                 # Closed, as it is not read to its end: PostgreSQL's server would keep its cursor.
                 with session.execute(select(*columns).execution_options(yield_per=1000)) as rows:
-                    if any(not wanted.isdisjoint(row) for row in rows):
+                    if any(not wanted.isdisjoint(_texts(row)) for row in rows):
                         found.append(table.name)
         return tuple(found)
 
@@ -123,6 +127,16 @@ class Database:
     def close(self) -> None:
         """Give the connections back."""
         self._engine.dispose()
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Every string of a row, keys and values of JSON included."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from (one for pair in value.items() for part in pair for one in _texts(part))
+    elif isinstance(value, Sequence) and not isinstance(value, bytes):
+        yield from (one for part in value for one in _texts(part))
 
 
 @contextmanager

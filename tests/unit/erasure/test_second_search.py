@@ -149,6 +149,14 @@ def test_a_row_id_that_is_left_in_a_table_is_found_and_the_table_named(registry:
     assert second_search.search(registry, probe, None, tmp_path).found == ("table lineage",)
 
 
+def test_a_row_id_that_is_left_inside_a_document_of_a_table_is_found(registry: Registry, tmp_path: Path) -> None:
+    mine = job()
+    withdrawing.withdraw(registry, mine)
+    registry.erasures.close(mine.case, sha(1), {"rows": [{"id": sha(2)}]})
+    assert second_search.search(registry, Probe(rows=(sha(2),)), None, tmp_path).found == ("table erasures",)
+    assert second_search.search(registry, Probe(rows=(sha(3),)), None, tmp_path).found == ()
+
+
 def test_a_persons_hash_that_is_left_in_a_table_is_found_and_the_table_named(
     registry: Registry, tmp_path: Path
 ) -> None:
