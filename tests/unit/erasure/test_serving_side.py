@@ -80,7 +80,7 @@ class Worker:
 
 
 @asynccontextmanager
-async def worker(home: Path, gateway: Gateway, *engines: Engine | None) -> AsyncIterator[Worker]:
+async def worker(settings: Settings, gateway: Gateway, *engines: Engine | None) -> AsyncIterator[Worker]:
     """None is an engine at which nobody answers."""
     async with AsyncExitStack() as running:
 
@@ -89,11 +89,13 @@ async def worker(home: Path, gateway: Gateway, *engines: Engine | None) -> Async
 
         urls = [await url(one.application()) if one else "http://127.0.0.1:1" for one in engines]
         of = EngineSettings(urls=tuple(urls))
-        settings = Settings(home=home, engine=of, gateway_urls=(await url(gateway.application()),))
-        side = ServingActivities(settings)
+        to = {"engine": of, "gateway_urls": (await url(gateway.application()),)}
+        side = ServingActivities(mine := settings.model_copy(update=to))
         for engine in side.engines:
             running.push_async_callback(engine.close)
-        yield Worker(ErasureServing(settings, side), side)
+        erasing = ErasureServing(mine, side)
+        running.callback(lambda: [one._registry.close() for one in (side, erasing)])
+        yield Worker(erasing, side)
 
 
 @pytest.fixture
@@ -107,9 +109,9 @@ def gateway(registry: Registry) -> Gateway:
 
 
 @pytest.mark.usefixtures("adapter")
-async def test_engines_hold_nothing_of_it_when_the_activity_returns(tmp_path: Path, gateway: Gateway) -> None:
+async def test_engines_hold_nothing_of_it_when_the_activity_returns(settings: Settings, gateway: Gateway) -> None:
     first, second = Engine(), Engine({NAME})
-    async with worker(tmp_path, gateway, first, second) as one:
+    async with worker(settings, gateway, first, second) as one:
         withdrawn = await one.do("withdraw_rows")
         assert (first.names, second.names) == ({OTHER}, set())
         assert (withdrawn.unloaded, withdrawn.gateways, withdrawn.revision) == (3, 1, 2)
@@ -118,9 +120,9 @@ async def test_engines_hold_nothing_of_it_when_the_activity_returns(tmp_path: Pa
 
 
 @pytest.mark.usefixtures("adapter")
-async def test_an_engine_that_is_down_keeps_none_of_the_others(tmp_path: Path, gateway: Gateway) -> None:
+async def test_an_engine_that_is_down_keeps_none_of_the_others(settings: Settings, gateway: Gateway) -> None:
     up = Engine()
-    async with worker(tmp_path, gateway, None, up) as one:
+    async with worker(settings, gateway, None, up) as one:
         withdrawn = await one.do("withdraw_rows")
     assert up.names == {OTHER}
     assert (withdrawn.unloaded, withdrawn.gateways) == (2, 1)
@@ -128,10 +130,10 @@ async def test_an_engine_that_is_down_keeps_none_of_the_others(tmp_path: Path, g
 
 @pytest.mark.usefixtures("adapter")
 async def test_an_engine_that_keeps_what_it_holds_keeps_none_of_the_others_and_is_told_again(
-    tmp_path: Path, gateway: Gateway
+    settings: Settings, gateway: Gateway
 ) -> None:
     stuck, up = Engine(stuck=True), Engine()
-    async with worker(tmp_path, gateway, stuck, up) as one:
+    async with worker(settings, gateway, stuck, up) as one:
         with pytest.raises(Unavailable, match="ENGINE_FAILED"):
             await one.do("withdraw_rows")
         assert up.names == {OTHER}
@@ -141,9 +143,9 @@ async def test_an_engine_that_keeps_what_it_holds_keeps_none_of_the_others_and_i
 
 
 @pytest.mark.usefixtures("adapter")
-async def test_an_engine_that_takes_its_time_holds_up_none_of_the_others(tmp_path: Path, gateway: Gateway) -> None:
+async def test_an_engine_that_takes_its_time_holds_up_none_of_the_others(settings: Settings, gateway: Gateway) -> None:
     slow, up = Engine(slow=asyncio.Event()), Engine()
-    async with worker(tmp_path, gateway, slow, up) as one:
+    async with worker(settings, gateway, slow, up) as one:
         doing = asyncio.create_task(one.do("withdraw_rows"))
         async with asyncio.timeout(60):
             while up.names != {OTHER}:  # noqa: ASYNC110  # a stand-in without an event
@@ -156,16 +158,16 @@ async def test_an_engine_that_takes_its_time_holds_up_none_of_the_others(tmp_pat
 
 
 @pytest.mark.usefixtures("adapter")
-async def test_engines_do_not_wait_for_a_gateway_that_is_down(tmp_path: Path, gateway: Gateway) -> None:
+async def test_engines_do_not_wait_for_a_gateway_that_is_down(settings: Settings, gateway: Gateway) -> None:
     gateway.down, engine = True, Engine()
-    async with worker(tmp_path, gateway, engine) as one:
+    async with worker(settings, gateway, engine) as one:
         with pytest.raises(Unavailable, match="GATEWAY_UNREACHABLE"):
             await one.do("withdraw_rows")
         assert engine.names == {OTHER}
 
 
 async def test_the_second_search_names_engine_route_and_disk_and_then_nothing(
-    registry: Registry, tmp_path: Path, gateway: Gateway
+    registry: Registry, settings: Settings, tmp_path: Path, gateway: Gateway
 ) -> None:
     dataset = sealed(registry, tmp_path)
     digest, engine = serving(registry, dataset), Engine({NAME, OTHER})
@@ -173,7 +175,7 @@ async def test_the_second_search_names_engine_route_and_disk_and_then_nothing(
     on_disk.mkdir(parents=True)
     (on_disk / "adapter_model.safetensors").write_bytes(b"weights")
     on_disk.chmod(0o555)
-    async with worker(tmp_path, gateway, engine) as one:
+    async with worker(settings, gateway, engine) as one:
         assert (await one.do("search_serving")).found == ()  # nothing of it is withdrawn yet
         registry.withdrawals.withdraw(job().case, [dataset.id])
         assert (await one.do("search_serving")).found == (
@@ -189,10 +191,10 @@ async def test_the_second_search_names_engine_route_and_disk_and_then_nothing(
 
 
 async def test_the_loop_beside_unloads_what_somebody_loads_by_hand(
-    tmp_path: Path, gateway: Gateway, adapter: str, registry: Registry
+    settings: Settings, gateway: Gateway, adapter: str, registry: Registry
 ) -> None:
     engine = Engine(set())
-    async with worker(tmp_path, gateway, engine) as one:
+    async with worker(settings, gateway, engine) as one:
         await one.do("withdraw_rows")
         engine.names |= {NAME, OTHER}
         await one.serving.reconciler().once()
