@@ -11,7 +11,7 @@ from activities.policy.client import PolicyClient
 from activities.serving.publishing import permit, publish
 from assay.contracts.base import Digest
 from assay.contracts.erasure import CaseJob, ModelName, Replaced
-from assay.contracts.errors import AssayError, Conflict
+from assay.contracts.errors import AssayError, Conflict, IntegrityRefused, Unavailable
 from assay.contracts.promotion import PointerMove, PointerMoved, PointerQuery, Stage
 from assay.contracts.rollout import Route, RouteChange
 from registry import Registry, VersionRecord
@@ -28,15 +28,22 @@ _TRIES: Final = 4
 async def replace(registry: Registry, policy: PolicyClient, job: CaseJob, model: ModelName, warm: Warm) -> Replaced:
     """Clear the pointers of what was withdrawn, and bring the newest clean version back. Done again it changes nothing.
 
-    After a kill it goes on where it was. Raises Unavailable, PolicyUndefined, Conflict when others move the same
-    pointer again and again.
+    After a kill it goes on where it was. Raises Unavailable (`PRODUCTION_MOVING` when others move the same pointer
+    again and again), PolicyUndefined.
     """
     for _ in range(_TRIES):
         try:
             return await _replace(registry, policy, job, model, warm)
-        except Conflict as error:
+        except (Conflict, IntegrityRefused) as error:
+            # Another case may withdraw a version while it is loaded here.
+            if isinstance(error, IntegrityRefused) and error.code != "ARTIFACT_WITHDRAWN":
+                raise
             logger.info("case %s: %s; looking again", job.case, error)
-    return await _replace(registry, policy, job, model, warm)
+    raise Unavailable(
+        "PRODUCTION_MOVING",
+        f"production of {model.tenant}/{model.model} moves again and again",
+        "nothing to do: it is tried again; see `assay models`",
+    )
 
 
 async def _replace(registry: Registry, policy: PolicyClient, job: CaseJob, model: ModelName, warm: Warm) -> Replaced:
@@ -110,7 +117,7 @@ def _serve(registry: Registry, policy: PolicyClient, job: CaseJob, version: Vers
         permit(registry, policy, change)
         publish(registry, policy, change)
     except AssayError as error:
-        if error.retryable or isinstance(error, Conflict):
+        if error.retryable or isinstance(error, Conflict) or error.code == "ARTIFACT_WITHDRAWN":
             raise
         logger.warning("case %s: %s is not served again: %s", job.case, version.digest, error)
         _point(registry, job, model, "production", None)
@@ -119,7 +126,8 @@ def _serve(registry: Registry, policy: PolicyClient, job: CaseJob, version: Vers
 
 
 def _change(registry: Registry, job: CaseJob, version: VersionRecord, route: Route) -> RouteChange:
-    """The version as the stable arm. A trial of another clean one goes on beside it, and ends by its own workflow."""
+    """The version as the stable arm. A trial of another clean one keeps its share until its rollout's next step, which
+    ends it: the stable arm that it was compared with has moved."""
     model = ModelName(tenant=version.tenant, model=version.model)
     canary = next((arm for arm in route.arms if arm.name == "canary"), None)
     tried = canary.version if canary else route.shadow.version if route.shadow else None

@@ -11,7 +11,7 @@ from activities.erasure.withdrawing import withdraw
 from activities.policy.client import PolicyClient
 from activities.serving.publishing import publish
 from assay.contracts.erasure import CaseJob, ErasureRequest, ModelName, Replaced, Withdrawn
-from assay.contracts.errors import IntegrityRefused, Unavailable
+from assay.contracts.errors import Conflict, IntegrityRefused, Unavailable
 from assay.contracts.promotion import PointerMove, PointerQuery, Stage
 from assay.contracts.rollout import Route, RouteChange
 from registry import LedgerEntry, VersionRecord
@@ -199,6 +199,37 @@ async def test_what_another_case_withdrew_meanwhile_is_replaced_again(house: Hou
     replaced = await line.replace(other)
     assert (replaced.withdrawn, replaced.version) == (second, first)
     assert arms(house) == {"stable": first}
+
+
+async def test_what_another_case_withdraws_while_it_is_loaded_is_passed_over(house: House, line: Line) -> None:
+    first, second = line.release(), line.release(SECOND)
+    gone = line.release(PERSON)
+    line.withdraw()
+
+    async def warm(version: VersionRecord) -> None:
+        if version.digest == second:
+            line.withdraw(order(SECOND, "acme.000000000001"))
+        await line.warm(version)
+
+    replaced = await replacing.replace(house.registry, line.policy, order(), MODEL, warm)
+    assert (replaced.withdrawn, replaced.version) == (gone, first)
+    assert arms(house) == {"stable": first}
+    assert line.warmed == [second, first]
+
+
+async def test_a_pointer_that_moves_again_and_again_is_looked_at_later(
+    house: House, line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line.release()
+    line.release(PERSON)
+    line.withdraw()
+
+    def moved(*_: object) -> None:
+        raise Conflict("POINTER_MOVED", "it holds something else", "read it again")
+
+    monkeypatch.setattr(replacing, "_point", moved)
+    with pytest.raises(Unavailable, match="PRODUCTION_MOVING"):
+        await line.replace()
 
 
 async def test_a_version_that_was_only_staged_stays_when_it_is_clean(house: House, line: Line) -> None:
