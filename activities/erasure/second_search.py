@@ -8,12 +8,14 @@ their ids in rows, for the person's keyed hashes, and for files that were to be 
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from pyarrow import ArrowInvalid, parquet
+from pyarrow import ArrowException, parquet
 
 from activities.erasure.needles import Needles
 from activities.erasure.probe import Probe
@@ -27,6 +29,12 @@ _SKIPPED: Final = ("keys", "blobs")
 """Below the state folder: keys are no text, and blobs are read through the store."""
 _MANY: Final = 20
 _JSON: Final = ("[", "{", '"')
+_MARK: Final = b"PAR1"
+_UNREADABLE: Final = (ArrowException, OSError, ValueError)
+"""Of a table: damaged, packed by a codec that is not here, or with text that is none."""
+_DATABASE: Final = "registry.sqlite"
+"""Read as tables. Closing a file of SQLite's drops the locks that this process has on it, and intake works beside this
+(https://www.sqlite.org/howtocorrupt.html, 2.2)."""
 
 
 def search(
@@ -37,6 +45,8 @@ def search(
     Below the state folder stand the suppression list and the ids of workflows, which are keyed hashes: there only texts
     are looked for. Raises Unavailable.
     """
+    others = _said_by_others(registry, probe, beat)
+    probe = probe.model_copy(update={"texts": tuple(text for text in probe.texts if text not in others)})
     needles, texts, read, shards = _needles(probe), _needles(probe.model_copy(update={"hashes": ()})), 0, 0
     found, gone = list[str](), frozenset({*probe.shards, *probe.former})
     with tempfile.TemporaryDirectory(prefix="assay-search-") as folder:
@@ -71,6 +81,20 @@ def _needles(probe: Probe) -> Needles:
     return Needles(forms)
 
 
+def _said_by_others(registry: Registry, probe: Probe, beat: Callable[[], None]) -> set[str]:
+    """Those of the texts that stand in rows of others, in any shard that can be read."""
+    texts, ids, said = set(probe.texts), frozenset(probe.rows), set[str]()
+    with tempfile.TemporaryDirectory(prefix="assay-search-") as folder:
+        for digest in sorted(registry.shards.living()) if texts else ():
+            reference = Reference(uri=digest.replace("sha256:", "shard:"), sha256=digest)
+            with suppress(NotFound, IntegrityRefused, *_UNREADABLE):
+                for rows in _rows(registry.shards.fetch_file(reference, Path(folder, "shard"))):
+                    of = (row for row in rows if row.get("row_id") not in {None, *ids})
+                    said.update(one for row in of for one in _strings(row) if one in texts)
+            beat()
+    return said
+
+
 def _stored(registry: Registry, scratch: Path) -> Iterator[tuple[str, Path, bool]]:
     """Every blob as it lies in the store, and once more in the clear where a living key opens it."""
     keys = frozenset(registry.shards.living())
@@ -100,20 +124,33 @@ def _in_file(path: Path, needles: Needles) -> bool:
 def _in_table(path: Path, needles: Needles, probe: Probe) -> bool:
     """Parquet is compressed: read as rows, and strings as people wrote them, however they were escaped in a column.
 
-    Row ids count here, where a row would stand.
+    Row ids count here, where a row would stand. A whole table that cannot be read counts as well: nobody can say what
+    is in it.
     """
     ids = frozenset(probe.rows)
     try:
-        with parquet.ParquetFile(path) as file:
-            for batch in file.iter_batches(500):
-                rows = batch.to_pylist()
-                if any(row.get("row_id") in ids for row in rows):
-                    return True
-                if needles.among("\0".join(one for row in rows for one in _strings(row)).encode(errors="replace")):
-                    return True
-    except (ArrowInvalid, OSError):
-        return False
+        for rows in _rows(path):
+            if any(row.get("row_id") in ids for row in rows):
+                return True
+            if needles.among("\0".join(one for row in rows for one in _strings(row)).encode(errors="replace")):
+                return True
+    except _UNREADABLE:
+        return _is_parquet(path)
     return False
+
+
+def _rows(path: Path) -> Iterator[list[dict[str, Any]]]:
+    with parquet.ParquetFile(path) as file:
+        for batch in file.iter_batches(500):
+            yield batch.to_pylist()
+
+
+def _is_parquet(path: Path) -> bool:
+    """By the mark at both of its ends."""
+    with path.open("rb") as file:
+        begin = file.read(len(_MARK))
+        file.seek(-min(len(_MARK), path.stat().st_size), os.SEEK_END)
+        return begin == file.read() == _MARK
 
 
 def _strings(value: object) -> Iterator[str]:
@@ -138,5 +175,7 @@ def _strings(value: object) -> Iterator[str]:
 def _files(home: Path) -> Iterator[Path]:
     for path in sorted(home.rglob("*")):
         inside = path.relative_to(home).parts
+        if inside[0].startswith(_DATABASE):
+            continue
         if inside[0] not in _SKIPPED and path.is_file() and not path.is_symlink() and "assay-search-" not in str(path):
             yield path

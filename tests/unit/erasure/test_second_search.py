@@ -6,7 +6,9 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow as arrow
 import pytest
+from pyarrow import parquet
 
 from activities.data.ledger import SHARD, Table
 from activities.erasure import receipt, second_search, withdrawing
@@ -74,11 +76,9 @@ def test_a_file_that_was_to_be_destroyed_is_found_whatever_it_says(registry: Reg
 def test_a_text_is_found_in_a_table_however_it_is_escaped(
     registry: Registry, tmp_path: Path, text: str, name: str
 ) -> None:
-    row = {"row_id": sha(1), "kind": "call", "messages": "[]", "tools": "[]", "source": "t", "tier": "c"}
     # Other texts before it, so that the compressed bytes do not show it.
     many = [json.dumps(asks(f"{text[:20]} {n} {text[20:]}")) for n in range(50)]
-    with Table(tmp_path / "rows", SHARD) as table:
-        table.write([row | {"synthetic_depth": 0, "subject": "", "rejected": "", name: one} for one in many])
+    parquet.write_table(arrow.table({name: many}), tmp_path / "rows", compression="zstd")
     reference = registry.shards.put_file(tmp_path / "rows")
     (tmp_path / "rows").unlink()
     wanted = f"{text[:20]} 7 {text[20:]}"
@@ -98,6 +98,36 @@ def test_rows_that_a_run_left_in_its_folder_are_found_though_they_are_compressed
     for probe in (Probe(texts=(PER_CASE,)), Probe(rows=(sha(1),))):
         assert second_search.search(registry, probe, None, tmp_path).found == where
     assert second_search.search(registry, Probe(rows=(sha(2),)), None, tmp_path).found == ()
+
+
+def test_what_rows_of_another_dataset_say_as_well_is_theirs(registry: Registry, tmp_path: Path) -> None:
+    system = "You are the helpful assistant of a telephone company."
+    of = [(number, OTHER, "accepted", asks(f"{WEATHER} {number} of the retained", system)) for number in range(2)]
+    gone = seal(registry, tmp_path, of, name="retained")
+    seal(registry, tmp_path, [(7, OTHER, "accepted", asks("something else is asked for here", system))], name="other")
+    mine = retention(gone)
+    erase(registry, tmp_path, mine)
+    assert system in read_probe(registry, mine).texts
+    assert searched(registry, mine, tmp_path).found == ()
+
+
+def test_a_table_that_nobody_can_read_is_named(registry: Registry, tmp_path: Path) -> None:
+    folder = tmp_path / "runs" / "one"
+    folder.mkdir(parents=True)
+    parquet.write_table(arrow.table({"text": [f"{WEATHER} {n}" for n in range(99)]}), folder / "rows.parquet")
+    probe = Probe(texts=(PER_CASE,))
+    assert second_search.search(registry, probe, None, tmp_path).found == ()
+    whole = (folder / "rows.parquet").read_bytes()
+    (folder / "rows.parquet").write_bytes(whole[:40] + bytes(len(whole) - 80) + whole[-40:])
+    assert second_search.search(registry, probe, None, tmp_path).found == ("file runs/one/rows.parquet",)
+    (folder / "rows.parquet").write_bytes(b"PAR")
+    assert second_search.search(registry, probe, None, tmp_path).found == ()
+
+
+def test_the_files_of_the_database_are_left_to_it(tmp_path: Path) -> None:
+    for name in ("registry.sqlite", "registry.sqlite-wal", "registry.sqlite-shm", "temporal.sqlite"):
+        (tmp_path / name).touch()
+    assert [path.name for path in second_search._files(tmp_path)] == ["temporal.sqlite"]
 
 
 def test_what_raters_liked_less_is_learnt_too(tmp_path: Path) -> None:
