@@ -83,7 +83,8 @@ class Registry:
         return cls(Database(settings.database), BlobStore.open(settings.blobs), key)
 
     def mentions_of(self, values: list[str]) -> tuple[str, ...]:
-        """Tables in which one of these values stands in any column of text, lists of cases and suppressions apart."""
+        """Tables in which one of these values stands in a column or a document; lists of cases, suppressions and holds
+        apart."""
         return self._database.tables_with(values, aside=frozenset({"erasure_rows", "suppressions", "holds"}))
 
     def scrub(self) -> bool:

@@ -89,8 +89,7 @@ class Database:
         return now() if last is None else max(now(), last + timedelta(microseconds=1))
 
     def tables_with(self, values: list[str], *, aside: frozenset[str]) -> tuple[str, ...]:
-        """Tables in which one of these values is a whole column of text, or a whole string inside one of
-        JSON.
+        """Tables in which one of these values is a whole column of text, or a whole string in one of JSON.
 
         Read row by row, and no index is believed.
         """

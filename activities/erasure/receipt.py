@@ -54,7 +54,9 @@ def _looked(registry: Registry, job: CaseJob) -> bool:
     """Whether a search knew what to look for."""
     try:
         return read_probe(registry, job) != Probe()
-    except NotFound:
+    except NotFound as error:
+        if error.code != "SHARD_DESTROYED":
+            raise
         return True  # an earlier try came here, destroyed the probe and was killed
 
 

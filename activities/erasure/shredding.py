@@ -14,7 +14,7 @@ from activities.erasure.resealing import HELD, shard_uri, shards_of
 from activities.erasure.tables import blank, cut, holds, pick, store_like
 from assay.contracts.base import Reference
 from assay.contracts.erasure import CaseJob, Held, Shredded, Withdrawn
-from assay.contracts.errors import Conflict, IntegrityRefused, NotFound
+from assay.contracts.errors import Conflict, IntegrityRefused, NotFound, Unavailable
 from registry import DatasetRecord, Registry, trees
 from serving.adapters import AdapterStore
 
@@ -48,15 +48,15 @@ def shred(registry: Registry, job: CaseJob, withdrawn: Withdrawn, home: Path) ->
     blobs = sorted(set(_weights(registry, withdrawn)) | set(_samples(registry, withdrawn)))
     for digest in blobs:
         registry.blobs.remove(digest)
-    folders = sum(_remove_folders(registry, withdrawn, home))
-    rows = registry.erasures.clear_records(job.case, job.request)
+    rows, scrubbed = registry.erasures.clear_records(job.case, job.request), registry.scrub()
+    folders = sum(_remove_folders(registry, withdrawn, home))  # last: one that stays is waited for
     return Shredded(
         # All of this case, whoever destroyed it: an earlier try may have been killed before it could say so.
         shards=sealed_probe(registry, job).shards,
         blobs=len(blobs),
         folders=folders,
         ledger_rows=rows,
-        scrubbed=registry.scrub(),
+        scrubbed=scrubbed,
     )
 
 
@@ -194,7 +194,7 @@ def _samples(registry: Registry, withdrawn: Withdrawn) -> Iterator[str]:
 
 
 def _remove_folders(registry: Registry, withdrawn: Withdrawn, home: Path) -> Iterator[bool]:
-    """On this disk; workers on others do the same within seconds."""
+    """On this disk; workers on others do the same within seconds. Raises Unavailable (`RUN_FOLDER_KEPT`)."""
     store = AdapterStore(home, registry.blobs)
     for one in withdrawn.artifacts:
         if one.kind == "adapter":
@@ -203,4 +203,10 @@ def _remove_folders(registry: Registry, withdrawn: Withdrawn, home: Path) -> Ite
             with suppress(OSError):
                 trees.remove(folder)
             shutil.rmtree(folder, ignore_errors=True)  # what a trainer that is being stopped wrote meanwhile
-            yield not folder.exists()
+            if folder.exists():
+                raise Unavailable(
+                    "RUN_FOLDER_KEPT",
+                    f"the folder of run {one.name} cannot be removed",
+                    "remove it below `runs`: the erasure goes on by itself",
+                )
+            yield True

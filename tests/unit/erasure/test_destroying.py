@@ -8,7 +8,7 @@ import pytest
 
 from activities.erasure import receipt, resealing, shredding, withdrawing
 from assay.contracts.erasure import CaseDone, HoldPlaced
-from assay.contracts.errors import Conflict
+from assay.contracts.errors import Conflict, Unavailable
 from registry import Registry
 
 from .made import Made, made_of
@@ -81,6 +81,24 @@ def test_what_ended_badly_or_is_gone_already_stops_nothing(registry: Registry, t
     assert (shredded.blobs, shredded.folders) == (4, 3)
     assert stored(registry, made) == made.plain
     assert not (tmp_path / "runs" / begun).exists()
+
+
+def test_a_folder_that_cannot_be_removed_is_told_after_all_else_is_gone(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = made_of(registry, tmp_path, seal(registry, tmp_path, ROWS).id)
+    mine = job()
+    withdrawn = withdrawing.withdraw(registry, mine)
+    resealing.reseal(registry, mine)
+    with monkeypatch.context() as stuck:
+        stuck.setattr(shredding.trees, "remove", lambda _: None)
+        stuck.setattr(shredding.shutil, "rmtree", lambda *_, **__: None)
+        with pytest.raises(Unavailable, match="RUN_FOLDER_KEPT"):
+            shredding.shred(registry, mine, withdrawn, tmp_path)
+    assert stored(registry, made) == made.plain
+    shredded = shredding.shred(registry, mine, withdrawn, tmp_path)
+    assert shredded.ledger_rows == 1
+    assert not any(folder.exists() for folder in made.folders)
 
 
 def test_nothing_is_destroyed_while_it_is_held(registry: Registry, tmp_path: Path) -> None:
