@@ -10,10 +10,12 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from assay.contracts.base import Message
-from assay.contracts.errors import InputRefused
+from assay.contracts.erasure import SuppressionLifted
+from assay.contracts.errors import Conflict, InputRefused
 from registry.batches import batched
+from registry.columns import now
 from registry.database import Database
-from registry.erasure_tables import SuppressionLiftedRow, SuppressionRow
+from registry.erasure_tables import ErasureRow, SuppressionLiftedRow, SuppressionRow
 
 _LOCK: Final = 7140213  # any number, the same in every process: PostgreSQL's advisory lock of a tenant's people
 
@@ -55,6 +57,16 @@ class SuppressionRecord(Message):
     created_at: datetime
 
 
+class LiftedRecord(Message):
+    """Entries of a case that were taken off the list: who did it, and why."""
+
+    tenant: str
+    case: str
+    reason: str
+    actor: str
+    created_at: datetime
+
+
 class Suppression:
     """Repository of the suppression list."""
 
@@ -73,25 +85,39 @@ class Suppression:
         with self._database.reading() as session:
             return among(session, tenant, hashes)
 
-    def lift(self, tenant: str, hashes: Iterable[str], *, reason: str, actor: str) -> int:
-        """Take a person off the list who agrees again; how many entries went. What is erased stays erased.
+    def lift(self, lifted: SuppressionLifted) -> int:
+        """Take entries off the list, and keep who said so; how many went. What is erased stays erased.
 
-        A case is about one person: with the given hashes goes all that their cases entered, also the rows that were
-        confirmed to be about the person.
+        Raises Conflict (`SUPPRESSION_NEEDED`) while a case that put one there, or that is about it, is open: it would
+        come back.
         """
-        of = set(hashes)
-        mine = select(SuppressionRow).where(SuppressionRow.tenant == tenant)
+        mine = (SuppressionRow.tenant == lifted.tenant, SuppressionRow.hash.in_(set(lifted.hashes)))
+        begun = select(ErasureRow).where(ErasureRow.tenant == lifted.tenant, ErasureRow.closed_at.is_(None))
         with self._database.writing() as session:
-            lock(session, tenant)
-            cases = {one.case for one in session.scalars(mine.where(SuppressionRow.hash.in_(of)))}
-            gone = list(session.scalars(mine.where(SuppressionRow.case.in_(cases))))
+            lock(session, lifted.tenant)
+            gone = list(session.scalars(select(SuppressionRow).where(*mine)))
+            cases = {one.case for one in gone}
+            for case in session.scalars(begun):
+                if case.case in cases or any(one in case.workflow for one in lifted.hashes):
+                    raise Conflict("SUPPRESSION_NEEDED", f"case {case.case} is open", "lift it when the case has ended")
             for one in gone:
                 session.delete(one)
-            if gone:
-                session.add_all(
-                    SuppressionLiftedRow(tenant=tenant, case=case, reason=reason, actor=actor) for case in sorted(cases)
-                )
+            kept = {"tenant": lifted.tenant, "reason": lifted.reason, "actor": lifted.actor, "created_at": now()}
+            session.add_all(SuppressionLiftedRow(case=case, **kept) for case in sorted(cases))
         return len(gone)
+
+    def lifted(self, tenant: str | None = None) -> tuple[LiftedRecord, ...]:
+        """What was taken off, oldest first."""
+        query = select(SuppressionLiftedRow).order_by(SuppressionLiftedRow.created_at, SuppressionLiftedRow.case)
+        if tenant is not None:
+            query = query.where(SuppressionLiftedRow.tenant == tenant)
+        with self._database.reading() as session:
+            return tuple(
+                LiftedRecord(
+                    tenant=row.tenant, case=row.case, reason=row.reason, actor=row.actor, created_at=row.created_at
+                )
+                for row in session.scalars(query)
+            )
 
     def list(self, tenant: str | None = None) -> tuple[SuppressionRecord, ...]:
         """What is on the list, oldest first."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from assay.cli.erase import hashes, identifier_option, subject_option, tenant_option
-from assay.cli.main import as_json, json_option, settings_in_force
+from assay.cli.main import as_json, json_option, message, settings_in_force
 from assay.contracts.errors import NotFound
 
 
@@ -16,35 +16,44 @@ def suppression() -> None:
 
 @suppression.command("list")
 @click.option("--tenant")
+@click.option("--lifted", is_flag=True, help="What was taken off, by whom and why.")
 @json_option
-def list_(tenant: str | None, *, as_json_: bool) -> None:
-    """Hashes on the list, and the case that put each there."""
+def list_(tenant: str | None, *, lifted: bool, as_json_: bool) -> None:
+    """Hashes on the list, and the case that put each there first."""
     from registry import Registry
 
-    found = Registry.open(settings_in_force()).suppression.list(tenant)
+    known = Registry.open(settings_in_force()).suppression
     if as_json_:
-        as_json([one.model_dump(mode="json") for one in found])
-        return
-    for one in found:
-        click.echo(f"{one.hash}  {one.tenant}  {one.case}  {one.created_at:%Y-%m-%d}")
+        as_json([one.model_dump(mode="json") for one in (known.lifted(tenant) if lifted else known.list(tenant))])
+    elif lifted:
+        for off in known.lifted(tenant):
+            click.echo(f"{off.tenant}  {off.case}  {off.created_at:%Y-%m-%d}  {off.actor}: {off.reason}")
+    else:
+        for one in known.list(tenant):
+            click.echo(f"{one.hash}  {one.tenant}  {one.case}  {one.created_at:%Y-%m-%d}")
 
 
 @suppression.command()
 @tenant_option
 @subject_option
 @identifier_option
-@click.option("--reason", required=True, help="Why intake may take rows of this person again.")
+@click.option("--entry", "entries", multiple=True, metavar="HASH", help="As `list` prints it, of a confirmed row too.")
+@click.option("--reason", required=True, help="Why intake may take these rows again.")
 @click.option("--by", required=True, help="Who lifts it.")
-def lift(tenant: str, subject: str | None, identifiers: tuple[str, ...], reason: str, by: str) -> None:
-    """Take a person off who agrees again, with all that the person's cases put there. What is erased stays erased."""
-    if not (subject or identifiers):
-        raise click.UsageError("give --subject or --identifier")
+def lift(  # one parameter an option
+    tenant: str, subject: str | None, identifiers: tuple[str, ...], entries: tuple[str, ...], reason: str, by: str
+) -> None:
+    """Take a person off who agrees again. What is erased stays erased."""
+    if not (subject or identifiers or entries):
+        raise click.UsageError("give --subject, --identifier or --entry")
+    from assay.contracts.erasure import SuppressionLifted
     from registry import Registry
 
     settings = settings_in_force()
     own, mentions = hashes(settings, tenant, subject, identifiers)
-    people = [one for one in (own, *mentions) if one]
-    gone = Registry.open(settings).suppression.lift(tenant, people, reason=reason, actor=by)
+    off = sorted({one for one in (own, *mentions, *entries) if one})
+    lifted = message(SuppressionLifted, tenant=tenant, hashes=off, reason=reason, actor=by)
+    gone = Registry.open(settings).suppression.lift(lifted)
     if not gone:
         raise NotFound("SUPPRESSION_UNKNOWN", "nobody of that name is on the list", "see `assay suppression list`")
     click.echo(f"lifted {gone}")

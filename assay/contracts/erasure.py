@@ -263,6 +263,15 @@ class HoldPlaced(Message):
     actor: Person
 
 
+class SuppressionLifted(Message):
+    """Somebody agrees again: intake may take rows with these hashes."""
+
+    tenant: Slug
+    hashes: tuple[KeyedHash, ...] = Field(min_length=1, max_length=1000)
+    reason: Sentence
+    actor: Person
+
+
 @activity.defn
 def decide_erasure(job: CaseJob) -> Decision:
     """Ask the erasure gate who may order this. Raises PolicyUndefined, Unavailable."""

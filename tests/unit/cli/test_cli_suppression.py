@@ -25,5 +25,10 @@ def test_a_person_is_listed_by_hash_and_lifted_by_name(assay: Callable[..., Any]
     lift = ("suppression", "lift", "--tenant", "acme", "--reason", "signed again", "--by", "pia")
     assert assay(*lift).code != 0
     assert "SUPPRESSION_UNKNOWN" in assay(*lift, "--subject", "customer-8").err
-    assert assay(*lift, "--subject", "customer-7").out == "lifted 2\n"
+    assert "ARGUMENT_MALFORMED" in assay(*lift, "--entry", "not a hash").err
+    assert assay(*lift, "--subject", "customer-7").out == "lifted 1\n"
+    assert [one["hash"] for one in assay("suppression", "list", "--json").json] == ["a" * 64]
+    assert assay(*lift, "--entry", "a" * 64).out == "lifted 1\n"
     assert assay("suppression", "list", "--json").json == []
+    told = assay("suppression", "list", "--lifted").out.splitlines()
+    assert [line.endswith("pia: signed again") for line in told] == [True, True]

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from assay.contracts.erasure import ErasureRequest, Found
-from assay.contracts.errors import InputRefused
+from assay.contracts.erasure import ErasureRequest, Found, SuppressionLifted
+from assay.contracts.errors import Conflict, InputRefused
 from assay.contracts.review import ReviewQueue
 from registry import QuarantinedRow, Registry
 from registry.quarantine import Aside
@@ -78,15 +78,33 @@ def test_a_row_that_waits_names_nobody_on_the_list(registry: Registry, examples:
     registry.quarantine.add(QUEUE.model_copy(update={"tenant": "globex"}), [row], requested_by="ann")
 
 
-def test_who_agrees_again_is_taken_off_with_all_that_the_cases_entered(registry: Registry, examples: Any) -> None:
+def lifted(*hashes: str) -> SuppressionLifted:
+    return SuppressionLifted(tenant="acme", hashes=hashes, reason="signed again", actor="pia@acme.example")
+
+
+def test_who_agrees_again_is_taken_off_and_nobody_else(registry: Registry, examples: Any) -> None:
+    """Two persons of one household share a value: what one says about it takes the other off no list."""
     registry.suppression.add("acme", [PERSON, "a" * 64], "acme.1")
-    registry.suppression.add("acme", [PERSON, "b" * 64], "acme.1")
-    registry.suppression.add("acme", ["c" * 64], "acme.2")
+    registry.suppression.add("acme", ["b" * 64, "a" * 64], "acme.2")
     registry.suppression.add("globex", [PERSON], "globex.1")
-    assert registry.suppression.lift("acme", ["d" * 64], reason="a guess", actor="pia") == 0
-    assert registry.suppression.lift("acme", [PERSON], reason="signed again", actor="pia") == 3
-    assert [(one.tenant, one.hash) for one in registry.suppression.list()] == [("acme", "c" * 64), ("globex", PERSON)]
+    assert registry.suppression.lift(lifted("d" * 64)) == 0
+    assert registry.suppression.lift(lifted("b" * 64, "a" * 64)) == 2
+    assert [(one.tenant, one.hash) for one in registry.suppression.list()] == [("acme", PERSON), ("globex", PERSON)]
+    assert registry.suppression.lift(lifted(PERSON)) == 1
+    said = [(one.case, one.reason, one.actor) for one in registry.suppression.lifted("acme")]
+    assert said == [(case, "signed again", "pia@acme.example") for case in ("acme.1", "acme.2", "acme.1")]
     args = (examples.dataset(), examples.intake(), examples.ref("ledger"))
     registry.datasets.add(*args, [examples.entry(1)], aside=Aside(QUEUE, (), "ann"))
     registry.suppression.add("acme", [PERSON], "acme.3")
     assert registry.suppression.obeyed("acme", [PERSON]) == {PERSON}
+
+
+def test_nobody_is_taken_off_while_a_case_about_them_is_open(registry: Registry) -> None:
+    registry.suppression.add("acme", [PERSON], "acme.51d0e2aa17cc")
+    order = ErasureRequest(tenant="acme", subject=PERSON, requested_by="pia")
+    registry.erasures.open("acme.000000000001", f"erasure/acme/{PERSON}", order, "d")
+    with pytest.raises(Conflict, match="SUPPRESSION_NEEDED"):
+        registry.suppression.lift(lifted(PERSON))
+    assert registry.suppression.obeyed("acme", [PERSON]) == {PERSON}
+    registry.erasures.close("acme.000000000001", "sha256:" + "e" * 64, {})
+    assert registry.suppression.lift(lifted(PERSON)) == 1
