@@ -18,15 +18,14 @@ from typing import Final
 import phonenumbers
 from phonenumbers import NumberParseException
 
+from activities.data.kinds import spoken
 from activities.data.text import normalised
 
 REMEMBERED: Final = 16_384
 """Values whose normal form is kept."""
 _ESCAPES: Final = re.compile(r"\\[nrt]")
-_AT: Final = re.compile(
-    r"\s?[(\[{]\s?(?:at|ät|arroba|arobase)\s?[)\]}]\s?|\s(?:at|ät|klammeraffe|arobase|chez|arroba)\s", re.I
-)
-_DOT: Final = re.compile(r"\s?[(\[{]\s?(?:dot|punkt|point|punto)\s?[)\]}]\s?|\s(?:dot|punkt|point|punto)\s", re.I)
+_AT: Final = re.compile(rf"\s?[(\[{{]\s?(?:{spoken.BRACKETED_AT})\s?[)\]}}]\s?|\s(?:{spoken.AT})\s", re.I)
+_DOT: Final = re.compile(rf"\s?[(\[{{]\s?(?:{spoken.DOT})\s?[)\]}}]\s?|\s(?:{spoken.DOT})\s", re.I)
 _AMERICAN: Final = re.compile(r"1?[2-9]\d{2}[2-9]\d{6}")
 """Area code and exchange begin with two at least (NANPA)."""
 _PARTS: Final = re.compile(r"\d+|[^\W\d_]+")

@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from activities.data.findings import Scanner
+from activities.data.kinds import spoken
 from activities.data.normal_form import normal_form
 
 ALIKE = {
@@ -57,6 +59,27 @@ def test_one_value_has_one_form(form: str, kind: str, written: list[str]) -> Non
 @pytest.mark.parametrize(("kind", "values"), APART.items(), ids=APART)
 def test_two_values_have_two(kind: str, values: list[str]) -> None:
     assert all(normal_form(kind, one) != normal_form(kind, other) for one, other in combinations(values, 2))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            f"erika.m {at} example {dot} org"
+            for ats, dots in spoken.SAID
+            for at in ats.split("|")
+            for dot in (*dots.split("|"), *(f"({one})" for one in dots.split("|")))
+        ),
+        *(
+            f"erika.m [{at}] example {dot} org"
+            for at in spoken.BRACKETED_AT.split("|")
+            for dot in spoken.DOT.split("|")
+        ),
+    ],
+)
+def test_every_way_to_read_an_address_out_is_found_and_written_out(scanner: Scanner, text: str) -> None:
+    assert ("EMAIL_ADDRESS", text) in scanner.scan([text]).personal
+    assert normal_form("EMAIL_ADDRESS", text) == "erika.m@example.org"
 
 
 @settings(deadline=None)
