@@ -92,8 +92,8 @@ def e164(text: str) -> str:
 def _subscriber(text: str) -> str:
     text = text.strip()
     digits = "".join(filter(str.isdecimal, text))
-    if text.startswith("00"):
-        text, digits = f"+{text[2:]}", digits[2:]
+    if digits.startswith("00") and not text.startswith(("+", "(+")):
+        text, digits = f"+{digits[2:]}", digits[2:]
     if not text.startswith(("+", "(+")):
         return f"+1{digits[-10:]}" if _AMERICAN.fullmatch(text) else digits
     try:
@@ -132,7 +132,7 @@ def _born(text: str) -> str:
         return date
     if match := _SHORT_YEAR.fullmatch(text):
         return f"{int(match[1])}.{int(match[2])}.{match[3]}"
-    return " ".join(folded(part).lstrip("0") for part in _PARTS.findall(text))
+    return " ".join(folded(part).lstrip("0") or "0" for part in _PARTS.findall(text))
 
 
 def _place(text: str) -> str:
@@ -169,7 +169,7 @@ _FORMS: Final[Mapping[str, Callable[[str], str]]] = {
     "PHONE_NUMBER": e164,
     "IP_ADDRESS": _machine,
     "PERSON": _person,
-    "USERNAME": lambda text: text.lstrip("@").casefold(),
+    "USERNAME": lambda text: text.lstrip("@ ").casefold(),
     "DATE_OF_BIRTH": _born,
     "COORDINATES": _place,
     "LICENSE_PLATE": _plate,

@@ -29,7 +29,14 @@ ALIKE = {
     ),
     "+4930901820": (
         "PHONE_NUMBER",
-        ["+49 30 901820", "0049 30/90 18 20", "+49 (0)30 901820", "(+49) 30-901820", "+49 30\\n901820"],
+        [
+            "+49 30 901820",
+            "0049 30/90 18 20",
+            "+49 (0)30 901820",
+            "(+49) 30-901820",
+            "(0049) 30 901820",
+            "+49 30\\n901820",
+        ],
     ),
     "+12125550142": (
         "PHONE_NUMBER",
@@ -177,3 +184,13 @@ def test_every_way_to_read_an_address_out_is_found_and_written_out(scanner: Scan
 )
 def test_any_text_has_a_form_that_what_does_not_show_leaves_alone(kind: str, text: str) -> None:
     assert normal_form(kind, f" \u200b{text}\u00ad ") == normal_form(kind, text)
+
+
+@settings(deadline=None)
+@given(
+    kind=st.sampled_from(sorted({kind for kind, _ in ALIKE.values()} | APART.keys())),
+    text=st.text("0129 .-/()+,;xNSWO°'\"üaBext#:@", max_size=20),
+)
+def test_a_form_is_its_own_form(kind: str, text: str) -> None:
+    form = normal_form(kind, text)
+    assert normal_form(kind, form) == form
