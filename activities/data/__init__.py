@@ -7,6 +7,7 @@ personal    personal data in one text: what a recogniser is, and what a rule is
 kinds       the kinds, each with its cues, forms and checks; names with their list and model
 rules       all rules, and which of them a text calls for
 hidden      what is inside base64 and in pieces
+dates       dates as people write them
 normal_form what a value denotes, however it is written
 invented    stand-ins for what is replaced
 credentials keys and tokens in one text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from pydantic import JsonValue
@@ -14,6 +14,7 @@ ENCODED: Final = re.compile(r"(?<![\w+/])(?=[A-Za-z+/_-]{0,64}\d)[A-Za-z0-9+/_-]
 PIECES: Final = range(2, 13)
 """So many strings beside each other may be one value."""
 LONGEST_PIECE: Final = 40
+CHAT_ROLES: Final = frozenset(("system", "user", "assistant", "tool", "developer", "function"))
 
 
 def decoded(text: str) -> Iterator[tuple[re.Match[str], str]]:
@@ -41,8 +42,7 @@ def pieces(row: JsonValue, key: str = "") -> Iterator[tuple[str, list[str]]]:
     """Neighbours that may be one value: all of an object's or a list's members, when they are a few short strings."""
     if isinstance(row, dict):
         members = list(row.values())
-        # Whose turn it is, and what was said, are never two parts of one value.
-        if _split(members) and not {"role", "content"} <= row.keys():
+        if _split(members) and not _turn(row):
             yield key or next(iter(row)), [str(member) for member in members]
         for name, inner in row.items():
             yield from pieces(inner, name)
@@ -52,6 +52,14 @@ def pieces(row: JsonValue, key: str = "") -> Iterator[tuple[str, list[str]]]:
         for inner in row:
             if isinstance(inner, dict | list):
                 yield from pieces(inner, key)
+
+
+def _turn(row: Mapping[str, JsonValue]) -> bool:
+    """A turn of a conversation: whose it is, and what was said, are never two parts of one value.
+
+    With another role it is an object like any other, or the keys of a turn would be a way round the scan.
+    """
+    return "content" in row and row.get("role") in CHAT_ROLES
 
 
 def _split(members: list[JsonValue]) -> bool:

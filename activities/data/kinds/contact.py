@@ -6,17 +6,17 @@ import re
 from typing import Final
 
 from activities.data import numbers
+from activities.data.kinds import spoken
 from activities.data.kinds.name_words import listed
 from activities.data.personal import Rule
 
-_AT: Final = r"\s?[(\[{]\s?(?:at|ät|arroba|arobase)\s?[)\]}]\s?"
-_DOTS: Final = r"\s?[(\[{]\s?(?:dot|punkt|point|punto)\s?[)\]}]\s?"
+_AT: Final = rf"\s?[(\[{{]\s?(?:{spoken.BRACKETED_AT})\s?[)\]}}]\s?"
+_DOTS: Final = rf"\s?[(\[{{]\s?(?:{spoken.DOT})\s?[)\]}}]\s?"
 _SPOKEN: Final = (
-    (r" (?:at|ät|klammeraffe) ", rf"(?: (?:dot|punkt) |{_DOTS})"),
-    (r" (?:arobase|chez|arroba) ", rf"(?: (?:dot|point|punto) |{_DOTS})"),
-    (_AT, rf"(?: (?:dot|punkt|point|punto) |{_DOTS})"),
+    *((rf" (?:{at}) ", rf"(?: (?:{dot}) |{_DOTS})") for at, dot in spoken.SAID),
+    (_AT, rf"(?: (?:{spoken.DOT}) |{_DOTS})"),
 )
-"""How a mail address is read out: the word for `@`, and the words for a dot that go with it."""
+"""What stands for `@`, and for a dot beside it."""
 _HOST: Final = r"[\w-]{1,63}"
 _BREAK: Final = r"(?:[ ().\-/]{0,3}(?:\r?\n[ ().\-/]{0,2})?)"
 

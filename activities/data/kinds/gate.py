@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from activities.data.kinds import spoken
 from activities.data.kinds.cues import CUES as VALUE_CUES
 from activities.data.kinds.cues import words
 from activities.data.kinds.name_words import NAME_CUES
@@ -33,8 +34,10 @@ _NUMBER: Final[Mapping[str, tuple[str, ...]]] = {
 
 FORMS: Final[Mapping[str, bytes]] = {
     "at": rb"@",
-    "spelt": rb"[(\[{]\s?(?:at|\xc3\xa4t|arroba|arobase)\s?[)\]}]"
-    rb"|[^a-z](?:dot|punkt|point|punto)[^a-z]|[(\[{]\s?(?:dot|punkt|point|punto)\s?[)\]}]",
+    "spelt": (
+        rf"[(\[{{]\s?(?:{spoken.BRACKETED_AT})\s?[)\]}}]"
+        rf"|[^a-z](?:{spoken.DOT})[^a-z]|[(\[{{]\s?(?:{spoken.DOT})\s?[)\]}}]"
+    ).encode(),
     "iban": rb"[a-z][ .\r\n-]{0,2}[a-z][ .\r\n-]{0,2}\d[ .\r\n-]{0,2}\d(?:[ .\r\n-]{0,2}[a-z0-9]){11}",
     "card": rb"[2-6](?:[ .\r\n-]{0,4}\d){12}",
     "digits": rb"\d(?:[ ().\r\n/-]{0,3}\d){6}",

@@ -34,6 +34,8 @@ _AFTER_LOWER: Final = re.compile(rf" ?(?:[:=,(]|['\"]{{1,2}} ?[:=])?[ \n]?[\"'«
 _SIGNED: Final = re.compile(rf" ?[,.!:]?\s{{0,3}}(?:(?:votre|your|Ihre?|dein|deine|tu|su) )?(?P<value>{_NAME})")
 STRONG: Final = ("introduced", "titled", "field", "named")
 WEAK: Final = ("greeted", "signed", "spoken")
+_OTHER_WORDS: Final = NOT_NAMES | CALENDAR | PARTICLES | PLACES | PUBLIC | BRANDS | THINGS
+"""Known for something else than a name."""
 
 
 @dataclass(frozen=True)
@@ -152,7 +154,7 @@ def _cued(text: str, passed: Passed, known: Gazetteer) -> Iterator[tuple[int, in
 def _unheard(word: str) -> bool:
     """Whether a word that somebody is introduced by may be a name that is in no list, or that is a word as well."""
     low = word.lower()
-    return len(low) > 2 and low not in NOT_NAMES | CALENDAR | PARTICLES | PLACES | PUBLIC | BRANDS | THINGS
+    return len(low) > 2 and low not in _OTHER_WORDS
 
 
 def _trimmed(value: str) -> str:

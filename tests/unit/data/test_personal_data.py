@@ -10,6 +10,7 @@ import pytest
 from pydantic import JsonValue
 
 from activities.data.findings import Scanner
+from activities.data.hidden import CHAT_ROLES
 from activities.data.kinds import model
 from activities.data.personal import Span
 from activities.data.rules import RULES
@@ -216,6 +217,19 @@ def test_a_value_in_pieces_is_one_value(scanner: Scanner) -> None:
     found = scanner.scan({"card": ["4111", "1111", "1111", "1111"]})
     assert found.personal == (("CREDIT_CARD", "4111111111111111"),)
     assert [finding.count for finding in found.summary] == [1]
+
+
+def test_the_keys_of_a_turn_hide_no_pieces(scanner: Scanner) -> None:
+    halves: JsonValue = {"role": "erika.m", "content": "@example.org"}
+    for row in (halves, {"role": "assistant", "tool_calls": [{"function": {"name": "write", "arguments": halves}}]}):
+        found = scanner.scan(row)
+        assert ("EMAIL_ADDRESS", "erika.m@example.org") in found.personal
+        assert [piece for piece, _ in found.pieces] == ["erika.m", "@example.org"]
+
+
+@pytest.mark.parametrize("role", sorted(CHAT_ROLES))
+def test_whose_turn_it_is_is_no_part_of_a_value(scanner: Scanner, role: str) -> None:
+    assert scanner.scan({"role": role, "content": "@example.org"}).pieces == ()
 
 
 @pytest.mark.parametrize(
