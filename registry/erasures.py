@@ -96,6 +96,10 @@ class Erasures:
             mine = select(ErasedRow.row_id).where(ErasedRow.case == case, ErasedRow.own.is_(True))
             same = (ErasedRow.case == case, ErasedRow.own.is_(False), ErasedRow.row_id.in_(mine))
             session.execute(update(ErasedRow).where(*same).values(own=True, let_go=False))
+            if request.ground != "retention":
+                # Copies in which no value was found, and refused ones: the ledger keeps no mentions of these.
+                copies = select(LedgerRow).where(_of(request.tenant), LedgerRow.row_id.in_(mine))
+                _enter(session, case, copies, own=True)
             aside = _aside(request).where(QuarantineRow.row_id.not_in(mine))
             waiting = set(session.scalars(aside)) if request.subject else ()
             return _found(session, case).model_copy(update={"waiting": len(waiting)})
