@@ -118,6 +118,11 @@ class Erasures:
         """Rows that mention the person, of which no reviewer has said yet whether they are about the person."""
         return self._targets(select(ErasedRow).where(*_waiting(case)))
 
+    def undecided(self, case: str) -> frozenset[str]:
+        """Ids of rows that mention the person and are not theirs so far: those that wait, and those that were let go."""
+        with self._database.reading() as session:
+            return frozenset(session.scalars(select(ErasedRow.row_id).where(*_mentions(case))))
+
     def _targets(self, query: Select[ErasedRow]) -> tuple[Target, ...]:
         with self._database.reading() as session:
             rows = session.scalars(query.order_by(ErasedRow.dataset, ErasedRow.ordinal))
@@ -188,11 +193,13 @@ class Erasures:
             session.execute(update(DatasetRow).where(DatasetRow.id == dataset).values(ledger=value))
 
     def confirm(self, case: str, row_ids: Collection[str], *, others_are_not: bool) -> Found:
-        """Rows that wait become the person's own; the others of the case are let go when that is said."""
+        """Named rows become the person's own, also when another word let them go: who knows of one outweighs who does
+        not. The others of the case are let go when that is said."""
         waiting = _waiting(case)
         with self._database.writing() as session:
             for batch in batched(sorted(set(row_ids))):
-                session.execute(update(ErasedRow).where(*waiting, ErasedRow.row_id.in_(batch)).values(own=True))
+                named = (*_mentions(case), ErasedRow.row_id.in_(batch))
+                session.execute(update(ErasedRow).where(*named).values(own=True, let_go=False))
             if others_are_not:
                 # They stay under the case: the next search would find them again.
                 session.execute(update(ErasedRow).where(*waiting).values(let_go=True))
@@ -251,7 +258,11 @@ class Erasures:
 
 
 def _waiting(case: str) -> tuple[ColumnElement[bool], ...]:
-    return (ErasedRow.case == case, ErasedRow.own.is_(False), ErasedRow.let_go.is_(False))
+    return (*_mentions(case), ErasedRow.let_go.is_(False))
+
+
+def _mentions(case: str) -> tuple[ColumnElement[bool], ...]:
+    return (ErasedRow.case == case, ErasedRow.own.is_(False))
 
 
 def _of(tenant: str) -> ColumnElement[bool]:

@@ -22,7 +22,7 @@ from registry import Registry
 
 from .asking import until, versions
 
-DATASET = "sha256:" + "e" * 64
+DATASET, OTHER = "sha256:" + "e" * 64, "sha256:" + "f" * 64
 
 
 def asked(**fields: Any) -> ErasureRequest:
@@ -122,6 +122,54 @@ async def test_a_word_that_its_gate_refuses_changes_nothing(client: AssayClient,
     house.mentioned = ()
     await client.confirm_mentions(handle.id, said(case))
     assert (await handle.result()).stage == "erased"
+
+
+async def test_every_word_that_was_taken_is_acted_on(client: AssayClient, house: Any) -> None:
+    house.mentioned, house.holds = (FoundIn(dataset=DATASET, kept=2),), ["a1: a lawsuit"]
+    handle = await client.start_erasure(asked())
+
+    async def held() -> bool:
+        return (await client.erasure_status(handle.id)).stage == "held"
+
+    await until(held)
+    case = (await client.erasure_status(handle.id)).case
+    words = [said(case, reviewer="ann"), said(case, reviewer="bea", rows=(OTHER,))]
+    for word in words:
+        await client.confirm_mentions(handle.id, word)
+    house.mentioned, house.holds = (), []  # the first word was the last that anybody waited for
+    await handle.signal("look_again")
+    assert (await handle.result()).stage == "erased"
+    assert house.confirmed == words
+
+
+async def test_a_word_that_its_gate_took_long_to_take_still_counts(client: AssayClient, house: Any) -> None:
+    house.mentioned = (FoundIn(dataset=DATASET, kept=2),)
+    house.gates = {"decide_mentions bea": asyncio.Event(), "withdraw 2": asyncio.Event()}
+    handle = await client.start_erasure(asked())
+
+    async def waits() -> bool:
+        return (await client.erasure_status(handle.id)).stage == "awaiting confirmation"
+
+    async def withdraws_again() -> bool:
+        return "withdraw 2" in house.begun
+
+    await until(waits)
+    case = (await client.erasure_status(handle.id)).case
+    house.mentioned = ()
+    words = [said(case, reviewer="ann"), said(case, reviewer="bea", rows=(OTHER,))]
+    late = asyncio.create_task(client.confirm_mentions(handle.id, words[1]))
+
+    async def asks_the_gate() -> bool:
+        return "decide_mentions bea" in house.begun
+
+    await until(asks_the_gate)
+    await client.confirm_mentions(handle.id, words[0])
+    await until(withdraws_again)
+    house.gates["decide_mentions bea"].set()
+    await late
+    house.gates["withdraw 2"].set()
+    assert (await handle.result()).stage == "erased"
+    assert house.confirmed == words
 
 
 async def test_a_training_of_the_same_lineage_stops_and_says_why(client: AssayClient, house: Any) -> None:

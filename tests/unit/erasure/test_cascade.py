@@ -142,6 +142,20 @@ def test_a_row_that_a_reviewer_let_go_is_not_asked_about_again(registry: Registr
     assert sha(5) in column(registry, made.dataset, tmp_path)
 
 
+def test_a_row_that_a_reviewer_names_is_the_persons_though_another_let_it_go(
+    registry: Registry, tmp_path: Path
+) -> None:
+    sealed(registry, tmp_path)
+    mine = job(mentions=("a" * 64,))
+    withdrawing.withdraw(registry, mine)
+    registry.erasures.confirm(mine.case, (), others_are_not=True)
+    for rows in ((sha(5),), ()):  # and no later word takes that back
+        left = registry.erasures.confirm(mine.case, rows, others_are_not=True)
+        assert [one.kept for one in left.own] == [2]
+    erase(registry, tmp_path, mine)
+    assert searched(registry, mine, tmp_path).found == ()
+
+
 def test_a_legal_hold_stops_destruction_and_not_the_withdrawal(registry: Registry, tmp_path: Path) -> None:
     dataset = sealed(registry, tmp_path)
     held = registry.holds.place(HoldPlaced(tenant="acme", subject=SUBJECT, reason="a lawsuit", actor="leo"))
