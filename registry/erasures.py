@@ -119,7 +119,7 @@ class Erasures:
         return self._targets(select(ErasedRow).where(*_waiting(case)))
 
     def undecided(self, case: str) -> frozenset[str]:
-        """Ids of rows that mention the person and are not theirs so far: those that wait, and those that were let go."""
+        """Ids of rows that mention the person and are not theirs so far: those that wait, and those let go."""
         with self._database.reading() as session:
             return frozenset(session.scalars(select(ErasedRow.row_id).where(*_mentions(case))))
 
@@ -192,17 +192,17 @@ class Erasures:
             value = ledger.model_dump(mode="json")
             session.execute(update(DatasetRow).where(DatasetRow.id == dataset).values(ledger=value))
 
-    def confirm(self, case: str, row_ids: Collection[str], *, others_are_not: bool) -> Found:
+    def confirm(self, case: str, row_ids: Collection[str], others: Collection[str] = ()) -> Found:
         """Named rows become the person's own, also when another word let them go: who knows of one outweighs who does
-        not. The others of the case are let go when that is said."""
+        not. Of the `others` those that wait are let go."""
         waiting = _waiting(case)
         with self._database.writing() as session:
             for batch in batched(sorted(set(row_ids))):
                 named = (*_mentions(case), ErasedRow.row_id.in_(batch))
                 session.execute(update(ErasedRow).where(*named).values(own=True, let_go=False))
-            if others_are_not:
+            for batch in batched(sorted(set(others))):
                 # They stay under the case: the next search would find them again.
-                session.execute(update(ErasedRow).where(*waiting).values(let_go=True))
+                session.execute(update(ErasedRow).where(*waiting, ErasedRow.row_id.in_(batch)).values(let_go=True))
             return _found(session, case)
 
     def clear_records(self, case: str, request: ErasureRequest) -> int:

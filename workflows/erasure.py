@@ -126,8 +126,8 @@ class Erasure:
         refuse_if(self._nothing_waits())
         if confirmed.case != self._case:
             refuse_if(f"this is case {self._case}")
-        if not confirmed.rows and not confirmed.others_are_not:
-            refuse_if("name rows, or say that the others are not about this person")
+        if not confirmed.rows and not confirmed.others:
+            refuse_if("name rows that are about this person, or rows that are not")
 
     @workflow.signal
     def look_again(self) -> None:

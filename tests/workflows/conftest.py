@@ -332,7 +332,7 @@ class House(Intaking):
     @activity.defn
     async def confirm_rows(self, job: erasure.ConfirmJob) -> erasure.Found:
         self.confirmed.append(job.confirmed)
-        return erasure.Found(own=(erasure.FoundIn(dataset=DATASET, kept=2),))
+        return erasure.Found(own=(erasure.FoundIn(dataset=DATASET, kept=2),), mentioned=self.mentioned)
 
     @activity.defn
     async def plan_retraining(

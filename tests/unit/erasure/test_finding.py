@@ -59,7 +59,7 @@ def test_a_confirmed_mention_goes_with_its_copies_in_which_nobody_was_named(
     mine = job(subject=None, mentions=("a" * 64,))
     erase(registry, tmp_path, mine)
     assert registry.erasures.found(mine.case).own == ()
-    registry.erasures.confirm(mine.case, (sha(2),), others_are_not=False)
+    registry.erasures.confirm(mine.case, (sha(2),))
     _, made, _ = erase(registry, tmp_path, mine)
     sealed = {one.dataset for one in made} | ({other.id} if copy != "accepted" else set())
     assert [column(registry, one, tmp_path) for one in sealed] == [[sha(3)]] * 2
@@ -78,7 +78,7 @@ def test_a_confirmed_mention_with_a_refused_copy_is_found_nowhere_in_the_end(
     seal(registry, tmp_path, [*rows, (3, OTHER, "accepted", WEATHER)], named=NAMED)
     mine = job(subject=None, mentions=("a" * 64,))
     erase(registry, tmp_path, mine)
-    registry.erasures.confirm(mine.case, (sha(2),), others_are_not=False)
+    registry.erasures.confirm(mine.case, (sha(2),))
     erase(registry, tmp_path, mine)
     assert registry.erasures.sought(mine.case, mine.request) == {sha(2)}
     assert searched(registry, mine, tmp_path).found == ()
