@@ -96,6 +96,10 @@ class Erasures:
             mine = select(ErasedRow.row_id).where(ErasedRow.case == case, ErasedRow.own.is_(True))
             same = (ErasedRow.case == case, ErasedRow.own.is_(False), ErasedRow.row_id.in_(mine))
             session.execute(update(ErasedRow).where(*same).values(own=True, let_go=False))
+            if request.ground != "retention":
+                # Copies in which no value was found, and refused ones: the ledger keeps no mentions of these.
+                copies = select(LedgerRow).where(_of(request.tenant), LedgerRow.row_id.in_(mine))
+                _enter(session, case, copies, own=True)
             aside = _aside(request).where(QuarantineRow.row_id.not_in(mine))
             waiting = set(session.scalars(aside)) if request.subject else ()
             return _found(session, case).model_copy(update={"waiting": len(waiting)})
@@ -113,6 +117,11 @@ class Erasures:
     def waiting(self, case: str) -> tuple[Target, ...]:
         """Rows that mention the person, of which no reviewer has said yet whether they are about the person."""
         return self._targets(select(ErasedRow).where(*_waiting(case)))
+
+    def undecided(self, case: str) -> frozenset[str]:
+        """Ids of rows that mention the person and are not theirs so far: those that wait, and those let go."""
+        with self._database.reading() as session:
+            return frozenset(session.scalars(select(ErasedRow.row_id).where(*_mentions(case))))
 
     def _targets(self, query: Select[ErasedRow]) -> tuple[Target, ...]:
         with self._database.reading() as session:
@@ -183,15 +192,17 @@ class Erasures:
             value = ledger.model_dump(mode="json")
             session.execute(update(DatasetRow).where(DatasetRow.id == dataset).values(ledger=value))
 
-    def confirm(self, case: str, row_ids: Collection[str], *, others_are_not: bool) -> Found:
-        """Rows that wait become the person's own; the others of the case are let go when that is said."""
+    def confirm(self, case: str, row_ids: Collection[str], others: Collection[str] = ()) -> Found:
+        """Named rows become the person's own, also when another word let them go: who knows of one outweighs who does
+        not. Of the `others` those that wait are let go."""
         waiting = _waiting(case)
         with self._database.writing() as session:
             for batch in batched(sorted(set(row_ids))):
-                session.execute(update(ErasedRow).where(*waiting, ErasedRow.row_id.in_(batch)).values(own=True))
-            if others_are_not:
+                named = (*_mentions(case), ErasedRow.row_id.in_(batch))
+                session.execute(update(ErasedRow).where(*named).values(own=True, let_go=False))
+            for batch in batched(sorted(set(others))):
                 # They stay under the case: the next search would find them again.
-                session.execute(update(ErasedRow).where(*waiting).values(let_go=True))
+                session.execute(update(ErasedRow).where(*waiting, ErasedRow.row_id.in_(batch)).values(let_go=True))
             return _found(session, case)
 
     def clear_records(self, case: str, request: ErasureRequest) -> int:
@@ -247,7 +258,11 @@ class Erasures:
 
 
 def _waiting(case: str) -> tuple[ColumnElement[bool], ...]:
-    return (ErasedRow.case == case, ErasedRow.own.is_(False), ErasedRow.let_go.is_(False))
+    return (*_mentions(case), ErasedRow.let_go.is_(False))
+
+
+def _mentions(case: str) -> tuple[ColumnElement[bool], ...]:
+    return (ErasedRow.case == case, ErasedRow.own.is_(False))
 
 
 def _of(tenant: str) -> ColumnElement[bool]:

@@ -76,6 +76,7 @@ class Erasure:
         self._done: list[Withdrawn] = []
         self._shredded: list[Shredded] = []
         self._confirmed: list[MentionsConfirmed] = []
+        self._removing = False
         self._look_again = False
 
     @workflow.run
@@ -115,8 +116,8 @@ class Erasure:
             raise failure(error) from error
         if not decision.allow:
             raise refused(decision)
-        # Another word may have come first: a late one would be taken for an answer about rows found after it.
-        refuse_if(self._nothing_waits())
+        # While the gate was asked another word may have been the last one, and all that is left is to sign.
+        refuse_if(None if self._removing else self._nothing_waits())
         self._confirmed.append(confirmed)
         return self._status
 
@@ -125,8 +126,8 @@ class Erasure:
         refuse_if(self._nothing_waits())
         if confirmed.case != self._case:
             refuse_if(f"this is case {self._case}")
-        if not confirmed.rows and not confirmed.others_are_not:
-            refuse_if("name rows, or say that the others are not about this person")
+        if not confirmed.rows and not confirmed.others:
+            refuse_if("name rows that are about this person, or rows that are not")
 
     @workflow.signal
     def look_again(self) -> None:
@@ -160,14 +161,16 @@ class Erasure:
         await self._prove()
 
     async def _remove_all(self) -> None:
-        """And the rows that a reviewer confirms, until none waits."""
+        """And the rows that a reviewer confirms, until none waits and every word that was taken is acted on."""
+        self._removing = True
         await self._remove()
-        while not self._nothing_waits():
+        while self._confirmed or not self._nothing_waits():
             self._set(stage="awaiting confirmation")
             await workflow.wait_condition(lambda: bool(self._confirmed))
-            await self._confirm(self._confirmed.pop(0))
+            while self._confirmed:
+                await self._confirm(self._confirmed.pop(0))
             await self._remove()
-        self._confirmed.clear()
+        self._removing = False
 
     async def _confirm(self, confirmed: MentionsConfirmed) -> None:
         job = ConfirmJob(job=self._job, confirmed=confirmed)

@@ -107,11 +107,11 @@ class ErasureControl(_Opened):
         """See `assay.contracts.erasure.confirm_rows`."""
         confirmed, request = job.confirmed, job.job.request
         if request.suppress:
-            # Only rows that wait: whatever else is named would be refused by intake from then on.
-            rows = sorted({one.row_id for one in self._registry.erasures.waiting(job.job.case)} & {*confirmed.rows})
+            # Only rows of the case: whatever else is named would be refused by intake from then on.
+            rows = sorted(self._registry.erasures.undecided(job.job.case) & {*confirmed.rows})
             hashes = [one.removeprefix("sha256:") for one in rows]
             self._registry.suppression.add(request.tenant, hashes, job.job.case)
-        return self._registry.erasures.confirm(job.job.case, confirmed.rows, others_are_not=confirmed.others_are_not)
+        return self._registry.erasures.confirm(job.job.case, confirmed.rows, confirmed.others)
 
     @activity.defn(name="plan_retraining", no_thread_cancel_exception=True)
     def plan_retraining(self, job: CaseJob, datasets: tuple[NewDataset, ...]) -> tuple[Retraining, ...]:

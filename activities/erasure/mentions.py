@@ -51,6 +51,7 @@ def rows(registry: Registry, case: str) -> tuple[MentioningRow, ...]:
 def facts(registry: Registry, job: ConfirmJob) -> dict[str, Any]:
     """Input document of the gate `mentions`: counts, never which rows."""
     case, confirmed = job.job, job.confirmed
+    judged = {*confirmed.rows, *confirmed.others}
     waiting = {one.row_id for one in registry.erasures.waiting(case.case)}
     return {
         "case": case.case,
@@ -59,8 +60,8 @@ def facts(registry: Registry, job: ConfirmJob) -> dict[str, Any]:
         "reviewer": confirmed.reviewer,
         "role": confirmed.role,
         "named": len(set(confirmed.rows)),
-        "not_waiting": len(set(confirmed.rows) - waiting),
-        "others_are_not": confirmed.others_are_not,
+        "not_waiting": len(judged - waiting),
+        "others": len(set(confirmed.others)),
     }
 
 

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from activities.erasure.mentions import MentioningRow
     from assay.contracts.erasure import ErasureStatus, MentionsConfirmed, OrderRole
 
+A_WORD = 1000
+"""Rows that one `MentionsConfirmed` takes of a kind; more are said in several."""
+
 
 @click.command()
 @click.argument("case")
@@ -34,7 +37,7 @@ def mentions(case: str, *, as_json_: bool) -> None:
 @click.command()
 @click.argument("case")
 @click.option("--row", "rows", multiple=True, metavar="ID", help="This row is about the person.")
-@click.option("--others-are-not", is_flag=True, help="The other rows that wait are not about the person, and stay.")
+@click.option("--others-are-not", is_flag=True, help="The other rows that wait now are not about the person, and stay.")
 @click.option("--by", "reviewer", required=True, help="Who has read them.")
 @click.option("--role", type=click.Choice(["privacy", "owner", "legal"]), default="privacy", show_default=True)
 @json_option
@@ -47,21 +50,27 @@ def confirm(
 
     if not rows and not others_are_not:
         raise click.UsageError("give --row, or --others-are-not")
-    workflow = Registry.open(settings_in_force()).erasures.get(case).workflow
-    about = {"rows": tuple(dict.fromkeys(rows)), "others_are_not": others_are_not}
-    said = message(MentionsConfirmed, case=case, reviewer=reviewer, role=role, **about)
-    status = asyncio.run(_confirm(workflow, said))
+    erasures, named = Registry.open(settings_in_force()).erasures, tuple(dict.fromkeys(rows))
+    workflow = erasures.get(case).workflow
+    # Named one by one: a row that is found after this one look was read by nobody.
+    others = sorted({one.row_id for one in erasures.waiting(case)} - {*named}) if others_are_not else []
+    parts = [tuple(others[at : at + A_WORD]) for at in range(0, len(others), A_WORD)] or [()]
+    who = {"case": case, "reviewer": reviewer, "role": role}
+    words = [message(MentionsConfirmed, rows=() if at else named, others=part, **who) for at, part in enumerate(parts)]
+    status = asyncio.run(_confirm(workflow, words))
     if as_json_:
         as_json(status.model_dump(mode="json"))
         return
-    rest = ", the others are not" if others_are_not else ""
-    click.echo(f"case {case}: {len(said.rows)} rows are about the person{rest}")
+    rest = f", {len(others)} others are not" if others_are_not else ""
+    click.echo(f"case {case}: {len(named)} rows are about the person{rest}")
 
 
-async def _confirm(workflow: str, said: MentionsConfirmed) -> ErasureStatus:
+async def _confirm(workflow: str, words: list[MentionsConfirmed]) -> ErasureStatus:
     from assay.client import AssayClient
 
-    return await (await AssayClient.connect()).confirm_mentions(workflow, said)
+    client = await AssayClient.connect()
+    said = [await client.confirm_mentions(workflow, one) for one in words]
+    return said[-1]
 
 
 def _show(row: MentioningRow) -> None:

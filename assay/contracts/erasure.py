@@ -197,13 +197,19 @@ class CaseDone(Message):
 
 
 class MentionsConfirmed(Message):
-    """A reviewer read the rows in which the person may only be mentioned (`assay erase mentions CASE`)."""
+    """A reviewer read rows in which the person may only be mentioned, and judged these (`assay erase mentions`)."""
 
     case: Case
     reviewer: Person
     role: OrderRole
     rows: tuple[Digest, ...] = Field(default=(), max_length=1000, description="rows that are about this person")
-    others_are_not: bool = Field(default=False, description="the rows that are not named here stay")
+    others: tuple[Digest, ...] = Field(default=(), max_length=1000, description="rows that are not, and stay")
+
+    @model_validator(mode="after")
+    def _says_one_thing_of_each(self) -> MentionsConfirmed:
+        if not {*self.rows}.isdisjoint(self.others):
+            raise ValueError("a row is about this person, or it is not")
+        return self
 
 
 class ErasureStatus(Message):
@@ -247,7 +253,7 @@ class Reminder(Message):
 
 
 class ConfirmJob(Message):
-    """Take named mentioned rows into the case; the others are let go when the reviewer says so."""
+    """Take mentioned rows into the case that are about the person, and let those go that are not."""
 
     job: CaseJob
     confirmed: MentionsConfirmed

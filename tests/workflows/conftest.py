@@ -300,6 +300,7 @@ class House(Intaking):
     @activity.defn
     async def withdraw_rows(self, job: erasure.CaseJob) -> erasure.Withdrawn:
         self.diary.append("withdraw")
+        await self.enter(f"withdraw {self.diary.count('withdraw')}")
         found = erasure.Found(own=self.own, mentioned=self.mentioned)
         return erasure.Withdrawn(found=found, workflows=self.working, revision=1)
 
@@ -325,12 +326,13 @@ class House(Intaking):
 
     @activity.defn
     async def decide_mentions(self, job: erasure.ConfirmJob) -> policy.Decision:
+        await self.enter(f"decide_mentions {job.confirmed.reviewer}")
         return self.decision("mentions", self.confirming.pop(0) if self.confirming else ())
 
     @activity.defn
     async def confirm_rows(self, job: erasure.ConfirmJob) -> erasure.Found:
         self.confirmed.append(job.confirmed)
-        return erasure.Found(own=(erasure.FoundIn(dataset=DATASET, kept=2),))
+        return erasure.Found(own=(erasure.FoundIn(dataset=DATASET, kept=2),), mentioned=self.mentioned)
 
     @activity.defn
     async def plan_retraining(

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from pydantic import ValidationError
 from temporalio.client import WorkflowFailureError
 from temporalio.exceptions import ApplicationError
 
+from assay.cli import mentions
 from assay.cli.erase import erase
 from assay.client import AssayClient
 from assay.contracts import names, policy
@@ -19,10 +21,11 @@ from assay.contracts.errors import PolicyRefused
 from assay.contracts.training import DatasetChoice, TrainingRequest
 from assay.settings import Settings
 from registry import Registry
+from registry.erasure_tables import ErasedRow
 
 from .asking import until, versions
 
-DATASET = "sha256:" + "e" * 64
+DATASET, OTHER, THIRD = ("sha256:" + digit * 64 for digit in "ef7")
 
 
 def asked(**fields: Any) -> ErasureRequest:
@@ -31,7 +34,7 @@ def asked(**fields: Any) -> ErasureRequest:
 
 
 def said(case: str, **fields: Any) -> MentionsConfirmed:
-    of = {"case": case, "reviewer": "rob", "role": "privacy", "rows": (DATASET,), "others_are_not": True}
+    of = {"case": case, "reviewer": "rob", "role": "privacy", "rows": (DATASET,)}
     return MentionsConfirmed.model_validate({**of, **fields})
 
 
@@ -81,7 +84,8 @@ async def test_rows_that_mention_the_person_wait_for_a_reviewer(client: AssayCli
 async def test_a_reviewer_confirms_by_command(
     client: AssayClient, house: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    house.mentioned = (FoundIn(dataset=DATASET, kept=1),)
+    house.mentioned = (FoundIn(dataset=DATASET, kept=3),)
+    house.gates["withdraw 2"] = asyncio.Event()
     order = asked()
     handle = await client.start_erasure(order)
 
@@ -90,15 +94,24 @@ async def test_a_reviewer_confirms_by_command(
 
     await until(waits)
     case = (await client.erasure_status(handle.id)).case
-    Registry.open(Settings(home=tmp_path)).erasures.open(case, handle.id, order, "d")
+    registry = Registry.open(Settings(home=tmp_path))
+    registry.erasures.open(case, handle.id, order, "d")
+    with registry._database.writing() as session:
+        for at, row in enumerate((DATASET, OTHER, THIRD)):
+            session.add(ErasedRow(case=case, dataset=DATASET, ordinal=at, row_id=row, outcome="accepted", own=False))
+    monkeypatch.setattr(mentions, "A_WORD", 1)  # so that two others take two words
     monkeypatch.setenv("ASSAY_HOME", str(tmp_path))
     monkeypatch.setenv("ASSAY_TEMPORAL_ADDRESS", client.temporal.service_client.config.target_host)
-    house.mentioned = ()
     arguments = ["confirm", case, "--row", DATASET, "--others-are-not", "--by", "rob", "--role", "legal"]
     ended = await asyncio.to_thread(CliRunner().invoke, erase, arguments)
-    assert ended.output == f"case {case}: 1 rows are about the person, the others are not\n"
+    assert ended.output == f"case {case}: 1 rows are about the person, 2 others are not\n"
+    house.mentioned = ()
+    house.gates["withdraw 2"].set()
     assert (await handle.result()).stage == "erased"
-    assert house.confirmed == [said(case, role="legal")]
+    assert house.confirmed == [
+        said(case, role="legal", others=(THIRD,)),
+        said(case, role="legal", rows=(), others=(OTHER,)),
+    ]
 
 
 async def test_a_word_that_its_gate_refuses_changes_nothing(client: AssayClient, house: Any) -> None:
@@ -117,11 +130,61 @@ async def test_a_word_that_its_gate_refuses_changes_nothing(client: AssayClient,
     with pytest.raises(PolicyRefused, match=f"this is case {case}"):
         await client.confirm_mentions(handle.id, said("acme.000000000000"))
     with pytest.raises(PolicyRefused, match="name rows"):
-        await client.confirm_mentions(handle.id, said(case, rows=(), others_are_not=False))
+        await client.confirm_mentions(handle.id, said(case, rows=()))
+    with pytest.raises(ValidationError, match="is about this person, or it is not"):
+        said(case, others=(DATASET,))
     assert await waits()
     house.mentioned = ()
     await client.confirm_mentions(handle.id, said(case))
     assert (await handle.result()).stage == "erased"
+
+
+async def test_every_word_that_was_taken_is_acted_on(client: AssayClient, house: Any) -> None:
+    house.mentioned, house.holds = (FoundIn(dataset=DATASET, kept=2),), ["a1: a lawsuit"]
+    handle = await client.start_erasure(asked())
+
+    async def held() -> bool:
+        return (await client.erasure_status(handle.id)).stage == "held"
+
+    await until(held)
+    case = (await client.erasure_status(handle.id)).case
+    words = [said(case, reviewer="ann"), said(case, reviewer="bea", rows=(OTHER,))]
+    for word in words:
+        await client.confirm_mentions(handle.id, word)
+    house.mentioned, house.holds = (), []  # the first word was the last that anybody waited for
+    await handle.signal("look_again")
+    assert (await handle.result()).stage == "erased"
+    assert house.confirmed == words
+
+
+async def test_a_word_that_its_gate_took_long_to_take_still_counts(client: AssayClient, house: Any) -> None:
+    house.mentioned = (FoundIn(dataset=DATASET, kept=2),)
+    house.gates = {"decide_mentions bea": asyncio.Event(), "withdraw 2": asyncio.Event()}
+    handle = await client.start_erasure(asked())
+
+    async def waits() -> bool:
+        return (await client.erasure_status(handle.id)).stage == "awaiting confirmation"
+
+    async def withdraws_again() -> bool:
+        return "withdraw 2" in house.begun
+
+    await until(waits)
+    case = (await client.erasure_status(handle.id)).case
+    house.mentioned = ()
+    words = [said(case, reviewer="ann"), said(case, reviewer="bea", rows=(OTHER,))]
+    late = asyncio.create_task(client.confirm_mentions(handle.id, words[1]))
+
+    async def asks_the_gate() -> bool:
+        return "decide_mentions bea" in house.begun
+
+    await until(asks_the_gate)
+    await client.confirm_mentions(handle.id, words[0])
+    await until(withdraws_again)
+    house.gates["decide_mentions bea"].set()
+    await late
+    house.gates["withdraw 2"].set()
+    assert (await handle.result()).stage == "erased"
+    assert house.confirmed == words
 
 
 async def test_a_training_of_the_same_lineage_stops_and_says_why(client: AssayClient, house: Any) -> None:

@@ -62,7 +62,11 @@ selects if {
 
 person if input.selects.subject == true
 
-person if input.selects.mentions > 0
+# Rego puts every text, list and object above every number.
+person if {
+	is_number(input.selects.mentions)
+	input.selects.mentions > 0
+}
 
 # METADATA
 # title: The dataset is the tenant's own

@@ -53,6 +53,13 @@ test_refuses_what_selects_nothing_or_both if {
 	"ERASURE_SELECTS_NOTHING" in t.codes(decided(t.changed(of_dataset, ["selects", "subject"], true)).violations)
 }
 
+test_takes_nothing_but_a_number_for_values_that_name_a_person if {
+	every odd in ["2", ["2"], {"2": 2}, true, null] {
+		said := decided(object.union(facts, {"selects": {"subject": false, "mentions": odd, "dataset": null}}))
+		"ERASURE_SELECTS_NOTHING" in t.codes(said.violations)
+	}
+}
+
 test_refuses_a_dataset_of_another_tenant if {
 	every owner in ["evil", null, ""] {
 		"ERASURE_DATASET_FOREIGN" in t.codes(decided(t.changed(of_dataset, ["dataset_tenant"], owner)).violations)

@@ -16,7 +16,7 @@ decision := lib.decision(deny, set(), set())
 # description: Whose case, on which ground, who has read the rows and in which role, and what they say.
 # custom:
 #   code: MENTIONS_FACTS_MISSING
-#   remedy: name the case, the reviewer and their role, and rows, or say that the others are not about the person
+#   remedy: name the case, the reviewer and their role, and rows that are about the person or that are not
 #   overridable: false
 deny contains lib.violation(rego.metadata.rule(), "the facts of this confirmation are not complete") if not stated
 
@@ -29,9 +29,17 @@ stated if {
 	says_something
 }
 
-says_something if input.named > 0
+says_something if {
+	is_count(input.named)
+	is_count(input.others)
+	input.named + input.others > 0
+}
 
-says_something if input.others_are_not == true
+# Rego puts every text, list and object above every number.
+is_count(value) if {
+	is_number(value)
+	value >= 0
+}
 
 # METADATA
 # title: The role may confirm it
@@ -46,11 +54,11 @@ permitted if input.role in data.tunables.erasure.reviewers[input.ground]
 
 # METADATA
 # title: The rows wait in this case
-# description: Every row that is named mentions the person, and nobody has said yet whether it is about them.
+# description: Every row that is judged mentions the person, and nobody has said yet whether it is about them.
 # custom:
 #   code: MENTIONS_NOT_WAITING
-#   remedy: read the rows again (`assay erase mentions`) and name some of those
+#   remedy: read the rows again (`assay erase mentions`) and judge some of those
 #   overridable: false
-deny contains lib.violation(rego.metadata.rule(), "rows are named that do not wait in this case") if not all_wait
+deny contains lib.violation(rego.metadata.rule(), "rows are judged that do not wait in this case") if not all_wait
 
 all_wait if input.not_waiting == 0

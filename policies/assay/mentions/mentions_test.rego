@@ -11,7 +11,7 @@ facts := {
 	"role": "privacy",
 	"named": 2,
 	"not_waiting": 0,
-	"others_are_not": false,
+	"others": 1,
 }
 
 decided(input_) := decision if decision := mentions.decision with input as input_
@@ -20,12 +20,13 @@ changed(path, value) := t.codes(decided(t.changed(facts, path, value)).violation
 
 test_takes_the_word_of_who_may_give_it if {
 	decided(facts) == {"allow": true, "violations": set(), "warnings": set()}
-	decided(object.union(facts, {"named": 0, "others_are_not": true})).allow
+	decided(object.union(facts, {"named": 0})).allow
+	decided(object.union(facts, {"others": 0})).allow
 }
 
 test_refuses_whatever_is_missing if {
 	"MENTIONS_FACTS_MISSING" in t.codes(decided({}).violations)
-	every path in t.paths(facts) - {["others_are_not"]} {
+	every path in t.paths(facts) {
 		not decided(t.without(facts, path)).allow
 	}
 }
@@ -36,7 +37,15 @@ test_answers_whatever_stands_in_place_of_a_fact if {
 	}
 }
 
-test_refuses_a_word_that_says_nothing if changed(["named"], 0) == {"MENTIONS_FACTS_MISSING"}
+test_refuses_a_word_that_says_nothing if {
+	said := decided(object.union(facts, {"named": 0, "others": 0}))
+	t.codes(said.violations) == {"MENTIONS_FACTS_MISSING"}
+	every odd in [-1, null, "2", ["2"], {"2": 2}, true] {
+		every of in ["named", "others"] {
+			changed([of], odd) == {"MENTIONS_FACTS_MISSING"}
+		}
+	}
+}
 
 test_refuses_a_role_that_may_not if {
 	changed(["role"], "owner") == {"MENTIONS_ROLE_MISSING"}

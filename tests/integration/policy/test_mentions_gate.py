@@ -39,22 +39,33 @@ def case(house: House) -> CaseJob:
 
 
 @pytest.mark.parametrize(
-    ("rows", "role", "codes"),
+    ("rows", "others", "role", "codes"),
     [
-        ((5,), "privacy", []),
-        ((5,), "legal", []),
-        ((5,), "owner", ["MENTIONS_ROLE_MISSING"]),
-        ((5, 6), "privacy", ["MENTIONS_NOT_WAITING"]),
-        ((2,), "privacy", ["MENTIONS_NOT_WAITING"]),
+        ((5,), (), "privacy", []),
+        ((), (5,), "privacy", []),
+        ((), (6,), "privacy", ["MENTIONS_NOT_WAITING"]),
+        ((5,), (6,), "privacy", ["MENTIONS_NOT_WAITING"]),
+        ((), (), "privacy", ["MENTIONS_FACTS_MISSING"]),
+        ((5,), (), "legal", []),
+        ((5,), (), "owner", ["MENTIONS_ROLE_MISSING"]),
+        ((5, 6), (), "privacy", ["MENTIONS_NOT_WAITING"]),
+        ((2,), (), "privacy", ["MENTIONS_NOT_WAITING"]),
     ],
 )
-def test_only_who_may_confirms_only_rows_that_wait(
-    house: House, case: CaseJob, opa: OpaServer, rows: tuple[int, ...], role: str, codes: list[str]
+def test_only_who_may_judges_only_rows_that_wait(
+    house: House,
+    case: CaseJob,
+    opa: OpaServer,
+    rows: tuple[int, ...],
+    others: tuple[int, ...],
+    role: str,
+    codes: list[str],
 ) -> None:
-    said = {"case": case.case, "reviewer": "rio", "role": role, "rows": [sha(row) for row in rows]}
+    judged = {"rows": [sha(row) for row in rows], "others": [sha(row) for row in others]}
+    said = {"case": case.case, "reviewer": "rio", "role": role, **judged}
     control = ErasureControl(Settings(home=house.home, opa_url=opa.url))
     decision = control.decide_mentions(ConfirmJob(job=case, confirmed=MentionsConfirmed.model_validate(said)))
     assert [one.code for one in decision.violations] == codes
     assert decision.allow is not bool(codes)
     question = house.registry.blobs.get(decision.input)
-    assert not any(sha(row).encode() in question for row in rows)
+    assert not any(sha(row).encode() in question for row in (*rows, *others))

@@ -215,7 +215,7 @@ def test_rows_that_mention_the_person_are_shown_until_somebody_has_judged_them(
     assert row["row_id"] == sha(5)
     assert row["content"]["messages"] == [{"role": "user", "content": text(5)}]
     assert {f"in {one}" for one in row["datasets"]} <= set(lines)
-    registry.erasures.confirm(case.case, (sha(5),), others_are_not=False)
+    registry.erasures.confirm(case.case, (sha(5),))
     assert assay("erase", "mentions", case.case).out == "0 rows wait\n"
 
 

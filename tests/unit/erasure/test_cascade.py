@@ -19,7 +19,7 @@ from assay.contracts.promotion import PointerMove
 from registry import Registry
 from serving.routes import adapters_needed
 
-from .scene import OTHER, PER_CASE, SUBJECT, column, erase, job, sealed, searched, serving, sha
+from .scene import OTHER, PER_CASE, SUBJECT, asks, column, erase, job, seal, sealed, searched, serving, sha
 
 
 def test_the_whole_cascade_leaves_nothing_and_says_so(registry: Registry, tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_rows_that_mention_the_person_wait_for_a_reviewer(registry: Registry, tm
     mine = job(mentions=("a" * 64,))
     withdrawn = withdrawing.withdraw(registry, mine)
     assert [one.kept for one in withdrawn.found.mentioned] == [1]
-    left = registry.erasures.confirm(mine.case, (sha(5),), others_are_not=True)
+    left = registry.erasures.confirm(mine.case, (sha(5),))
     assert left.mentioned == ()
     assert [one.kept for one in left.own] == [2]
 
@@ -133,13 +133,40 @@ def test_a_row_that_a_reviewer_let_go_is_not_asked_about_again(registry: Registr
     mine = job(mentions=("a" * 64,))
     withdrawing.withdraw(registry, mine)
     assert [one.row_id for one in registry.erasures.waiting(mine.case)] == [sha(5)]
-    left = registry.erasures.confirm(mine.case, (), others_are_not=True)
+    left = registry.erasures.confirm(mine.case, (), (sha(5),))
     _, [made], _ = erase(registry, tmp_path, mine)
     assert made.dataset is not None
     assert made.dataset != dataset.id
     assert left.mentioned == withdrawing.withdraw(registry, mine).found.mentioned == ()
     assert registry.erasures.waiting(mine.case) == ()
     assert sha(5) in column(registry, made.dataset, tmp_path)
+
+
+def test_a_row_that_nobody_read_waits_though_others_were_let_go(registry: Registry, tmp_path: Path) -> None:
+    sealed(registry, tmp_path)
+    mine = job(mentions=("a" * 64,))
+    withdrawing.withdraw(registry, mine)
+    later = (7, OTHER, "accepted", asks("a text that was sealed while the reviewer read"))
+    seal(registry, tmp_path, [later], name="later", named={7: ["a" * 64]})
+    withdrawing.withdraw(registry, mine)
+    left = registry.erasures.confirm(mine.case, (), (sha(5), sha(2)))
+    assert [one.kept for one in left.mentioned] == [1]
+    assert [one.row_id for one in registry.erasures.waiting(mine.case)] == [sha(7)]
+    assert [one.row_id for one in registry.erasures.targets(mine.case)] == [sha(2)]  # an own row is never let go
+
+
+def test_a_row_that_a_reviewer_names_is_the_persons_though_another_let_it_go(
+    registry: Registry, tmp_path: Path
+) -> None:
+    sealed(registry, tmp_path)
+    mine = job(mentions=("a" * 64,))
+    withdrawing.withdraw(registry, mine)
+    registry.erasures.confirm(mine.case, (), (sha(5),))
+    for rows in ((sha(5),), ()):  # and no later word takes that back
+        left = registry.erasures.confirm(mine.case, rows, (sha(5),))
+        assert [one.kept for one in left.own] == [2]
+    erase(registry, tmp_path, mine)
+    assert searched(registry, mine, tmp_path).found == ()
 
 
 def test_a_legal_hold_stops_destruction_and_not_the_withdrawal(registry: Registry, tmp_path: Path) -> None:

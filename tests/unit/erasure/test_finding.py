@@ -14,6 +14,7 @@ from registry import Registry
 from .scene import OTHER, PER_CASE, SUBJECT, asks, column, erase, job, retention, seal, searched, set_aside, sha
 
 WEATHER = asks("the weather number one is asked for here")
+NAMED = {2: ["a" * 64]}
 
 
 def test_rows_of_an_intake_that_sealed_nothing_are_found(registry: Registry, tmp_path: Path) -> None:
@@ -45,6 +46,42 @@ def test_a_row_that_was_only_mentioned_becomes_own_with_its_copy(registry: Regis
     seal(registry, tmp_path, [(2, SUBJECT, "refused", asks(PER_CASE)), (3, OTHER, "accepted", WEATHER)], version=2)
     found = registry.erasures.find(mine.case, mine.request)
     assert sum(one.kept for one in found.own) == 1
+
+
+@pytest.mark.parametrize("copy", ["refused", "accepted", "quarantined"])
+def test_a_confirmed_mention_goes_with_its_copies_in_which_nobody_was_named(
+    registry: Registry, tmp_path: Path, copy: str
+) -> None:
+    row = (2, OTHER, "accepted", asks(PER_CASE))
+    seal(registry, tmp_path, [row, (2, OTHER, "refused", asks(PER_CASE)), (3, OTHER, "accepted", WEATHER)], named=NAMED)
+    other = seal(registry, tmp_path, [(2, OTHER, copy, asks(PER_CASE)), (3, OTHER, "accepted", WEATHER)], name="other")
+    foreign = seal(registry, tmp_path, [row], tenant="other")
+    mine = job(subject=None, mentions=("a" * 64,))
+    erase(registry, tmp_path, mine)
+    assert registry.erasures.found(mine.case).own == ()
+    registry.erasures.confirm(mine.case, (sha(2),))
+    _, made, _ = erase(registry, tmp_path, mine)
+    sealed = {one.dataset for one in made} | ({other.id} if copy != "accepted" else set())
+    assert [column(registry, one, tmp_path) for one in sealed] == [[sha(3)]] * 2
+    assert column(registry, foreign.id, tmp_path) == [sha(2)]
+    own = {(one.dataset, one.outcome) for one in registry.erasures.targets(mine.case)}
+    assert {(other.id, copy)} <= own
+    assert foreign.id not in {dataset for dataset, _ in own}
+    assert registry.erasures.sought(mine.case, mine.request) == frozenset()  # the other tenant has it as well
+    assert searched(registry, mine, tmp_path).found == ()
+
+
+def test_a_confirmed_mention_with_a_refused_copy_is_found_nowhere_in_the_end(
+    registry: Registry, tmp_path: Path
+) -> None:
+    rows = [(2, OTHER, "accepted", asks(PER_CASE)), (2, OTHER, "refused", asks(PER_CASE))]
+    seal(registry, tmp_path, [*rows, (3, OTHER, "accepted", WEATHER)], named=NAMED)
+    mine = job(subject=None, mentions=("a" * 64,))
+    erase(registry, tmp_path, mine)
+    registry.erasures.confirm(mine.case, (sha(2),))
+    erase(registry, tmp_path, mine)
+    assert registry.erasures.sought(mine.case, mine.request) == {sha(2)}
+    assert searched(registry, mine, tmp_path).found == ()
 
 
 def test_retention_reaches_no_dataset_of_another_tenant(registry: Registry, tmp_path: Path) -> None:

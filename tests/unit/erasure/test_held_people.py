@@ -72,5 +72,5 @@ def test_a_row_that_names_the_person_and_is_of_another_under_hold_stays(registry
     mine = job(subject=None, mentions=("a" * 64,))
     withdrawing.withdraw(registry, mine)
     assert shredding.held(registry, mine).holds == ()
-    registry.erasures.confirm(mine.case, (sha(5),), others_are_not=True)
+    registry.erasures.confirm(mine.case, (sha(5),))
     assert shredding.held(registry, mine).holds == (f"{held}: a lawsuit",)

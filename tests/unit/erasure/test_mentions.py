@@ -28,7 +28,7 @@ def test_rows_that_wait_are_read_from_shards_that_are_left(registry: Registry, t
     [row] = mentions.rows(registry, mine.case)
     assert (row.row_id, said(row)) == (sha(5), text(5))
     assert {*row.datasets} == {first.id, made.dataset}
-    registry.erasures.confirm(mine.case, (sha(5),), others_are_not=False)
+    registry.erasures.confirm(mine.case, (sha(5),))
     assert mentions.rows(registry, mine.case) == ()
 
 
