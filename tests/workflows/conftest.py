@@ -87,6 +87,7 @@ class House(Intaking):
     own: tuple[erasure.FoundIn, ...] = (erasure.FoundIn(dataset=DATASET, kept=1),)
     confirming: list[tuple[policy.Violation, ...]] = field(default_factory=list)
     confirmed: list[erasure.MentionsConfirmed] = field(default_factory=list)
+    done: erasure.CaseDone | None = None
     mentioned: tuple[erasure.FoundIn, ...] = ()
     retraining: dict[erasure.Retraining, training.TrainingRequest] = field(default_factory=dict)
     working: tuple[str, ...] = ()
@@ -356,6 +357,7 @@ class House(Intaking):
     @activity.defn
     async def write_receipt(self, done: erasure.CaseDone) -> erasure.Receipt:
         self.diary.append("receipt")
+        self.done = done
         return erasure.Receipt(reference=ref(sha("c")))
 
     @activity.defn
