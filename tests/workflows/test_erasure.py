@@ -131,6 +131,10 @@ async def test_a_word_that_its_gate_refuses_changes_nothing(client: AssayClient,
     with pytest.raises(PolicyRefused, match="not as owner") as refused:
         await client.confirm_mentions(handle.id, said(case))
     assert refused.value.code == "MENTIONS_ROLE_MISSING"
+    house.confirming = [()]
+    with pytest.raises(PolicyRefused, match="the gate mentions said no, and no reason") as refused:
+        await client.confirm_mentions(handle.id, said(case))
+    assert refused.value.code == "POLICY_REFUSED"
     with pytest.raises(PolicyRefused, match=f"this is case {case}"):
         await client.confirm_mentions(handle.id, said("acme.000000000000"))
     with pytest.raises(PolicyRefused, match="name rows"):
