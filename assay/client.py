@@ -122,7 +122,7 @@ class AssayClient:
         return await self._query(workflow_id, ErasureStatus)
 
     async def confirm_mentions(self, workflow_id: str, confirmed: MentionsConfirmed) -> ErasureStatus:
-        """Say which rows that mention the person are about them, and which not. Raises PolicyRefused (the gate)."""
+        """Say which rows that mention the person are about them, or not. Raises PolicyRefused with the gate's code."""
         return await self._update(workflow_id, "confirm_mentions", confirmed, ErasureStatus)
 
     async def lifecycle_status(self, tenant: str, model: str, version: int) -> LifecycleStatus:

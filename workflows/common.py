@@ -217,7 +217,11 @@ def reasons_of(decision: Decision) -> tuple[str, ...]:
 
 
 def refused(decision: Decision) -> ApplicationError:
-    """What an update raises when its gate says no."""
+    """What an update raises when its gate says no; also a gate of somebody's own bundle that does not say why."""
+    if not decision.violations:
+        said = f"the gate {decision.gate} said no, and no reason (decision {decision.decision_id})"
+        remedy = {"remedy": "ask whoever wrote its rules; each no has to name a violation"}
+        return ApplicationError(said, remedy, type="POLICY_REFUSED", non_retryable=True)
     first = decision.violations[0]
     return ApplicationError(
         "; ".join(reasons_of(decision)), {"remedy": first.remedy}, type=first.code, non_retryable=True

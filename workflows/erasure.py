@@ -18,6 +18,7 @@ with workflow.unsafe.imports_passed_through():
         CaseDone,
         CaseJob,
         ConfirmJob,
+        Counted,
         ErasureRequest,
         ErasureStatus,
         MentionsConfirmed,
@@ -42,6 +43,7 @@ with workflow.unsafe.imports_passed_through():
         withdraw_rows,
         write_receipt,
     )
+    from assay.contracts.erasure_totals import also_found, also_shredded, also_withdrawn
     from assay.contracts.training import TrainingRequest
     from workflows.common import (
         CONTROL,
@@ -73,8 +75,9 @@ class Erasure:
         deadline = self._opened + request.deadline if request else None
         self._status = ErasureStatus(deadline=deadline)
         self._decision_id = ""
-        self._done: list[Withdrawn] = []
-        self._shredded: list[Shredded] = []
+        self._found: tuple[Counted, ...] = ()
+        self._withdrawn: Withdrawn | None = None
+        self._shredded: Shredded | None = None
         self._confirmed: list[MentionsConfirmed] = []
         self._removing = False
         self._look_again = False
@@ -185,7 +188,8 @@ class Erasure:
         withdrawn = await settled(
             workflow.execute_activity(withdraw_rows, self._job, **SERVING, summary="find, quarantine, flip the routes")
         )
-        self._done.append(withdrawn)
+        self._found = also_found(self._found, withdrawn.found)
+        self._withdrawn = also_withdrawn(self._withdrawn, withdrawn)
         first = self._status.unservable_milliseconds
         took = withdrawn.milliseconds if first is None else first
         self._set(found=withdrawn.found, artifacts=len(withdrawn.artifacts), unservable_milliseconds=took)
@@ -232,7 +236,7 @@ class Erasure:
             except ActivityError as error:
                 if code_of(error) != "ERASURE_HELD":
                     raise
-        self._shredded.append(gone)
+        self._shredded = also_shredded(self._shredded, gone)
         known = {one.replaces: one for one in (*self._status.datasets, *made)}
         self._set(datasets=tuple(known[name] for name in sorted(known)))
 
@@ -258,9 +262,10 @@ class Erasure:
             self._set(retraining=retraining)
         job = CaseDone(
             job=self._job,
-            withdrawn=tuple(self._done),
+            found=self._found,
+            withdrawn=self._withdrawn,
             replaced=self._status.replaced,
-            shredded=tuple(self._shredded),
+            shredded=self._shredded,
             datasets=self._status.datasets,
             retraining=retraining,
             remains=remains,

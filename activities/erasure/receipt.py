@@ -16,7 +16,7 @@ from activities.erasure.probe import Probe, destroy_probe, read_probe
 from activities.signing.envelope import sign_payload
 from activities.signing.statements import STATEMENT_TYPE
 from assay.contracts.base import Reference
-from assay.contracts.erasure import CaseDone, CaseJob, Found, FoundIn
+from assay.contracts.erasure import CaseDone, CaseJob, Found, Shredded, Withdrawn
 from assay.contracts.errors import Conflict, NotFound
 from registry import Registry
 
@@ -61,13 +61,12 @@ def _looked(registry: Registry, job: CaseJob) -> bool:
 
 
 def _rows(done: CaseDone) -> bool:
-    of = [one.found for one in done.withdrawn]
-    return any(found.waiting or any(one.kept or one.aside for one in found.own) for found in of)
+    return any(found.own.kept or found.own.aside for found in done.found)
 
 
 def statement(done: CaseDone) -> dict[str, Any]:
     """The subjects are the case and everything that was withdrawn: whoever holds an adapter finds what became of it."""
-    names = {one.name: one.kind for withdrawn in done.withdrawn for one in withdrawn.artifacts}
+    names = {one.name: one.kind for one in _withdrawn(done).artifacts}
     digests = [(kind, name) for name, kind in sorted(names.items()) if name.startswith("sha256:")]
     case = {"name": done.job.case, "digest": {"sha256": hashlib.sha256(done.job.case.encode()).hexdigest()}}
     gone = [{"name": kind, "digest": {"sha256": name.removeprefix("sha256:")}} for kind, name in digests]
@@ -81,10 +80,10 @@ def statement(done: CaseDone) -> dict[str, Any]:
 
 def predicate(done: CaseDone) -> dict[str, Any]:
     """What is said about the case."""
-    first = done.withdrawn[0] if done.withdrawn else None
+    withdrawn, shredded = _withdrawn(done), done.shredded or Shredded()
     kinds: dict[str, list[str]] = {}
-    for name, kind in {one.name: one.kind for w in done.withdrawn for one in w.artifacts}.items():
-        kinds.setdefault(kind, []).append(name)
+    for one in withdrawn.artifacts:
+        kinds.setdefault(one.kind, []).append(one.name)
     return {
         "case": done.job.case,
         "tenant": done.job.request.tenant,
@@ -92,23 +91,24 @@ def predicate(done: CaseDone) -> dict[str, Any]:
         "decision": done.job.decision_id,
         "opened": done.opened.isoformat(),
         "closed": done.closed.isoformat(),
-        "found": [_counts(withdrawn.found) for withdrawn in done.withdrawn],
+        "found": [
+            {"own": one.own.model_dump(), "mentionedAndNotConfirmed": one.mentioned.model_dump()} for one in done.found
+        ],
         "withdrawn": {kind: sorted(found) for kind, found in sorted(kinds.items())},
         "unservable": {
-            "milliseconds": round(first.milliseconds) if first else 0,
-            "gateways": first.gateways if first else 0,
-            "routeRevision": first.revision if first else 0,
-            "enginesUnloaded": sum(one.unloaded for one in done.withdrawn),
+            "milliseconds": round(withdrawn.milliseconds),
+            "gateways": withdrawn.gateways,
+            "routeRevision": withdrawn.revision,
+            "enginesUnloaded": withdrawn.unloaded,
         },
-        "stoppedWorkflows": sorted({name for one in done.withdrawn for name in one.workflows}),
+        "stoppedWorkflows": sorted(withdrawn.workflows),
         "replaced": [one.model_dump(mode="json") for one in done.replaced],
         "destroyed": {
-            "shardKeys": sorted({shard for one in done.shredded for shard in one.shards}),
-            # Each time counts what was destroyed before as well; folders are counted by who removed them.
-            "blobs": max((one.blobs for one in done.shredded), default=0),
-            "folders": sum(one.folders for one in done.shredded),
-            "ledgerEntries": max((one.ledger_rows for one in done.shredded), default=0),
-            "databaseScrubbed": all(one.scrubbed for one in done.shredded),
+            "shardKeys": sorted(shredded.shards),
+            "blobs": shredded.blobs,
+            "folders": shredded.folders,
+            "ledgerEntries": shredded.ledger_rows,
+            "databaseScrubbed": shredded.scrubbed,
         },
         "newDatasets": [one.model_dump(mode="json") for one in done.datasets],
         "retraining": [one.model_dump(mode="json", exclude={"request"}) for one in done.retraining],
@@ -118,13 +118,5 @@ def predicate(done: CaseDone) -> dict[str, Any]:
     }
 
 
-def _counts(found: Found) -> dict[str, Any]:
-    def total(of: tuple[FoundIn, ...]) -> dict[str, int]:
-        return {
-            "datasets": len(of),
-            "kept": sum(one.kept for one in of),
-            "aside": sum(one.aside for one in of) + (found.waiting if of is found.own else 0),
-            "refused": sum(one.refused for one in of),
-        }
-
-    return {"own": total(found.own), "mentionedAndNotConfirmed": total(found.mentioned)}
+def _withdrawn(done: CaseDone) -> Withdrawn:
+    return done.withdrawn or Withdrawn(found=Found())

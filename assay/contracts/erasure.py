@@ -85,6 +85,22 @@ class Found(Message):
     waiting: int = 0
 
 
+class Counts(Message):
+    """Datasets that hold rows, and the rows by what became of them (`FoundIn`)."""
+
+    datasets: int = 0
+    kept: int = 0
+    aside: int = 0
+    refused: int = 0
+
+
+class Counted(Message):
+    """What a search found, by number."""
+
+    own: Counts = Counts()
+    mentioned: Counts = Counts()
+
+
 class Artifact(Message):
     """Something that was made from the rows: a dataset, run, checkpoint, adapter, version, report, card, statement or
     route."""
@@ -182,13 +198,14 @@ class Receipt(Message):
 
 
 class CaseDone(Message):
-    """All that a receipt says."""
+    """All that a receipt says. `found` is of each pass that found something else; the others are of all passes."""
 
     job: CaseJob
     decision: Decision | None = None
-    withdrawn: tuple[Withdrawn, ...] = ()
+    found: tuple[Counted, ...] = ()
+    withdrawn: Withdrawn | None = None
     replaced: tuple[Replaced, ...] = ()
-    shredded: tuple[Shredded, ...] = ()
+    shredded: Shredded | None = None
     datasets: tuple[NewDataset, ...] = ()
     retraining: tuple[Retraining, ...] = ()
     remains: Remains = Remains()

@@ -17,16 +17,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
 
 from assay.client import AssayClient
-from assay.contracts import (
-    erasure,
-    evaluation,
-    lifecycle,
-    names,
-    policy,
-    promotion,
-    rollout,
-    training,
-)
+from assay.contracts import erasure, evaluation, lifecycle, names, policy, promotion, rollout, training
 from assay.contracts.base import BasePin, Rate, Reference
 from assay.settings import Settings
 from tests._servers.histories import end_all, record
@@ -87,6 +78,7 @@ class House(Intaking):
     own: tuple[erasure.FoundIn, ...] = (erasure.FoundIn(dataset=DATASET, kept=1),)
     confirming: list[tuple[policy.Violation, ...]] = field(default_factory=list)
     confirmed: list[erasure.MentionsConfirmed] = field(default_factory=list)
+    done: erasure.CaseDone | None = None
     mentioned: tuple[erasure.FoundIn, ...] = ()
     retraining: dict[erasure.Retraining, training.TrainingRequest] = field(default_factory=dict)
     working: tuple[str, ...] = ()
@@ -327,7 +319,8 @@ class House(Intaking):
     @activity.defn
     async def decide_mentions(self, job: erasure.ConfirmJob) -> policy.Decision:
         await self.enter(f"decide_mentions {job.confirmed.reviewer}")
-        return self.decision("mentions", self.confirming.pop(0) if self.confirming else ())
+        why = self.confirming.pop(0) if self.confirming else None  # an empty one: a no without a reason
+        return self.decision("mentions", why or ()).model_copy(update={"allow": why is None})
 
     @activity.defn
     async def confirm_rows(self, job: erasure.ConfirmJob) -> erasure.Found:
@@ -356,6 +349,7 @@ class House(Intaking):
     @activity.defn
     async def write_receipt(self, done: erasure.CaseDone) -> erasure.Receipt:
         self.diary.append("receipt")
+        self.done = done
         return erasure.Receipt(reference=ref(sha("c")))
 
     @activity.defn

@@ -61,10 +61,14 @@ async def test_a_hold_stops_destruction_until_it_is_lifted(client: AssayClient, 
 
 async def test_what_a_second_search_finds_is_removed_before_the_next_look(client: AssayClient, house: Any) -> None:
     house.remains = [("shard of a dataset that was sealed meanwhile",)]
+    house.working = (names.training_id("acme", "helpdesk", 1),)
     status = await (await client.start_erasure(asked())).result()
     assert (status.stage, status.remains, status.reasons) == ("erased", (), ())
     removal = ["withdraw", "replace", "reseal", "shred"]
     assert house.diary == [*removal, "plan", *removal, "plan", "receipt"]
+    # What the receipt is told is no longer for two passes than for one.
+    assert (len(house.done.found), house.done.withdrawn.workflows) == (1, house.working)
+    assert house.done.shredded.shards == (DATASET,)
 
 
 async def test_rows_that_mention_the_person_wait_for_a_reviewer(client: AssayClient, house: Any) -> None:
@@ -127,6 +131,10 @@ async def test_a_word_that_its_gate_refuses_changes_nothing(client: AssayClient,
     with pytest.raises(PolicyRefused, match="not as owner") as refused:
         await client.confirm_mentions(handle.id, said(case))
     assert refused.value.code == "MENTIONS_ROLE_MISSING"
+    house.confirming = [()]
+    with pytest.raises(PolicyRefused, match="the gate mentions said no, and no reason") as refused:
+        await client.confirm_mentions(handle.id, said(case))
+    assert refused.value.code == "POLICY_REFUSED"
     with pytest.raises(PolicyRefused, match=f"this is case {case}"):
         await client.confirm_mentions(handle.id, said("acme.000000000000"))
     with pytest.raises(PolicyRefused, match="name rows"):

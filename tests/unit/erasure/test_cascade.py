@@ -14,6 +14,7 @@ from securesystemslib.signer import SSlibKey  # type: ignore[attr-defined]  # pu
 from activities.erasure import receipt, resealing, shredding, withdrawing
 from assay.contracts.base import Reference
 from assay.contracts.erasure import CaseDone, HoldPlaced, Withdrawn
+from assay.contracts.erasure_totals import counted
 from assay.contracts.errors import Conflict, IntegrityRefused, NotFound
 from assay.contracts.promotion import PointerMove
 from registry import Registry
@@ -53,8 +54,9 @@ def test_the_whole_cascade_leaves_nothing_and_says_so(registry: Registry, tmp_pa
     now = datetime.now(UTC)
     done = CaseDone(
         job=mine,
-        withdrawn=(withdrawn,),
-        shredded=(shredded,),
+        found=(counted(withdrawn.found),),
+        withdrawn=withdrawn,
+        shredded=shredded,
         datasets=(made,),
         remains=remains,
         opened=now,
@@ -193,6 +195,8 @@ def test_a_receipt_is_not_signed_while_something_is_left(registry: Registry, tmp
     withdrawn: Withdrawn = withdrawing.withdraw(registry, mine)
     resealing.reseal(registry, mine)
     found = searched(registry, mine, tmp_path)
-    done = CaseDone(job=mine, withdrawn=(withdrawn,), remains=found, opened=now, closed=now)
+    done = CaseDone(
+        job=mine, found=(counted(withdrawn.found),), withdrawn=withdrawn, remains=found, opened=now, closed=now
+    )
     with pytest.raises(Conflict, match="ERASURE_INCOMPLETE"):
         receipt.write(registry, done, tmp_path / "keys" / "signing.pem")

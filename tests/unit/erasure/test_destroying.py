@@ -8,6 +8,7 @@ import pytest
 
 from activities.erasure import receipt, resealing, shredding, withdrawing
 from assay.contracts.erasure import CaseDone, HoldPlaced
+from assay.contracts.erasure_totals import also_shredded
 from assay.contracts.errors import Conflict, Unavailable
 from registry import Registry
 
@@ -48,7 +49,7 @@ def test_destroyed_again_it_says_the_same_and_the_receipt_counts_it_once(registr
     assert stored(registry, made) == made.plain
     assert column(registry, new.dataset, tmp_path) == [sha(1)]
     opened = registry.erasures.get(mine.case).opened_at
-    done = CaseDone(job=mine, withdrawn=(withdrawn,), shredded=(first, again), opened=opened, closed=opened)
+    done = CaseDone(job=mine, withdrawn=withdrawn, shredded=also_shredded(first, again), opened=opened, closed=opened)
     said = receipt.predicate(done)["destroyed"]
     assert said == {
         "shardKeys": list(first.shards),

@@ -10,7 +10,8 @@ from pyarrow import parquet
 from activities.data.story import story
 from activities.erasure import receipt, resealing, shredding, withdrawing
 from activities.erasure.probe import Probe, add_to_probe
-from assay.contracts.erasure import CaseDone, Found
+from assay.contracts.erasure import CaseDone, Counted
+from assay.contracts.erasure_totals import counted
 from registry import Registry
 
 from .scene import (
@@ -61,8 +62,9 @@ def test_an_order_that_comes_again_after_its_end_finds_nothing_and_gets_its_rece
         remains, now = searched(registry, mine, tmp_path), datetime.now(UTC)
         done = CaseDone(
             job=mine,
-            withdrawn=(withdrawn,),
-            shredded=(shredded,),
+            found=(counted(withdrawn.found),),
+            withdrawn=withdrawn,
+            shredded=shredded,
             datasets=made,
             remains=remains,
             opened=now,
@@ -70,8 +72,8 @@ def test_an_order_that_comes_again_after_its_end_finds_nothing_and_gets_its_rece
         )
         receipts.append(receipt.write(registry, done, tmp_path / "keys" / "signing.pem"))
     # `done` is of the second order.
-    assert (done.withdrawn[0].found, done.withdrawn[0].artifacts, done.withdrawn[0].workflows) == (Found(), (), ())
-    assert (done.datasets, done.shredded[0].shards, done.shredded[0].blobs) == ((), (), 0)
+    assert (done.found, withdrawn.artifacts, withdrawn.workflows) == ((Counted(),), (), ())
+    assert (done.datasets, shredded.shards, shredded.blobs) == ((), (), 0)
     assert done.remains.found == ()
     assert receipts[0] != receipts[1]
     assert registry.blobs.get(receipts[1])

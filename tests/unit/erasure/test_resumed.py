@@ -13,6 +13,7 @@ from pyarrow import parquet
 
 from activities.erasure import receipt, resealing, shredding, withdrawing
 from assay.contracts.erasure import CaseDone, HoldPlaced, Shredded
+from assay.contracts.erasure_totals import counted
 from registry import BlobStore, Registry, ShardStore, trees
 from registry.database import Database
 from registry.datasets import Datasets
@@ -118,7 +119,14 @@ def ended(registry: Registry, home: Path, killer: Callable[[], Killer]) -> dict[
     shredded: Shredded = again(lambda: shredding.shred(registry, mine, withdrawn, home))
     remains = searched(registry, mine, home)
     done = CaseDone(
-        job=mine, withdrawn=(withdrawn,), shredded=(shredded,), datasets=(new,), remains=remains, opened=now, closed=now
+        job=mine,
+        found=(counted(withdrawn.found),),
+        withdrawn=withdrawn,
+        shredded=shredded,
+        datasets=(new,),
+        remains=remains,
+        opened=now,
+        closed=now,
     )
     signed = again(lambda: receipt.write(registry, done, key))
     assert new.dataset is not None

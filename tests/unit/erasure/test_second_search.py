@@ -16,6 +16,7 @@ from activities.erasure.needles import Needles
 from activities.erasure.probe import Probe, read_probe
 from activities.erasure.tables import said, shared
 from assay.contracts.erasure import CaseDone, HoldPlaced
+from assay.contracts.erasure_totals import counted
 from assay.contracts.errors import Conflict
 from registry import Registry
 
@@ -50,7 +51,7 @@ def test_a_receipt_is_not_signed_where_nothing_could_be_looked_for(
     seal(registry, tmp_path, [(2, SUBJECT, "accepted", asks(PER_CASE))])
     mine, now = job(), datetime.now(UTC)
     withdrawn, _, _ = erase(registry, tmp_path, mine)
-    done = CaseDone(job=mine, withdrawn=(withdrawn,), opened=now, closed=now)
+    done = CaseDone(job=mine, found=(counted(withdrawn.found),), withdrawn=withdrawn, opened=now, closed=now)
     monkeypatch.setattr(receipt, "read_probe", lambda *_: Probe())
     with pytest.raises(Conflict, match="ERASURE_UNPROVED"):
         receipt.write(registry, done, tmp_path / "keys" / "signing.pem")

@@ -1,0 +1,60 @@
+"""What all passes of one erasure found and removed, as one message: it grows with what was found, not with the passes.
+
+An erasure looks again until nothing is left, and each pass names everything that it removed and the earlier ones did.
+"""
+
+from __future__ import annotations
+
+from assay.contracts.erasure import Counted, Counts, Found, FoundIn, Shredded, Withdrawn
+
+
+def counted(found: Found) -> Counted:
+    """How much a search found, without where."""
+    own = _counts(found.own)
+    return Counted(own=own.model_copy(update={"aside": own.aside + found.waiting}), mentioned=_counts(found.mentioned))
+
+
+def also_found(before: tuple[Counted, ...], found: Found) -> tuple[Counted, ...]:
+    """What was found at each pass; one that found what the last one did says nothing new."""
+    now = counted(found)
+    return before if before and before[-1] == now else (*before, now)
+
+
+def also_withdrawn(before: Withdrawn | None, more: Withdrawn) -> Withdrawn:
+    """All that is unservable now, as found last. How long it took, at which revision and gateways, is the first pass's:
+    from then on nothing answered."""
+    if before is None:
+        return more
+    artifacts = {one.name: one for one in (*before.artifacts, *more.artifacts)}
+    return before.model_copy(
+        update={
+            "found": more.found,
+            "artifacts": tuple(artifacts.values()),
+            "models": tuple(dict.fromkeys((*before.models, *more.models))),
+            "workflows": tuple(dict.fromkeys((*before.workflows, *more.workflows))),
+            "unloaded": before.unloaded + more.unloaded,
+        }
+    )
+
+
+def also_shredded(before: Shredded | None, more: Shredded) -> Shredded:
+    """All that is destroyed. Each pass counts what was destroyed before as well; folders are counted by who removed
+    them."""
+    if before is None:
+        return more
+    return Shredded(
+        shards=tuple(sorted({*before.shards, *more.shards})),
+        blobs=max(before.blobs, more.blobs),
+        folders=before.folders + more.folders,
+        ledger_rows=max(before.ledger_rows, more.ledger_rows),
+        scrubbed=before.scrubbed and more.scrubbed,
+    )
+
+
+def _counts(of: tuple[FoundIn, ...]) -> Counts:
+    return Counts(
+        datasets=len(of),
+        kept=sum(one.kept for one in of),
+        aside=sum(one.aside for one in of),
+        refused=sum(one.refused for one in of),
+    )
