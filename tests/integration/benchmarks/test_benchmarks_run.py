@@ -36,7 +36,7 @@ def run(name: str, out: Path, *arguments: str) -> dict[str, Any]:
         ("intake", "--rows 90 --presidio-rows 30", "texts a second, Assay / Presidio"),
         ("intake_scale", "--rows 120 --shard-rows 50", "peak memory beyond the models"),
         ("lifecycles", "--lifecycles 2", "longest history, events"),
-        ("erasure", "--rows 300 --repeat 1", "300 rows: unservable"),
+        ("erasure", "--rows 300 --repeat 2", "300 rows: unservable"),
         ("rollback", "--flips 2 --routes 3", "a flip until every gateway confirmed it, p99"),
     ],
 )
