@@ -11,7 +11,10 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,9 +35,23 @@ _JSON: Final = ("[", "{", '"')
 _MARK: Final = b"PAR1"
 _UNREADABLE: Final = (ArrowException, OSError, ValueError)
 """Of a table: damaged, packed by a codec that is not here, or with text that is none."""
+_GONE: Final = (NotFound, IntegrityRefused, FileNotFoundError)
+"""Destroyed while we looked, scratch of whoever works beside this, or not what its name says: it cannot be used."""
 _DATABASE: Final = "registry.sqlite"
 """Read as tables. Closing a file of SQLite's drops the locks that this process has on it, and intake works beside this
 (https://www.sqlite.org/howtocorrupt.html, 2.2)."""
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Somewhere to look. `fetch` gives its bytes as a file, at the path it is handed or where they lie already."""
+
+    name: str
+    fetch: Callable[[Path], Path]
+    has_hashes: bool = True
+    """Whether the person's keyed hashes may not stand there either."""
+    has_rows: bool = False
+    """Whether it is a shard of rows, in the clear."""
 
 
 def search(
@@ -45,32 +62,73 @@ def search(
     Below the state folder stand the suppression list and the ids of workflows, which are keyed hashes: there only texts
     are looked for. Raises Unavailable.
     """
-    others = _said_by_others(registry, probe, beat)
-    probe = probe.model_copy(update={"texts": tuple(text for text in probe.texts if text not in others)})
-    needles, texts, read, shards = _needles(probe), _needles(probe.model_copy(update={"hashes": ()})), 0, 0
+    look = _Look(probe)
+    read, shards, suspected, others = 0, 0, list[_Place](), set[str]()
     found, gone = list[str](), frozenset({*probe.shards, *probe.former})
     with tempfile.TemporaryDirectory(prefix="assay-search-") as folder:
-        for place, path, encrypted in _stored(registry, Path(folder)):
-            if place == f"shard {own}":
-                continue
-            shards += encrypted
-            read += path.stat().st_size
-            # A decision that was stored names rows by digest, as it must: it is no copy of them.
-            destroyed = place.partition(" ")[2] in gone
-            if destroyed or _in_file(path, needles) or _in_table(path, needles, probe):
-                found.append(place)
-            path.unlink()
+        for place in chain(_stored(registry, own), _files(home)):
+            with suppress(*_GONE), _opened(place, Path(folder)) as path:
+                read, shards = read + path.stat().st_size, shards + place.has_rows
+                # A decision that was stored names rows by digest, as it must: it is no copy of them.
+                if place.name.partition(" ")[2] in gone:
+                    found.append(place.name)
+                elif look.finds(path, place, others):
+                    suspected.append(place)
             beat()
-        for path in _files(home):
-            try:
-                read += path.stat().st_size
-                if _in_file(path, texts) or _in_table(path, texts, probe):
-                    found.append(f"file {path.relative_to(home)}")
-            except FileNotFoundError:
-                continue  # scratch of whoever works beside this: gone before it was read
+        if others:
+            left = tuple(text for text in probe.texts if text not in others)
+            suspected = _again(suspected, _Look(probe.model_copy(update={"texts": left})), Path(folder), beat)
+    found += [place.name for place in suspected]
     found += [f"table {table}" for table in registry.mentions_of([*probe.hashes, *probe.rows])]
     searched = ("blobs", "shards", "database", "state folder")
     return Remains(searched=searched, found=tuple(sorted(found)[:_MANY]), bytes=read, shards=shards)
+
+
+def _again(places: list[_Place], look: _Look, scratch: Path, beat: Callable[[], None]) -> list[_Place]:
+    """Those in which something is found also when others' texts are left out."""
+    found = list[_Place]()
+    for place in places:
+        with suppress(*_GONE), _opened(place, scratch) as path:
+            if look.finds(path, place, set()):
+                found.append(place)
+        beat()
+    return found
+
+
+class _Look:
+    """What is looked for."""
+
+    def __init__(self, probe: Probe) -> None:
+        self._ids, self._whole = frozenset(probe.rows), frozenset(probe.texts)
+        self._texts = _needles(probe.model_copy(update={"hashes": ()}))
+        self._all = _needles(probe)
+
+    def finds(self, path: Path, place: _Place, others: set[str]) -> bool:
+        """Whether anything stands in this file. Texts that rows of others say in it are added to `others`."""
+        needles = self._all if place.has_hashes else self._texts
+        raw = _in_file(path, needles)
+        return (raw and not place.has_rows) or self._in_table(path, needles, place.has_rows, others) or raw
+
+    def _in_table(self, path: Path, needles: Needles, has_rows: bool, others: set[str]) -> bool:
+        """Parquet is compressed: read as rows, and strings as people wrote them, however they were escaped in a column.
+
+        Row ids count here, where a row would stand. A whole table that cannot be read counts as well: nobody can say
+        what is in it.
+        """
+        found = False
+        try:
+            for rows in _rows(path):
+                said = [(row.get("row_id"), tuple(_strings(row))) for row in rows]
+                text = "\0".join(chain.from_iterable(strings for _, strings in said)).encode(errors="replace")
+                found = found or any(row in self._ids for row, _ in said) or needles.among(text)
+                if has_rows:
+                    of = (strings for row, strings in said if row is not None and row not in self._ids)
+                    others |= self._whole.intersection(chain.from_iterable(of))
+                elif found:
+                    break
+        except _UNREADABLE:
+            return found or _is_parquet(path)
+        return found
 
 
 def _needles(probe: Probe) -> Needles:
@@ -81,32 +139,24 @@ def _needles(probe: Probe) -> Needles:
     return Needles(forms)
 
 
-def _said_by_others(registry: Registry, probe: Probe, beat: Callable[[], None]) -> set[str]:
-    """Those of the texts that stand in rows of others, in any shard that can be read."""
-    texts, ids, said = set(probe.texts), frozenset(probe.rows), set[str]()
-    with tempfile.TemporaryDirectory(prefix="assay-search-") as folder:
-        for digest in sorted(registry.shards.living()) if texts else ():
-            reference = Reference(uri=digest.replace("sha256:", "shard:"), sha256=digest)
-            with suppress(NotFound, IntegrityRefused, *_UNREADABLE):
-                for rows in _rows(registry.shards.fetch_file(reference, Path(folder, "shard"))):
-                    of = (row for row in rows if row.get("row_id") not in {None, *ids})
-                    said.update(one for row in of for one in _strings(row) if one in texts)
-            beat()
-    return said
-
-
-def _stored(registry: Registry, scratch: Path) -> Iterator[tuple[str, Path, bool]]:
+def _stored(registry: Registry, own: str | None) -> Iterator[_Place]:
     """Every blob as it lies in the store, and once more in the clear where a living key opens it."""
     keys = frozenset(registry.shards.living())
     for digest in registry.blobs.digests():
-        path = scratch / "bytes"
-        try:
-            yield f"blob {digest}", registry.blobs.fetch_file(digest, path), False
-            if digest in keys:
-                opened = Reference(uri=digest.replace("sha256:", "shard:"), sha256=digest)
-                yield f"shard {digest}", registry.shards.fetch_file(opened, path), True
-        except (NotFound, IntegrityRefused):
-            continue  # destroyed while we looked, or not what its name says: it cannot be used
+        yield _Place(f"blob {digest}", partial(registry.blobs.fetch_file, digest))
+        if digest in keys and digest != own:
+            opened = Reference(uri=digest.replace("sha256:", "shard:"), sha256=digest)
+            yield _Place(f"shard {digest}", partial(registry.shards.fetch_file, opened), has_rows=True)
+
+
+@contextmanager
+def _opened(place: _Place, scratch: Path) -> Iterator[Path]:
+    """Its bytes as a file."""
+    path = scratch / "bytes"
+    try:
+        yield place.fetch(path)
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def _in_file(path: Path, needles: Needles) -> bool:
@@ -118,24 +168,6 @@ def _in_file(path: Path, needles: Needles) -> bool:
             if needles.among(window):
                 return True
             tail = window[-overlap:] if overlap else b""
-    return False
-
-
-def _in_table(path: Path, needles: Needles, probe: Probe) -> bool:
-    """Parquet is compressed: read as rows, and strings as people wrote them, however they were escaped in a column.
-
-    Row ids count here, where a row would stand. A whole table that cannot be read counts as well: nobody can say what
-    is in it.
-    """
-    ids = frozenset(probe.rows)
-    try:
-        for rows in _rows(path):
-            if any(row.get("row_id") in ids for row in rows):
-                return True
-            if needles.among("\0".join(one for row in rows for one in _strings(row)).encode(errors="replace")):
-                return True
-    except _UNREADABLE:
-        return _is_parquet(path)
     return False
 
 
@@ -172,10 +204,15 @@ def _strings(value: object) -> Iterator[str]:
             yield from _strings(one)
 
 
-def _files(home: Path) -> Iterator[Path]:
+def _files(home: Path) -> Iterator[_Place]:
     for path in sorted(home.rglob("*")):
-        inside = path.relative_to(home).parts
-        if inside[0].startswith(_DATABASE):
+        inside = path.relative_to(home)
+        if inside.parts[0].startswith(_DATABASE):
             continue
-        if inside[0] not in _SKIPPED and path.is_file() and not path.is_symlink() and "assay-search-" not in str(path):
-            yield path
+        if inside.parts[0] in _SKIPPED or "assay-search-" in str(path) or path.is_symlink() or not path.is_file():
+            continue
+        yield _Place(f"file {inside}", partial(_lying, path), has_hashes=False)
+
+
+def _lying(path: Path, _scratch: Path) -> Path:
+    return path

@@ -8,7 +8,6 @@
     regulated.jsonl  the clean planted rows, as if from a regulated system
     suite.jsonl      evaluation rows on functions that no training row offers, in two splits
     suite-quick.jsonl  a part of them
-    sources.json     the terms under which the rows come (`terms.py`)
     sources.json     the terms of each file of rows: `Source` messages by name, written last
 
 The same packages give the same bytes, wherever and whenever it runs.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from activities.erasure import receipt, second_search, withdrawing
 from activities.erasure.needles import Needles
 from activities.erasure.probe import Probe, read_probe
 from activities.erasure.tables import said, shared
+from assay.contracts.base import Reference
 from assay.contracts.erasure import CaseDone, HoldPlaced
 from assay.contracts.erasure_totals import counted
 from assay.contracts.errors import Conflict
@@ -125,10 +127,26 @@ def test_a_table_that_nobody_can_read_is_named(registry: Registry, tmp_path: Pat
     assert second_search.search(registry, probe, None, tmp_path).found == ()
 
 
-def test_the_files_of_the_database_are_left_to_it(tmp_path: Path) -> None:
+def test_the_files_of_the_database_are_left_to_it(registry: Registry, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
     for name in ("registry.sqlite", "registry.sqlite-wal", "registry.sqlite-shm", "temporal.sqlite"):
-        (tmp_path / name).touch()
-    assert [path.name for path in second_search._files(tmp_path)] == ["temporal.sqlite"]
+        (home / name).write_text(PER_CASE, "utf-8")
+    assert second_search.search(registry, Probe(texts=(PER_CASE,)), None, home).found == ("file temporal.sqlite",)
+
+
+def test_each_shard_is_opened_once(registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seal(registry, tmp_path, [(7, OTHER, "accepted", asks(WEATHER)), (8, OTHER, "accepted", asks(PER_CASE[:-1]))])
+    fetch, opened = registry.shards.fetch_file, Counter[str]()
+
+    def counted(reference: Reference, path: Path) -> Path:
+        opened[reference.sha256] += 1
+        return fetch(reference, path)
+
+    monkeypatch.setattr(registry.shards, "fetch_file", counted)
+    remains = second_search.search(registry, Probe(texts=(PER_CASE,)), None, tmp_path / "nothing")
+    assert (remains.found, remains.shards) == ((), len(registry.shards.living()))
+    assert opened == dict.fromkeys(registry.shards.living(), 1)
 
 
 def test_what_raters_liked_less_is_learnt_too(tmp_path: Path) -> None:
@@ -141,11 +159,18 @@ def test_what_raters_liked_less_is_learnt_too(tmp_path: Path) -> None:
     assert shared(tmp_path / "rows", {text}, {sha(1)}) == set()
 
 
-def test_a_folder_that_goes_while_it_is_searched_is_passed_over(
-    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(second_search, "_files", lambda home: iter([home / "gone"]))
-    assert second_search.search(registry, Probe(texts=(PER_CASE,)), None, tmp_path).found == ()
+def test_a_file_that_goes_while_others_are_read_is_passed_over(registry: Registry, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "first.log").write_text("nothing", "utf-8")
+    (home / "second.log").write_text(PER_CASE, "utf-8")
+    probe = Probe(texts=(PER_CASE,))
+    assert second_search.search(registry, probe, None, home).found == ("file second.log",)
+
+    def gone() -> None:
+        (home / "second.log").unlink(missing_ok=True)
+
+    assert second_search.search(registry, probe, None, home, gone).found == ()
 
 
 @pytest.mark.parametrize("path", ["logs/x.log", "runs/acme.helpdesk.1.51d0e2aa17cc/samples/step-10.jsonl"])
