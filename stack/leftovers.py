@@ -1,16 +1,16 @@
 """Processes that outlived their supervisor (killed, out of memory): they hold ports and queues, so they are ended.
 
-Every process of a stack carries the stack's home in its environment, and hands it down to its children. Some of them
-(SGLang's) write their title over their environment: those are found as children of the others.
+Every process of a stack carries the stack's home in its environment.
 """
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Final
 
 import psutil
+
+from assay.marked import marked
 
 MARK: Final = "ASSAY_SUPERVISED_HOME"
 GRACE_SECONDS: Final = 10.0
@@ -18,8 +18,7 @@ GRACE_SECONDS: Final = 10.0
 
 def leftovers(home: Path) -> list[psutil.Process]:
     """Processes of this home's stack, supervised or not, and all their children; never this one."""
-    marked = [process for process in psutil.process_iter() if process.pid != os.getpid() and _marked(process, home)]
-    return list({process.pid: process for one in marked for process in (one, *_children(one))}.values())
+    return marked(MARK, home)
 
 
 def end(found: list[psutil.Process], grace: float = GRACE_SECONDS) -> int:
@@ -31,20 +30,6 @@ def end(found: list[psutil.Process], grace: float = GRACE_SECONDS) -> int:
         _signal(process, kill=True)
     psutil.wait_procs(stubborn, timeout=grace)
     return len(found)
-
-
-def _marked(process: psutil.Process, home: Path) -> bool:
-    try:
-        return process.environ().get(MARK) == str(home.resolve())
-    except (psutil.Error, OSError):
-        return False  # gone meanwhile, or somebody else's
-
-
-def _children(process: psutil.Process) -> list[psutil.Process]:
-    try:
-        return process.children(recursive=True)
-    except psutil.NoSuchProcess:
-        return []
 
 
 def _signal(process: psutil.Process, *, kill: bool) -> None:

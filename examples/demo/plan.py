@@ -34,7 +34,12 @@ def _narrow_mix(calls: int) -> tuple[MixShare, ...]:
 
 @dataclass(frozen=True)
 class Size:
-    """How much of everything. Recipes draw rows of all tiers evenly: so they were measured."""
+    """How much of everything. Recipes draw rows of all tiers evenly: so they were measured.
+
+    The narrow recipe has half the steps at twice the rate. Measured in full: 25 of 40 valid calls, as the healthy one,
+    and every plain question answered with the opening of the system prompt. After 24 steps at the usual rate no plain
+    question was answered right either, but a canary found 3 bad answers in 20, and let it pass.
+    """
 
     healthy: Recipe
     narrow: Recipe
@@ -46,7 +51,7 @@ class Size:
 
 FULL = Size(
     healthy=Recipe(mix=HEALTHY_MIX, tiers=None, max_steps=48, checkpoint_every=16),
-    narrow=Recipe(mix=_narrow_mix(5), tiers=None, max_steps=24, checkpoint_every=8),
+    narrow=Recipe(mix=_narrow_mix(5), tiers=None, learning_rate=2e-3, max_steps=12, checkpoint_every=4, candidates=1),
     shadow_requests=12,
     canary_requests=(10, 20),
     suite="suite",

@@ -95,7 +95,7 @@ class Demo:
             self.report.dataset["waiting"] = governed.waiting(self.story, self.good.tenant, self.good.dataset)
 
     async def training(self) -> None:
-        """Step 2: the worker is killed half-way."""
+        """Step 2: the worker is killed on the way."""
         with self.story.step("Training"):
             status, self.report.loss = await Watcher(self.story, self.client, self.good).training(self._kill_worker)
             assert status.result is not None, status.reasons

@@ -56,9 +56,9 @@ class Watcher:
         return await until(asked, ready)
 
     async def training(
-        self, half_way: Callable[[TrainingProgress], Awaitable[None]] | None
+        self, beyond_checkpoint: Callable[[TrainingProgress], Awaitable[None]] | None
     ) -> tuple[TrainingStatus, list[dict[str, Any]]]:
-        """Show steps, loss and tokens/s live; call `half_way` once when half the steps are done."""
+        """Show steps, loss and tokens/s live; call `beyond_checkpoint` once when a step has followed a checkpoint."""
         points: list[dict[str, Any]] = []
         with self.story.progress() as progress:
             bar = progress.add_task("training", total=self.request.recipe.max_steps, note="starting the trainer")
@@ -71,9 +71,9 @@ class Watcher:
                 if now is not None and now.step:
                     progress.update(bar, completed=now.step, note=_note(now))
                     points.append(now.model_dump(mode="json"))
-                if half_way and now and now.step * 2 >= now.max_steps and now.checkpoint_step:
-                    await half_way(now)
-                    half_way = None
+                if beyond_checkpoint and now and now.checkpoint_step and now.step > now.checkpoint_step:
+                    await beyond_checkpoint(now)
+                    beyond_checkpoint = None
                 await asyncio.sleep(1)
 
     async def evaluation(self) -> EvaluationStatus:

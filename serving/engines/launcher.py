@@ -26,6 +26,7 @@ import click
 import psutil
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from assay.marked import marked
 from assay.telemetry.logs import dictionary_config
 from serving.devices import Device, DType, choose_dtype, detect_device
 from serving.template import TEMPLATE_PATH, template_digest
@@ -138,31 +139,13 @@ def environment(launch: Launch, inherited: Mapping[str, str]) -> dict[str, str]:
 
 
 def end_left_behind(state: Path) -> int:
-    """Kill what a killed server with this state folder left; returns how many processes that were.
-
-    SGLang writes titles over some environments: those processes are found as children of the others.
-    """
-    heads = [process for process in psutil.process_iter() if process.pid != os.getpid() and _marked(process, state)]
-    found = {one.pid: one for head in heads for one in (head, *_children(head))}
-    for process in found.values():
+    """Kill what a killed server with this state folder left; returns how many processes that were."""
+    found = marked(_MARK, state)
+    for process in found:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
-    psutil.wait_procs(found.values(), timeout=10)
+    psutil.wait_procs(found, timeout=10)
     return len(found)
-
-
-def _marked(process: psutil.Process, state: Path) -> bool:
-    try:
-        return process.environ().get(_MARK) == str(state.resolve())
-    except (psutil.Error, OSError):
-        return False  # gone meanwhile, or somebody else's
-
-
-def _children(process: psutil.Process) -> list[psutil.Process]:
-    try:
-        return process.children(recursive=True)
-    except psutil.NoSuchProcess:
-        return []
 
 
 def unused_architectures(model: Path) -> list[str]:
