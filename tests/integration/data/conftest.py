@@ -6,6 +6,7 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,10 @@ from assay.contracts.screening import (
 )
 from assay.settings import Ports, ScanningSettings, Settings
 from examples.data.build import build
+from registry import Registry
 from stack.keys import ensure_keys
+
+numbers = count(1)
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +74,19 @@ def activities(settings: Settings) -> Iterator[DataActivities]:
     made = DataActivities(settings)
     yield made
     made.close()
+
+
+@pytest.fixture
+def registry(settings: Settings) -> Iterator[Registry]:
+    opened = Registry.open(settings)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def dataset() -> str:
+    """A name that no other test's dataset has."""
+    return f"checked-{next(numbers)}"
 
 
 Intake = Callable[..., tuple[tuple[ScreenedSource, ...], Dataset]]

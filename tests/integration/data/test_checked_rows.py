@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,6 @@ from registry.quarantine import Ruling
 Made = Callable[..., Source]
 ORDINARY = "Which train leaves for the harbour after nine in the morning, and from which platform?"
 QUESTION = "Could you tell me in which year the old observatory on the hill above the town was opened to visitors?"
-numbers = count(1)
 
 
 @pytest.fixture
@@ -55,18 +53,6 @@ def made(tmp_path: Path) -> Made:
         return Source(**{**plain, **terms})
 
     return make
-
-
-@pytest.fixture
-def registry(settings: Settings) -> Iterator[Registry]:
-    opened = Registry.open(settings)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def dataset() -> str:
-    return f"checked-{next(numbers)}"
 
 
 def outcomes(registry: Registry, dataset: Any) -> dict[str, int]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -43,19 +42,6 @@ TERMS: dict[str, Any] = {
     "tier": "curated",
     "regulated": False,
 }
-numbers = count(1)
-
-
-@pytest.fixture
-def registry(settings: Settings) -> Iterator[Registry]:
-    opened = Registry.open(settings)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def dataset() -> str:
-    return f"hidden-{next(numbers)}"
 
 
 @pytest.fixture

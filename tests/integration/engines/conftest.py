@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import numpy as np
@@ -111,23 +112,17 @@ def adapters(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return write_adapter(folder / "first", 1), write_adapter(folder / "second", 2)
 
 
-@pytest_asyncio.fixture(scope="session")
-async def sglang(
-    engine_base: Path, engine_pin: BasePin, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[SGLangEngine]:
-    """One SGLang server for the whole session, started as the stack starts it."""
-    state, port = tmp_path_factory.mktemp("engine"), _free_port()
+@asynccontextmanager
+async def _serving(module: str, base: Path, pin: BasePin, state: Path, *arguments: str) -> AsyncIterator[SGLangEngine]:
+    """An engine in a process of its own, with its state in this folder, until the end of the block."""
+    port = _free_port()
+    command = [
+        *(sys.executable, "-m", module, "--model", str(base), "--revision", pin.revision),
+        *("--state", str(state), "--port", str(port), *arguments),
+    ]
+    environment = os.environ | {KEY_VARIABLE: "data", ADMIN_KEY_VARIABLE: "admin"}
     with (state / "log").open("wb") as log:
-        server = subprocess.Popen(  # noqa: ASYNC220  it outlives this coroutine
-            [
-                *(sys.executable, "-m", "serving.engines.launcher", "--model", str(engine_base)),
-                *("--revision", engine_pin.revision, "--state", str(state), "--port", str(port)),
-                *("--context-length", str(CONTEXT), "--max-total-tokens", "8192", "--dtype", "float32"),
-            ],
-            env=os.environ | {KEY_VARIABLE: "data", ADMIN_KEY_VARIABLE: "admin"},
-            stdout=log,
-            stderr=log,
-        )
+        server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)  # noqa: ASYNC220  it outlives this
     try:
         async with SGLangEngine(f"http://127.0.0.1:{port}", "data", "admin") as engine:
             await _until_healthy(engine, server, state / "log")
@@ -142,28 +137,24 @@ async def sglang(
 
 
 @pytest_asyncio.fixture(scope="session")
+async def sglang(
+    engine_base: Path, engine_pin: BasePin, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[SGLangEngine]:
+    """One SGLang server for the whole session, started as the stack starts it."""
+    sizes = ("--context-length", str(CONTEXT), "--max-total-tokens", "8192", "--dtype", "float32")
+    state = tmp_path_factory.mktemp("engine")
+    async with _serving("serving.engines.launcher", engine_base, engine_pin, state, *sizes) as engine:
+        yield engine
+
+
+@pytest_asyncio.fixture(scope="session")
 async def small(
     engine_base: Path, engine_pin: BasePin, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[SGLangEngine]:
     """The engine of the chaos tests, spoken to as SGLang is."""
-    state, port = tmp_path_factory.mktemp("small"), _free_port()
-    with (state / "log").open("wb") as log:
-        server = subprocess.Popen(  # noqa: ASYNC220  it outlives this coroutine
-            [
-                *(sys.executable, "-m", "tests.chaos.engine", "--model", str(engine_base)),
-                *("--revision", engine_pin.revision, "--state", str(state), "--port", str(port)),
-            ],
-            env=os.environ | {KEY_VARIABLE: "data", ADMIN_KEY_VARIABLE: "admin"},
-            stdout=log,
-            stderr=log,
-        )
-    try:
-        async with SGLangEngine(f"http://127.0.0.1:{port}", "data", "admin") as engine:
-            await _until_healthy(engine, server, state / "log")
-            yield engine
-    finally:
-        server.terminate()
-        server.wait(30)
+    state = tmp_path_factory.mktemp("small")
+    async with _serving("tests.chaos.engine", engine_base, engine_pin, state) as engine:
+        yield engine
 
 
 @pytest_asyncio.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
@@ -53,13 +53,6 @@ async def client(server: WorkflowEnvironment, settings: Settings) -> AsyncIterat
         await make_current(connected, settings)
         yield AssayClient(connected)
         await record(connected)
-
-
-@pytest.fixture
-def registry(settings: Settings) -> Iterator[Registry]:
-    opened = Registry.open(settings)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture
