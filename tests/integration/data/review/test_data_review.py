@@ -199,9 +199,10 @@ async def test_rows_that_a_review_left_waiting_are_taken_up_by_a_new_one(
     assert ended.stage == "expired"
     assert ended.reasons == ("REVIEW_EXPIRED: 1 rows still wait; they stay in quarantine until a new review",)
     assert states(registry, queue) == {rows[0]: "waiting"}
-    await review(client, queue)
+    again = await review(client, queue)
     await client.release_rows("acme", queue.dataset, ruling(registry, queue, "bea", rows=rows))
     assert states(registry, queue) == {rows[0]: "released"}
+    assert (await again.result()).stage == "reviewed"
 
 
 async def test_the_text_is_read_from_the_shard_alone(
