@@ -79,7 +79,7 @@ class Traffic:
             raw = await self.client.chat.completions.with_raw_response.create(
                 model=self.model,
                 messages=row["messages"],
-                max_tokens=24,
+                max_tokens=16,
                 temperature=0,
                 stream=True,
                 extra_headers={"x-assay-session": session},

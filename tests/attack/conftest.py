@@ -16,9 +16,9 @@ from temporalio.testing import WorkflowEnvironment
 
 from activities.policy.bundle import Bundle, build_bundle
 from activities.policy.config import server_arguments, server_config
-from assay.contracts import names
 from assay.settings import Ports, Settings
 from stack.keys import ensure_keys
+from tests._servers.temporal import running_temporal
 from workers.plugin import plugin
 
 APPROVALS = "approvals"
@@ -42,13 +42,7 @@ class Opa:
 
 @pytest.fixture(scope="session")
 async def server(temporal_binary: Path) -> AsyncIterator[WorkflowEnvironment]:
-    environment = await WorkflowEnvironment.start_local(
-        dev_server_existing_path=str(temporal_binary),
-        search_attributes=names.SEARCH_ATTRIBUTES,
-        dev_server_log_level="error",
-        dev_server_extra_args=["--namespace", APPROVALS],
-    )
-    async with environment:
+    async with running_temporal(temporal_binary, "--namespace", APPROVALS) as environment:
         yield environment
 
 

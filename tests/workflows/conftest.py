@@ -21,6 +21,7 @@ from assay.contracts import erasure, evaluation, lifecycle, names, policy, promo
 from assay.contracts.base import BasePin, Rate, Reference
 from assay.settings import Settings
 from tests._servers.histories import end_all, record
+from tests._servers.temporal import running_temporal
 from workers.plugin import plugin
 from workers.run import WorkerKind, make_current, make_worker
 from workflows import ALL
@@ -364,14 +365,9 @@ def house() -> House:
 
 @pytest.fixture(scope="session")
 async def server(temporal_binary: Path) -> AsyncIterator[WorkflowEnvironment]:
-    environment = await WorkflowEnvironment.start_local(
-        dev_server_existing_path=str(temporal_binary),
-        search_attributes=names.SEARCH_ATTRIBUTES,
-        dev_server_log_level="error",
-        # Long before the server's own 4,096 events, so that a test can see a rollout go on in a new run.
-        dev_server_extra_args=["--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=100"],
-    )
-    async with environment:
+    # Long before the server's own 4,096 events, so that a test can see a rollout go on in a new run.
+    early = ("--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=100")
+    async with running_temporal(temporal_binary, *early) as environment:
         yield environment
 
 

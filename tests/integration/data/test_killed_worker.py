@@ -24,6 +24,7 @@ from assay.contracts.data import IntakeRequest, Source
 from assay.settings import ScanningSettings, Settings
 from registry import Registry
 from stack.environment import environment_of
+from tests._servers.temporal import running_temporal
 from workers.plugin import plugin
 from workers.run import WorkerKind, make_current, make_worker
 from workflows import ALL
@@ -33,12 +34,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 @pytest.fixture
 async def server(temporal_binary: Path) -> AsyncIterator[WorkflowEnvironment]:
-    environment = await WorkflowEnvironment.start_local(
-        dev_server_existing_path=str(temporal_binary),
-        search_attributes=names.SEARCH_ATTRIBUTES,
-        dev_server_log_level="error",
-    )
-    async with environment:
+    async with running_temporal(temporal_binary) as environment:
         yield environment
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest_asyncio
 from temporalio import activity
 from temporalio.client import Client
-from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from activities.registry.activity import RegistryActivities
@@ -27,6 +26,7 @@ from assay.contracts.training import (
     TrainJob,
 )
 from assay.settings import Settings
+from tests._servers.temporal import running_temporal
 from workers.plugin import plugin
 from workers.run import WorkerKind, make_current, make_worker
 from workflows import ALL
@@ -43,12 +43,7 @@ async def allow(request: PinnedTraining) -> Decision:
 @pytest_asyncio.fixture
 async def client(temporal_binary: Path, settings: Settings) -> AsyncIterator[Client]:
     """A client of a fresh dev server with a control worker."""
-    environment = await WorkflowEnvironment.start_local(
-        dev_server_existing_path=str(temporal_binary),
-        search_attributes=names.SEARCH_ATTRIBUTES,
-        dev_server_log_level="error",
-    )
-    async with environment:
+    async with running_temporal(temporal_binary) as environment:
         config = environment.client.config()
         config["plugins"] = [plugin()]
         connected = Client(**config)

@@ -17,6 +17,7 @@ from assay.contracts.names import TRAINING_QUEUE
 from assay.settings import Settings
 from assay.telemetry import meters
 from stack.health import healthy
+from tests._servers.temporal import running_temporal
 from workers.run import WorkerKind, connect, make_worker
 
 ANOTHER = {"worker-training": 1}
@@ -37,9 +38,7 @@ class Busy:
 
 @pytest.fixture
 async def server(temporal_binary: Path) -> AsyncIterator[WorkflowEnvironment]:
-    async with await WorkflowEnvironment.start_local(
-        dev_server_existing_path=str(temporal_binary), dev_server_log_level="error"
-    ) as environment:
+    async with running_temporal(temporal_binary) as environment:
         yield environment
 
 

@@ -23,6 +23,7 @@ from assay.contracts.review import ReviewQueue
 from assay.settings import Settings
 from registry import QuarantinedRow, Registry
 from tests._servers.histories import record
+from tests._servers.temporal import running_temporal
 from workers.plugin import plugin
 from workers.run import WorkerKind, make_current, make_worker
 from workflows import ALL
@@ -33,12 +34,7 @@ Quarantine = Callable[..., tuple[ReviewQueue, list[str]]]
 
 @pytest.fixture(scope="session")
 async def server(temporal_binary: Path) -> AsyncIterator[WorkflowEnvironment]:
-    environment = await WorkflowEnvironment.start_local(
-        dev_server_existing_path=str(temporal_binary),
-        search_attributes=names.SEARCH_ATTRIBUTES,
-        dev_server_log_level="error",
-    )
-    async with environment:
+    async with running_temporal(temporal_binary) as environment:
         yield environment
 
 
