@@ -233,7 +233,7 @@ class Demo:
         self.story.say(f"  a new promotion is refused meanwhile: {'; '.join(blocked.reasons)}")
         cause = RootCause(
             actor=plan.REVIEWER,
-            cause="trained without replay of ordinary chat, so every question became a call",
+            cause="trained without replay of ordinary chat, so every plain question got the same answer",
             action="the recipe keeps a third of replay; the gate's override needs two people from now on",
         )
         await self.client.record_root_cause(*_key(bad), cause)
