@@ -13,7 +13,7 @@ help: ## list what there is
 setup: ## prepare the environment: uv, Python packages, opa (idempotent)
 	@scripts/setup
 
-demo: setup ## the life of a model, once around, on real parts (about 12 minutes on two idle cores, set-up not counted)
+demo: setup ## the life of a model, once around, on real parts (20 to 25 minutes on two cores, set-up not counted)
 	@assay demo
 
 demo-quick: setup ## the same story in fewer steps; its figures are not to be quoted
