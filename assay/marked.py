@@ -13,8 +13,9 @@ def marked(mark: str, folder: Path) -> list[psutil.Process]:
 
     Some (SGLang's) write their title over their environment: they are found as children of the others.
     """
-    heads = [process for process in psutil.process_iter() if process.pid != os.getpid() and _is(process, mark, folder)]
-    return list({process.pid: process for head in heads for process in (head, *_children(head))}.values())
+    heads = [process for process in psutil.process_iter() if _is(process, mark, folder)]
+    found = {process.pid: process for head in heads for process in (head, *_children(head))}
+    return [process for pid, process in found.items() if pid != os.getpid()]
 
 
 def _is(process: psutil.Process, mark: str, folder: Path) -> bool:

@@ -161,10 +161,7 @@ class ErasureData(_Opened):
     def search_stores(self, job: CaseJob) -> Remains:
         """See `assay.contracts.erasure.search_stores`."""
         with beating():
-            probe = read_probe(self._registry, job)
-            kept = self._registry.erasures.get(job.case).probe
-            own = kept.sha256 if kept else None
-            return second_search.search(self._registry, probe, own, self._settings.home)
+            return second_search.search(self._registry, read_probe(self._registry, job), self._settings.home)
 
 
 class ErasureServing(_Opened):
@@ -206,10 +203,13 @@ class ErasureServing(_Opened):
     async def search_serving(self, job: CaseJob) -> Remains:  # noqa: ARG002  # everything that is withdrawn, of any case
         """See `assay.contracts.erasure.search_serving`."""
         gone = {one.name for one in await asyncio.to_thread(self._registry.withdrawals.by_kind, "adapter")}
-        found = [f"engine {n}: {name}" for n, name in await self._loaded() if carries(name, gone)]
+        held = await asyncio.gather(*(self._held(number) for number in range(len(self._serving.engines))))
+        found = [f"engine {n}: does not answer" for n, names in enumerate(held) if names is None]
+        found += [f"engine {n}: {name}" for n, names in enumerate(held) for name in names or () if carries(name, gone)]
         table = await asyncio.to_thread(self._registry.routes.current)
         await self._serving.gateways.refresh(table.revision)
-        used = {arm.version for route in table.routes for arm in route.arms if arm.version}
+        arms = [arm for route in table.routes for arm in (*route.arms, *([route.shadow] if route.shadow else ()))]
+        used = {arm.version for arm in arms if arm.version}
         found += [f"route to {digest}" for digest in sorted(used & gone)]
         store = AdapterStore(self._settings.home, self._registry.blobs)
         found += [f"adapter on disk: {digest}" for digest in sorted(gone) if store.path(digest).exists()]
@@ -234,22 +234,18 @@ class ErasureServing(_Opened):
         return unloaded
 
     async def _unload_from(self, number: int, gone: set[str]) -> int:
-        names = [name for name in await self._held(number) if carries(name, gone)]
+        names = [name for name in await self._held(number) or () if carries(name, gone)]
         for name in names:
             await self._serving.engines[number].unload(name)
         return len(names)
 
-    async def _loaded(self) -> list[tuple[int, str]]:
-        held = await asyncio.gather(*(self._held(number) for number in range(len(self._serving.engines))))
-        return [(number, name) for number, names in enumerate(held) for name in names]
-
-    async def _held(self, number: int) -> list[str]:
-        """An engine that does not answer holds nothing that it could answer with; the reconciler looks again."""
+    async def _held(self, number: int) -> list[str] | None:
+        """None of an engine that does not answer: taking back does not wait for it, but no receipt clears it either."""
         try:
             return sorted(await self._serving.engines[number].loaded())
         except AssayError as error:
             audit.warning("engine %d does not say what it holds: %s", number, error)
-            return []
+            return None
 
 
 def facts(registry: Registry, job: CaseJob) -> dict[str, Any]:

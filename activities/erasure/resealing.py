@@ -30,7 +30,8 @@ def reseal(registry: Registry, job: CaseJob) -> tuple[NewDataset, ...]:
     """A new version of every dataset that the case withdrew, named once however many versions of it were withdrawn.
 
     Looks for the rows again first: another case may have sealed them into a new version since they were found. What is
-    found so is withdrawn here. Raises IntegrityRefused, Unavailable.
+    found so is withdrawn here. Looks once more at the end: rows that mention the person stand in the new versions too,
+    where a reviewer reads them when the former shards are gone. Raises IntegrityRefused, Unavailable.
     """
     found = registry.erasures.find(job.case, job.request)
     learnt = [one.dataset for one in found.own if one.kept]
@@ -44,6 +45,7 @@ def reseal(registry: Registry, job: CaseJob) -> tuple[NewDataset, ...]:
         name = (record.request.tenant, record.request.dataset)
         if name not in made:
             made[name] = _newest(registry, job, name)
+    registry.erasures.find(job.case, job.request)
     answers = ((record, made[record.request.tenant, record.request.dataset]) for record in records)
     return tuple(
         NewDataset(

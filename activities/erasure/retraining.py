@@ -24,7 +24,7 @@ def plan(registry: Registry, job: CaseJob, datasets: tuple[NewDataset, ...]) -> 
 
 def _plan(registry: Registry, job: CaseJob, record: RunRecord, new: dict[str, str | None]) -> Retraining | None:
     run, spec = record.request, record.request.spec
-    shares = [(new.get(share.dataset, share.dataset), share.ratio) for share in spec.datasets]
+    shares = [(_now(registry, share.dataset, new), share.ratio) for share in spec.datasets]
     choices = tuple(DatasetChoice(dataset=dataset, ratio=ratio) for dataset, ratio in shares if dataset)
     if not choices:
         return None
@@ -50,6 +50,17 @@ def _plan(registry: Registry, job: CaseJob, record: RunRecord, new: dict[str, st
         seconds=_seconds(registry, record),
         tokens_per_second=record.result.tokens_per_second,
     )
+
+
+def _now(registry: Registry, dataset: str, new: dict[str, str | None]) -> str | None:
+    """What stands in for a dataset; also where another case withdrew it. None where nothing of it is clean."""
+    if dataset in new:
+        return new[dataset]
+    if not registry.withdrawals.of([dataset]):
+        return dataset
+    named = registry.datasets.get(dataset).request
+    versions = registry.datasets.all_named(named.tenant, named.dataset)
+    return next((one.dataset.id for one in versions if not one.quarantined), None)
 
 
 def _seconds(registry: Registry, record: RunRecord) -> float | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -28,8 +29,10 @@ from assay.contracts.errors import IntegrityRefused, NotFound
 from registry import Registry
 
 _CHUNK: Final = 8 * 1024 * 1024
-_SKIPPED: Final = ("keys", "blobs")
-"""Below the state folder: keys are no text, and blobs are read through the store."""
+_KEYS: Final = "keys"
+_BLOB: Final = re.compile(r"blobs/.*/[0-9a-f]{64}")
+"""Below the state folder: read through the store. What a killed write left beside them has another name."""
+_SCRATCH: Final = "assay-search-"
 _MANY: Final = 20
 _JSON: Final = ("[", "{", '"')
 _MARK: Final = b"PAR1"
@@ -54,10 +57,8 @@ class _Place:
     """Whether it is a shard of rows, in the clear."""
 
 
-def search(
-    registry: Registry, probe: Probe, own: str | None, home: Path, beat: Callable[[], None] = lambda: None
-) -> Remains:
-    """Places in which something is left, by digest, table or path; `own` is the digest of the probe itself.
+def search(registry: Registry, probe: Probe, home: Path, beat: Callable[[], None] = lambda: None) -> Remains:
+    """Places in which something is left, by digest, table or path; not in the probes of open cases, which go with them.
 
     Below the state folder stand the suppression list and the ids of workflows, which are keyed hashes: there only texts
     are looked for. Raises Unavailable.
@@ -65,8 +66,8 @@ def search(
     look = _Look(probe)
     read, shards, suspected, others = 0, 0, list[_Place](), set[str]()
     found, gone = list[str](), frozenset({*probe.shards, *probe.former})
-    with tempfile.TemporaryDirectory(prefix="assay-search-") as folder:
-        for place in chain(_stored(registry, own), _files(home)):
+    with tempfile.TemporaryDirectory(prefix=_SCRATCH) as folder:
+        for place in chain(_stored(registry), _files(home)):
             with suppress(*_GONE), _opened(place, Path(folder)) as path:
                 read, shards = read + path.stat().st_size, shards + place.has_rows
                 # A decision that was stored names rows by digest, as it must: it is no copy of them.
@@ -139,12 +140,13 @@ def _needles(probe: Probe) -> Needles:
     return Needles(forms)
 
 
-def _stored(registry: Registry, own: str | None) -> Iterator[_Place]:
+def _stored(registry: Registry) -> Iterator[_Place]:
     """Every blob as it lies in the store, and once more in the clear where a living key opens it."""
-    keys = frozenset(registry.shards.living())
+    probes = {one.probe.sha256 for one in registry.erasures.list() if one.probe}
+    keys = frozenset(registry.shards.living()) - probes
     for digest in registry.blobs.digests():
         yield _Place(f"blob {digest}", partial(registry.blobs.fetch_file, digest))
-        if digest in keys and digest != own:
+        if digest in keys:
             opened = Reference(uri=digest.replace("sha256:", "shard:"), sha256=digest)
             yield _Place(f"shard {digest}", partial(registry.shards.fetch_file, opened), has_rows=True)
 
@@ -209,7 +211,9 @@ def _files(home: Path) -> Iterator[_Place]:
         inside = path.relative_to(home)
         if inside.parts[0].startswith(_DATABASE):
             continue
-        if inside.parts[0] in _SKIPPED or "assay-search-" in str(path) or path.is_symlink() or not path.is_file():
+        if inside.parts[0] == _KEYS or _BLOB.fullmatch(inside.as_posix()):
+            continue
+        if any(part.startswith(_SCRATCH) for part in inside.parts) or path.is_symlink() or not path.is_file():
             continue
         yield _Place(f"file {inside}", partial(_lying, path), has_hashes=False)
 

@@ -194,7 +194,10 @@ def _samples(registry: Registry, withdrawn: Withdrawn) -> Iterator[str]:
 
 
 def _remove_folders(registry: Registry, withdrawn: Withdrawn, home: Path) -> Iterator[bool]:
-    """On this disk; workers on others do the same within seconds. Raises Unavailable (`RUN_FOLDER_KEPT`)."""
+    """On this disk. Serving workers on others remove adapters within seconds; run folders on other disks stay.
+
+    Raises Unavailable (`RUN_FOLDER_KEPT`).
+    """
     store = AdapterStore(home, registry.blobs)
     for one in withdrawn.artifacts:
         if one.kind == "adapter":

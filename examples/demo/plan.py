@@ -36,9 +36,9 @@ def _narrow_mix(calls: int) -> tuple[MixShare, ...]:
 class Size:
     """How much of everything. Recipes draw rows of all tiers evenly: so they were measured.
 
-    The narrow recipe has half the steps at twice the rate. Measured in full: 25 of 40 valid calls, as the healthy one,
-    and every plain question answered with the opening of the system prompt. After 24 steps at the usual rate no plain
-    question was answered right either, but a canary found 3 bad answers in 20, and let it pass.
+    The narrow recipe takes 12 steps at 2e-3, twice the usual rate. Measured in full: 25 of 40 valid calls, as the
+    healthy one, and every plain question answered with the opening of the system prompt. After 24 steps at the usual
+    rate no plain question was answered right either, but a canary found 3 bad answers in 20, and let it pass.
     """
 
     healthy: Recipe

@@ -166,7 +166,9 @@ class Demo:
         """Step 6."""
         bad = plan.lifecycle(self.data, self.good.version + 1, self.size, narrow=True)
         with self.story.step("A bad adapter that looks good"):
-            self.story.say("The same calls, without the replay of ordinary chat. It trains without complaint.")
+            self.story.say(
+                "The same calls, without the replay of ordinary chat, at twice the rate. It trains without complaint."
+            )
             handle = await self.client.start_lifecycle(bad)
             self.report.workflow_ids.append(handle.id)
             watcher = Watcher(self.story, self.client, bad)
@@ -233,8 +235,8 @@ class Demo:
         self.story.say(f"  a new promotion is refused meanwhile: {'; '.join(blocked.reasons)}")
         cause = RootCause(
             actor=plan.REVIEWER,
-            cause="trained without replay of ordinary chat, so every plain question got the same answer",
-            action="the recipe keeps a third of replay; the gate's override needs two people from now on",
+            cause="trained without replay of ordinary chat and at twice the rate: plain questions all got one answer",
+            action="the recipe keeps a third of replay, and its rate; the gate's override needs two people from now on",
         )
         await self.client.record_root_cause(*_key(bad), cause)
         allowed = await self._promote_again(bad.version + 2)

@@ -114,8 +114,7 @@ def job(case: str = "acme.51d0e2aa17cc", **fields: Any) -> CaseJob:
 
 
 def searched(registry: Registry, mine: CaseJob, home: Path) -> Remains:
-    kept = registry.erasures.get(mine.case).probe
-    return second_search.search(registry, read_probe(registry, mine), kept.sha256 if kept else None, home)
+    return second_search.search(registry, read_probe(registry, mine), home)
 
 
 Said = tuple[int, str, str, list[dict[str, str]]]

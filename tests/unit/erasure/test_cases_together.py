@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from activities.erasure import resealing, shredding, withdrawing
+from activities.erasure.probe import read_probe
 from assay.contracts.erasure import HoldPlaced
 from registry import Registry
 
@@ -31,6 +32,18 @@ def test_two_cases_leave_neither_person_in(registry: Registry, tmp_path: Path, s
     shredding.shred(registry, two, second, tmp_path)
     assert same.dataset == made.dataset
     assert column(registry, same.dataset, tmp_path) == [sha(3)]
+    for case in (one, two):
+        assert searched(registry, case, tmp_path).found == ()
+
+
+def test_two_people_of_one_conversation_wait_for_each_other_in_no_place(registry: Registry, tmp_path: Path) -> None:
+    clean = (9, THIRD, "accepted", asks("a question that neither of them asked"))
+    for number, subject, name in ((2, SUBJECT, "support"), (3, OTHER, "sales")):
+        seal(registry, tmp_path, [clean, (number, subject, "accepted", asks(PER_CASE))], name=name)
+    one, two = job(), job(SECOND, subject=OTHER)
+    for case in (one, two):
+        erase(registry, tmp_path, case)
+        assert PER_CASE in read_probe(registry, case).texts
     for case in (one, two):
         assert searched(registry, case, tmp_path).found == ()
 

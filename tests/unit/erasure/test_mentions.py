@@ -11,7 +11,7 @@ from activities.erasure.resealing import shards_of
 from assay.contracts.errors import NotFound
 from registry import Registry
 
-from .scene import OTHER, asks, erase, job, seal, sealed, set_aside, sha, text
+from .scene import OTHER, PER_CASE, SUBJECT, asks, erase, job, seal, sealed, set_aside, sha, text
 
 NAMED = "a" * 64
 
@@ -24,12 +24,25 @@ def test_rows_that_wait_are_read_from_shards_that_are_left(registry: Registry, t
     first = sealed(registry, tmp_path)
     mine = job(mentions=(NAMED,))
     _, [made], _ = erase(registry, tmp_path, mine)
-    registry.erasures.find(mine.case, mine.request)
     [row] = mentions.rows(registry, mine.case)
     assert (row.row_id, said(row)) == (sha(5), text(5))
     assert {*row.datasets} == {first.id, made.dataset}
     registry.erasures.confirm(mine.case, (sha(5),))
     assert mentions.rows(registry, mine.case) == ()
+
+
+def test_a_row_is_read_in_the_new_version_when_it_stood_beside_the_persons_own(
+    registry: Registry, tmp_path: Path
+) -> None:
+    about = "write to erika instead, by the old mill"
+    rows = [(2, SUBJECT, "accepted", asks(PER_CASE)), (7, OTHER, "accepted", asks(about))]
+    seal(registry, tmp_path, rows, named={7: [NAMED]})
+    mine = job(mentions=(NAMED,))
+    _, [made], destroyed = erase(registry, tmp_path, mine)
+    assert destroyed.shards
+    [row] = mentions.rows(registry, mine.case)
+    assert (row.row_id, said(row)) == (sha(7), about)
+    assert made.dataset in row.datasets
 
 
 def test_a_row_that_was_set_aside_is_read_where_it_waits(registry: Registry, tmp_path: Path) -> None:

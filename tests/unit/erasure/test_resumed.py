@@ -29,7 +29,7 @@ from .scene import OTHER, PER_CASE, SUBJECT, asks, column, job, seal, searched, 
 T = TypeVar("T")
 HELD: Final = "7" * 64
 WRITES: Final[dict[str, tuple[Any, str, int]]] = {
-    "rows are found": (Erasures, "find", 2),
+    "rows are found": (Erasures, "find", 3),
     "a lineage is withdrawn": (Withdrawals, "withdraw", 2),
     "a shard is stored": (ShardStore, "put_file", 9),
     "the probe is kept": (Erasures, "keep_probe", 5),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import obstore
 import pytest
 
-from activities.erasure import retraining
+from activities.erasure import resealing, retraining, withdrawing
 from activities.erasure.activity import ErasureControl
 from assay.contracts.erasure import NewDataset
 from assay.contracts.training import Budget, DatasetChoice, Recipe
@@ -15,7 +16,8 @@ from assay.settings import Settings
 from registry import Registry
 
 from .made import BASE, trained
-from .scene import job, sha
+from .scene import OTHER as PERSON
+from .scene import PER_CASE, SUBJECT, asks, job, seal, sha
 
 FORMER, NEW, OTHER = sha(10), sha(11), sha(12)
 REPLACED = (NewDataset(replaces=FORMER, dataset=NEW, version=2, rows=7),)
@@ -82,3 +84,27 @@ def test_nothing_is_planned_when_nothing_of_the_dataset_is_left(registry: Regist
     [planned] = retraining.plan(registry, job(), vanished)
     assert planned.model == "concierge"
     assert control.read_training_request(planned).datasets == (DatasetChoice(dataset=OTHER, ratio=0.5),)
+
+
+def test_a_share_that_another_case_withdrew_is_asked_for_in_its_newest_clean_version(
+    registry: Registry, control: ErasureControl, tmp_path: Path
+) -> None:
+    rows = [(2, SUBJECT, "accepted", asks(PER_CASE)), (1, PERSON, "accepted", asks("a question of somebody else"))]
+    first, second = (seal(registry, tmp_path, rows, name=name) for name in ("support", "sales"))
+    trained(registry, first.id, second.id)
+    one = job()
+    withdrawing.withdraw(registry, one)
+    new = {made.replaces: made for made in resealing.reseal(registry, one)}
+    [planned] = retraining.plan(registry, job("acme.000000000001"), (new[first.id],))
+    chosen = {choice.dataset for choice in control.read_training_request(planned).datasets}
+    assert chosen == {new[first.id].dataset, new[second.id].dataset}
+
+
+def test_a_share_that_another_case_withdrew_whole_is_left_out(
+    registry: Registry, control: ErasureControl, tmp_path: Path
+) -> None:
+    dataset = seal(registry, tmp_path, [(2, SUBJECT, "accepted", asks(PER_CASE))])
+    trained(registry, FORMER, dataset.id)
+    withdrawing.withdraw(registry, job())
+    [planned] = retraining.plan(registry, job("acme.000000000001"), REPLACED)
+    assert [choice.dataset for choice in control.read_training_request(planned).datasets] == [NEW]

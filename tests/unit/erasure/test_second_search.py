@@ -62,7 +62,7 @@ def test_a_receipt_is_not_signed_where_nothing_could_be_looked_for(
 def test_a_file_that_was_to_be_destroyed_is_found_whatever_it_says(registry: Registry, tmp_path: Path) -> None:
     dataset = seal(registry, tmp_path, [(1, OTHER, "accepted", asks(WEATHER))])
     ledger = registry.datasets.get(dataset.id).ledger.sha256
-    found = second_search.search(registry, Probe(shards=(ledger,)), None, tmp_path).found
+    found = second_search.search(registry, Probe(shards=(ledger,)), tmp_path).found
     assert found == (f"blob {ledger}", f"shard {ledger}")
 
 
@@ -85,7 +85,7 @@ def test_a_text_is_found_in_a_table_however_it_is_escaped(
     reference = registry.shards.put_file(tmp_path / "rows")
     (tmp_path / "rows").unlink()
     wanted = f"{text[:20]} 7 {text[20:]}"
-    found = second_search.search(registry, Probe(texts=(wanted,)), None, tmp_path).found
+    found = second_search.search(registry, Probe(texts=(wanted,)), tmp_path).found
     assert found == (f"shard {reference.sha256}",)
 
 
@@ -99,8 +99,8 @@ def test_rows_that_a_run_left_in_its_folder_are_found_though_they_are_compressed
         table.write([row | {"tier": "c", "synthetic_depth": 0, "subject": "", "rejected": ""}])
     where = ("file runs/acme.helpdesk.1.51d0e2aa17cc/rows/0.parquet",)
     for probe in (Probe(texts=(PER_CASE,)), Probe(rows=(sha(1),))):
-        assert second_search.search(registry, probe, None, tmp_path).found == where
-    assert second_search.search(registry, Probe(rows=(sha(2),)), None, tmp_path).found == ()
+        assert second_search.search(registry, probe, tmp_path).found == where
+    assert second_search.search(registry, Probe(rows=(sha(2),)), tmp_path).found == ()
 
 
 def test_what_rows_of_another_dataset_say_as_well_is_theirs(registry: Registry, tmp_path: Path) -> None:
@@ -112,6 +112,11 @@ def test_what_rows_of_another_dataset_say_as_well_is_theirs(registry: Registry, 
     erase(registry, tmp_path, mine)
     assert system in read_probe(registry, mine).texts
     assert searched(registry, mine, tmp_path).found == ()
+    log = tmp_path / "logs" / "x.log"
+    log.parent.mkdir()
+    log.write_text(f"asked: {WEATHER} 1 of the retained", "utf-8")
+    (tmp_path / "logs" / "y.log").write_text(f"asked as: {system}", "utf-8")
+    assert searched(registry, mine, tmp_path).found == ("file logs/x.log",)
 
 
 def test_a_table_that_nobody_can_read_is_named(registry: Registry, tmp_path: Path) -> None:
@@ -119,12 +124,12 @@ def test_a_table_that_nobody_can_read_is_named(registry: Registry, tmp_path: Pat
     folder.mkdir(parents=True)
     parquet.write_table(arrow.table({"text": [f"{WEATHER} {n}" for n in range(99)]}), folder / "rows.parquet")
     probe = Probe(texts=(PER_CASE,))
-    assert second_search.search(registry, probe, None, tmp_path).found == ()
+    assert second_search.search(registry, probe, tmp_path).found == ()
     whole = (folder / "rows.parquet").read_bytes()
     (folder / "rows.parquet").write_bytes(whole[:40] + bytes(len(whole) - 80) + whole[-40:])
-    assert second_search.search(registry, probe, None, tmp_path).found == ("file runs/one/rows.parquet",)
+    assert second_search.search(registry, probe, tmp_path).found == ("file runs/one/rows.parquet",)
     (folder / "rows.parquet").write_bytes(b"PAR")
-    assert second_search.search(registry, probe, None, tmp_path).found == ()
+    assert second_search.search(registry, probe, tmp_path).found == ()
 
 
 def test_the_files_of_the_database_are_left_to_it(registry: Registry, tmp_path: Path) -> None:
@@ -132,7 +137,7 @@ def test_the_files_of_the_database_are_left_to_it(registry: Registry, tmp_path: 
     home.mkdir()
     for name in ("registry.sqlite", "registry.sqlite-wal", "registry.sqlite-shm", "temporal.sqlite"):
         (home / name).write_text(PER_CASE, "utf-8")
-    assert second_search.search(registry, Probe(texts=(PER_CASE,)), None, home).found == ("file temporal.sqlite",)
+    assert second_search.search(registry, Probe(texts=(PER_CASE,)), home).found == ("file temporal.sqlite",)
 
 
 def test_each_shard_is_opened_once(registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,7 +149,7 @@ def test_each_shard_is_opened_once(registry: Registry, tmp_path: Path, monkeypat
         return fetch(reference, path)
 
     monkeypatch.setattr(registry.shards, "fetch_file", counted)
-    remains = second_search.search(registry, Probe(texts=(PER_CASE,)), None, tmp_path / "nothing")
+    remains = second_search.search(registry, Probe(texts=(PER_CASE,)), tmp_path / "nothing")
     assert (remains.found, remains.shards) == ((), len(registry.shards.living()))
     assert opened == dict.fromkeys(registry.shards.living(), 1)
 
@@ -159,18 +164,38 @@ def test_what_raters_liked_less_is_learnt_too(tmp_path: Path) -> None:
     assert shared(tmp_path / "rows", {text}, {sha(1)}) == set()
 
 
-def test_a_file_that_goes_while_others_are_read_is_passed_over(registry: Registry, tmp_path: Path) -> None:
+def test_a_file_that_goes_while_it_is_searched_is_passed_over(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     home = tmp_path / "home"
     home.mkdir()
-    (home / "first.log").write_text("nothing", "utf-8")
-    (home / "second.log").write_text(PER_CASE, "utf-8")
+    (home / "x.log").write_text(PER_CASE, "utf-8")
     probe = Probe(texts=(PER_CASE,))
-    assert second_search.search(registry, probe, None, home).found == ("file second.log",)
+    assert second_search.search(registry, probe, home).found == ("file x.log",)
 
-    def gone() -> None:
-        (home / "second.log").unlink(missing_ok=True)
+    def gone(path: Path, _: Path) -> Path:
+        path.unlink()
+        return path
 
-    assert second_search.search(registry, probe, None, home, gone).found == ()
+    monkeypatch.setattr(second_search, "_lying", gone)
+    assert second_search.search(registry, probe, home).found == ()
+    assert not [*home.iterdir()]
+
+
+def test_what_a_killed_write_left_beside_the_blobs_is_found(registry: Registry, tmp_path: Path) -> None:
+    home, name = tmp_path / "home", "ab" + "0" * 62
+    folder = home / "blobs" / "sha256" / "ab"
+    folder.mkdir(parents=True)
+    (folder / name).write_text(PER_CASE, "utf-8")  # whole blobs are read through the store
+    (folder / f"{name}#1").write_text(PER_CASE, "utf-8")
+    assert second_search.search(registry, Probe(texts=(PER_CASE,)), home).found == (f"file blobs/sha256/ab/{name}#1",)
+
+
+def test_a_home_is_searched_whatever_it_is_called(registry: Registry, tmp_path: Path) -> None:
+    home = tmp_path / "assay-search-eu" / "home"
+    home.mkdir(parents=True)
+    (home / "x.log").write_text(PER_CASE, "utf-8")
+    assert second_search.search(registry, Probe(texts=(PER_CASE,)), home).found == ("file x.log",)
 
 
 @pytest.mark.parametrize("path", ["logs/x.log", "runs/acme.helpdesk.1.51d0e2aa17cc/samples/step-10.jsonl"])
@@ -183,9 +208,9 @@ def test_a_text_that_somebody_logged_is_found_and_its_file_named(
     probe = Probe(texts=(text,))
     for line in (text, json.dumps({"answer": text}), json.dumps({"answer": text}, ensure_ascii=False)):
         file.write_text(f"2026-01-01 INFO something else\n{line}\n", "utf-8")
-        assert second_search.search(registry, probe, None, tmp_path).found == (f"file {path}",)
+        assert second_search.search(registry, probe, tmp_path).found == (f"file {path}",)
     file.write_text(f"2026-01-01 INFO something else\n{text[:-1]}\n", "utf-8")
-    assert second_search.search(registry, probe, None, tmp_path).found == ()
+    assert second_search.search(registry, probe, tmp_path).found == ()
 
 
 @pytest.mark.parametrize("before", [1, len(PER_CASE) // 2, len(PER_CASE) - 1])
@@ -194,23 +219,23 @@ def test_a_text_is_found_where_a_file_is_read_in_two_parts(registry: Registry, t
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs" / "x.log").write_bytes(b"." * (chunk - before) + text + b"." * 100)
     copied = registry.blobs.put(b"," * (2 * chunk - before) + text)
-    found = second_search.search(registry, Probe(texts=(PER_CASE,)), None, tmp_path).found
+    found = second_search.search(registry, Probe(texts=(PER_CASE,)), tmp_path).found
     assert found == (f"blob {copied.sha256}", "file logs/x.log")
 
 
 def test_a_row_id_that_is_left_in_a_table_is_found_and_the_table_named(registry: Registry, tmp_path: Path) -> None:
     probe = Probe(rows=(sha(2),))
-    assert second_search.search(registry, probe, None, tmp_path).found == ()
+    assert second_search.search(registry, probe, tmp_path).found == ()
     registry.lineage.link(sha(2), sha(7), "copied", parent_kind="row", child_kind="row")
-    assert second_search.search(registry, probe, None, tmp_path).found == ("table lineage",)
+    assert second_search.search(registry, probe, tmp_path).found == ("table lineage",)
 
 
 def test_a_row_id_that_is_left_inside_a_document_of_a_table_is_found(registry: Registry, tmp_path: Path) -> None:
     mine = job()
     withdrawing.withdraw(registry, mine)
     registry.erasures.close(mine.case, sha(1), {"rows": [{"id": sha(2)}]})
-    assert second_search.search(registry, Probe(rows=(sha(2),)), None, tmp_path).found == ("table erasures",)
-    assert second_search.search(registry, Probe(rows=(sha(3),)), None, tmp_path).found == ()
+    assert second_search.search(registry, Probe(rows=(sha(2),)), tmp_path).found == ("table erasures",)
+    assert second_search.search(registry, Probe(rows=(sha(3),)), tmp_path).found == ()
 
 
 def test_a_persons_hash_that_is_left_in_a_table_is_found_and_the_table_named(
@@ -218,9 +243,9 @@ def test_a_persons_hash_that_is_left_in_a_table_is_found_and_the_table_named(
 ) -> None:
     probe = Probe(hashes=(SUBJECT,))
     set_aside(registry, tmp_path, [(1, OTHER, "quarantined", asks(WEATHER))])
-    assert second_search.search(registry, probe, None, tmp_path).found == ()
+    assert second_search.search(registry, probe, tmp_path).found == ()
     _, shard = set_aside(registry, tmp_path, [(2, SUBJECT, "quarantined", asks(PER_CASE))], name="elsewhere")
-    found = second_search.search(registry, probe, None, tmp_path).found
+    found = second_search.search(registry, probe, tmp_path).found
     assert found == (f"shard {shard.sha256}", "table quarantine")
 
 
@@ -231,9 +256,9 @@ def test_lists_that_have_to_name_the_person_are_passed_over(registry: Registry, 
     assert registry.suppression.obeyed("acme", [SUBJECT]) == {SUBJECT}
     registry.suppression.add("acme", [sha(2)[7:]], mine.case)
     probe = Probe(hashes=(SUBJECT, sha(2)[7:]), rows=(sha(2),))
-    assert second_search.search(registry, probe, None, tmp_path).found == ()
+    assert second_search.search(registry, probe, tmp_path).found == ()
     registry.holds.lift(held, "leo")
-    assert second_search.search(registry, probe, None, tmp_path).found == ()
+    assert second_search.search(registry, probe, tmp_path).found == ()
 
 
 def test_many_needles_are_found_where_they_stand_and_nowhere_else() -> None:

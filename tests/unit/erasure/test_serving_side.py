@@ -190,6 +190,14 @@ async def test_the_second_search_names_engine_route_and_disk_and_then_nothing(
     assert not on_disk.exists()
 
 
+@pytest.mark.usefixtures("adapter")
+async def test_an_engine_that_does_not_answer_may_still_hold_it(settings: Settings, gateway: Gateway) -> None:
+    async with worker(settings, gateway, Engine({OTHER}), None) as one:
+        await one.do("withdraw_rows")
+        found = (await one.do("search_serving")).found
+    assert found == ("engine 1: does not answer",)
+
+
 async def test_the_loop_beside_unloads_what_somebody_loads_by_hand(
     settings: Settings, gateway: Gateway, adapter: str, registry: Registry
 ) -> None:
