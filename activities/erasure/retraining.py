@@ -12,14 +12,27 @@ from registry.runs import RunRecord
 
 
 def plan(registry: Registry, job: CaseJob, datasets: tuple[NewDataset, ...]) -> tuple[Retraining, ...]:
-    """One request for every model of which a run was withdrawn, made from its newest run. Raises Unavailable."""
+    """One request for every model of which a run was withdrawn. Raises Unavailable.
+
+    Made from the run whose version was in production last, since a newer one may have been refused or rolled back; from
+    the newest where none was.
+    """
     new = {one.replaces: one.dataset for one in datasets}
-    newest: dict[tuple[str, str], RunRecord] = {}
+    affected: dict[tuple[str, str], list[RunRecord]] = {}
     for record in registry.runs.list():
         if any(share.dataset in new for share in record.request.spec.datasets):
-            newest.setdefault((record.request.tenant, record.request.model), record)
-    planned = (_plan(registry, job, record, new) for _, record in sorted(newest.items()))
+            affected.setdefault((record.request.tenant, record.request.model), []).append(record)
+    chosen = (_in_production(registry, name, runs) or runs[0] for name, runs in sorted(affected.items()))
+    planned = (_plan(registry, job, record, new) for record in chosen)
     return tuple(one for one in planned if one)
+
+
+def _in_production(registry: Registry, name: tuple[str, str], runs: list[RunRecord]) -> RunRecord | None:
+    events = registry.pointers.events(*name)
+    targets = [event.target for event in reversed(events) if event.stage == "production"]
+    run_of = {one.digest: one.request.training.run_id for one in registry.versions.list(tenant=name[0], model=name[1])}
+    by_id = {record.result.run_id: record for record in runs}
+    return next((by_id[run] for one in targets if one and (run := run_of.get(one)) in by_id), None)
 
 
 def _plan(registry: Registry, job: CaseJob, record: RunRecord, new: dict[str, str | None]) -> Retraining | None:
