@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Collection
 from datetime import datetime
+from typing import Final
 
-from sqlalchemy import ColumnElement, and_, select
+from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session
 
 from assay.contracts.base import Message
-from assay.contracts.erasure import HoldPlaced
+from assay.contracts.erasure import ErasureRequest, HoldPlaced
 from assay.contracts.errors import NotFound
 from registry.batches import batched
 from registry.columns import now
 from registry.database import Database
-from registry.erasure_tables import ErasedRow, HoldRow
-from registry.tables import LedgerMentionRow, LedgerRow
+from registry.erasure_tables import ErasedRow, ErasureRow, HoldRow, SuppressionRow
+from registry.tables import LedgerMentionRow, LedgerRow, QuarantineMentionRow, QuarantineRow
+
+_HASH: Final = re.compile("[0-9a-f]{64}")
 
 
 class HoldRecord(Message):
@@ -71,8 +75,9 @@ class Holds:
         touched = (row for row in self.list(tenant) if _touches(row, subjects, datasets))
         return tuple(touched)
 
-    def on_case(self, tenant: str, case: str) -> tuple[HoldRecord, ...]:
-        """Holds in force on a person who owns one of the case's own rows, or whom one of them names."""
+    def on_case(self, case: str, request: ErasureRequest) -> tuple[HoldRecord, ...]:
+        """Holds in force on a person who owns one of the case's own rows, or whom one of them names; quarantined rows
+        among them, except for retention: those have a ledger's entry in the dataset whose time is over."""
         erased = and_(
             ErasedRow.case == case,
             ErasedRow.own.is_(True),
@@ -80,19 +85,44 @@ class Holds:
             ErasedRow.row_id == LedgerRow.row_id,
             ErasedRow.ordinal == LedgerRow.ordinal,
         )
-        return self._on_people(tenant, erased)
+        ids = select(ErasedRow.row_id).where(ErasedRow.case == case, ErasedRow.own.is_(True))
+        theirs = or_(QuarantineRow.row_id.in_(ids), QuarantineRow.subject == request.subject)
+        aside = None if request.ground == "retention" else and_(QuarantineRow.tenant == request.tenant, theirs)
+        return self._on_people(request.tenant, erased, aside)
 
     def on_rows(self, tenant: str, dataset: str, source: str | None = None) -> tuple[HoldRecord, ...]:
         """Holds in force on a person who owns a row of a dataset or of one of its sources, or whom such a row names."""
         of = LedgerRow.dataset == dataset
         return self._on_people(tenant, of if source is None else and_(of, LedgerRow.source == source))
 
-    def _on_people(self, tenant: str, rows: ColumnElement[bool]) -> tuple[HoldRecord, ...]:
+    def kept_from(self, case: str, tenant: str, dataset: str) -> frozenset[str]:
+        """Ids of rows of a dataset that holds in force on persons keep from this case: whose they are or whom they
+        name, and own rows of other open cases of such a person. A reviewer may have given those to a case whose person
+        neither owns them nor is named in them by the hash that is held."""
+        people = {hold.subject for hold in self.list(tenant) if hold.subject is not None}
+        found = set[str]()
+        with self._database.reading() as session:
+            for batch in batched(sorted(people)):
+                of = (LedgerRow.dataset == dataset, LedgerRow.subject.in_(batch))
+                found.update(session.scalars(select(LedgerRow.row_id).where(*of)))
+                named = (LedgerMentionRow.hash.in_(batch), LedgerMentionRow.dataset == dataset)
+                found.update(session.scalars(select(LedgerMentionRow.row_id).where(*named)))
+            cases = _held_cases(session, tenant, people) - {case} if people else ()
+            for batch in batched(cases):
+                own = (ErasedRow.case.in_(batch), ErasedRow.dataset == dataset, ErasedRow.own.is_(True))
+                found.update(session.scalars(select(ErasedRow.row_id).where(*own)))
+        return frozenset(found)
+
+    def _on_people(
+        self, tenant: str, rows: ColumnElement[bool], aside: ColumnElement[bool] | None = None
+    ) -> tuple[HoldRecord, ...]:
         placed = [hold for hold in self.list(tenant) if hold.subject is not None]
         with self._database.reading() as session:
-            people = {
-                one for batch in batched({hold.subject for hold in placed}) for one in _among(session, batch, rows)
-            }
+            people = set[str]()
+            for batch in batched({hold.subject for hold in placed}):
+                people |= _among(session, batch, rows)
+                if aside is not None:
+                    people |= _among_aside(session, batch, aside)
         return tuple(hold for hold in placed if hold.subject in people)
 
 
@@ -101,11 +131,34 @@ def _touches(hold: HoldRecord, subjects: Collection[str], datasets: Collection[s
     return whole or hold.subject in subjects or hold.dataset in datasets
 
 
+def _held_cases(session: Session, tenant: str, people: Collection[str]) -> set[str]:
+    """Open cases of these persons. Whose a case is stands nowhere but in the suppression list, and in the id of its
+    workflow; where the id names no hash it may be anybody's, and counts: what is kept can go later."""
+    listed = set[str]()
+    for batch in batched(people):
+        of = (SuppressionRow.tenant == tenant, SuppressionRow.hash.in_(batch))
+        listed.update(session.scalars(select(SuppressionRow.case).where(*of)))
+    opened = select(ErasureRow.case, ErasureRow.workflow).where(
+        ErasureRow.tenant == tenant, ErasureRow.closed_at.is_(None)
+    )
+    named = ((case, workflow.rpartition("/")[2]) for case, workflow in session.execute(opened))
+    return {case for case, what in named if case in listed or what in people or not _HASH.fullmatch(what)}
+
+
 def _among(session: Session, hashes: Collection[str | None], rows: ColumnElement[bool]) -> set[str]:
     """Those of these keyed hashes that stand in the ledger at these rows; `rows` may say more of another table."""
     owners = select(LedgerRow.subject).where(LedgerRow.subject.in_(hashes), rows).distinct()
     at = and_(LedgerMentionRow.dataset == LedgerRow.dataset, LedgerMentionRow.ordinal == LedgerRow.ordinal)
     named = select(LedgerMentionRow.hash).where(LedgerMentionRow.hash.in_(hashes), at, rows).distinct()
+    return {*session.scalars(owners), *session.scalars(named)}
+
+
+def _among_aside(session: Session, hashes: Collection[str | None], rows: ColumnElement[bool]) -> set[str]:
+    """Those of these keyed hashes that quarantined rows belong to or name."""
+    owners = select(QuarantineRow.subject).where(QuarantineRow.subject.in_(hashes), rows).distinct()
+    names = ("tenant", "dataset", "purpose", "row_id")
+    at = and_(*(getattr(QuarantineMentionRow, name) == getattr(QuarantineRow, name) for name in names))
+    named = select(QuarantineMentionRow.hash).where(QuarantineMentionRow.hash.in_(hashes), at, rows).distinct()
     return {*session.scalars(owners), *session.scalars(named)}
 
 
