@@ -145,6 +145,12 @@ class Datasets:
         found = (IntakeRequest.model_validate(request).sources for request in requests)
         return tuple({one.content_digest(): one for sources in found for one in sources if one.name == name}.values())
 
+    def source_uris(self) -> frozenset[str]:
+        """Where the rows of all datasets were read from."""
+        with self._database.reading() as session:
+            requests = session.scalars(select(DatasetRow.request)).all()
+        return frozenset(source["uri"] for request in requests for source in request["sources"])
+
     def subjects(self, id_: str) -> int:
         """How many data subjects are named as owners of rows of a dataset; rows that did not enter are none of it."""
         query = select(func.count(LedgerRow.subject.distinct())).where(

@@ -114,7 +114,11 @@ def predicate(done: CaseDone) -> dict[str, Any]:
         "retraining": [one.model_dump(mode="json", exclude={"request"}) for one in done.retraining],
         "suppressed": done.job.request.suppress and bool(done.job.request.subject or done.job.request.mentions),
         "verified": done.remains.model_dump(mode="json"),
-        "notVerified": ["systems of record that the sources were exported from", "backups, until they expire"],
+        "notVerified": [
+            "systems of record and files that the sources were read from",
+            "copies that were exported with `assay evidence`",
+            "backups, until they expire",
+        ],
     }
 
 

@@ -67,7 +67,7 @@ def search(registry: Registry, probe: Probe, home: Path, beat: Callable[[], None
     read, shards, suspected, others = 0, 0, list[_Place](), set[str]()
     found, gone = list[str](), frozenset({*probe.shards, *probe.former})
     with tempfile.TemporaryDirectory(prefix=_SCRATCH) as folder:
-        for place in chain(_stored(registry), _files(home)):
+        for place in chain(_stored(registry), _files(home, _sources(registry))):
             with suppress(*_GONE), _opened(place, Path(folder)) as path:
                 read, shards = read + path.stat().st_size, shards + place.has_rows
                 # A decision that was stored names rows by digest, as it must: it is no copy of them.
@@ -206,7 +206,13 @@ def _strings(value: object) -> Iterator[str]:
             yield from _strings(one)
 
 
-def _files(home: Path) -> Iterator[_Place]:
+def _sources(registry: Registry) -> frozenset[Path]:
+    """Files and folders that sources lie in: systems of record, whose owners keep or clean them."""
+    uris = registry.datasets.source_uris()
+    return frozenset(Path(uri.removeprefix("file://").removeprefix("sqlite:///")).resolve() for uri in uris)
+
+
+def _files(home: Path, sources: frozenset[Path]) -> Iterator[_Place]:
     for path in sorted(home.rglob("*")):
         inside = path.relative_to(home)
         if inside.parts[0].startswith(_DATABASE):
@@ -214,6 +220,8 @@ def _files(home: Path) -> Iterator[_Place]:
         if inside.parts[0] == _KEYS or _BLOB.fullmatch(inside.as_posix()):
             continue
         if any(part.startswith(_SCRATCH) for part in inside.parts) or path.is_symlink() or not path.is_file():
+            continue
+        if not sources.isdisjoint((path.resolve(), *path.resolve().parents)):
             continue
         yield _Place(f"file {inside}", partial(_lying, path), has_hashes=False)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import shutil
 import signal
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -274,10 +273,7 @@ class Demo:
         """Step 7."""
         with self.story.step("Outside check"):
             evidence = self.folder / "evidence"
-            if evidence.exists():
-                for path in (evidence, *evidence.rglob("*")):
-                    path.chmod(0o755 if path.is_dir() else 0o644)
-                shutil.rmtree(evidence)
+            erasing.remove(evidence)
             assay("evidence", "/".join(map(str, _key(self.good))), "--out", str(evidence))
             workflow_id = names.lifecycle_id(*_key(self.good))
             self.report.verify = outside.check(self.story, evidence, workflow_id, self.endpoints["temporal"])
@@ -291,6 +287,7 @@ class Demo:
             version = (await self.client.lifecycle_status(*_key(self.good))).version
             assert version is not None
             self.report.erasure = await erasing.erase(self.story, self.traffic, plan.TENANT, self.folder, version)
+            erasing.remove_copies(self.story, self.folder / "evidence")
 
     async def _awaiting(self, request: LifecycleRequest, stage: str, unless: str | None = None) -> PromotionStatus:
         """Wait until its promotion is at `stage`. `unless`: where it waits for a person instead, and would for ever."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from assay.contracts.base import BasePin, Reference
 from assay.contracts.evaluation import ArmScores, EvaluationResult, PinnedEvaluation
+from assay.contracts.promotion import CardDraft, PinnedPromotion, PointerMove, PromotionCase, SignedVersion
 from assay.contracts.training import Candidate, DatasetShare, PinnedTraining, RunSpec, TrainingResult
 from registry import Registry
 from registry.root_digest import root_digest
@@ -75,6 +76,21 @@ def trained(
     request = PinnedTraining(tenant="acme", model=model, version=version, spec=spec, requested_by="ann")
     registry.runs.add(result, request)
     return result
+
+
+def in_production(registry: Registry, result: TrainingResult) -> None:
+    """The run's adapter as a registered version that the production pointer holds."""
+    [candidate] = result.candidates
+    stored = registry.blobs.put(b"a document")
+    of = {"tenant": "acme", "model": "helpdesk", "version": 1, "requested_by": "ann"}
+    evaluation = EvaluationResult(report=stored, chosen=candidate, arms=(), template=sha(1))
+    request = PinnedPromotion(base=BASE, datasets=(sha(10),), training=result, evaluation=evaluation, **of)
+    signed = SignedVersion(digest=candidate.adapter, files=candidate.files, signature=stored, statements=(stored,))
+    registry.versions.add(PromotionCase(request=request, card=CardDraft(card=stored, diff=stored), version=signed))
+    where = {"tenant": "acme", "model": "helpdesk", "stage": "production", "key": "first"}
+    registry.pointers.move(
+        PointerMove(target=candidate.adapter, expected=None, actor="ann", reason="promoted", **where)
+    )
 
 
 def made_of(registry: Registry, home: Path, dataset: str, model: str = "helpdesk") -> Made:

@@ -15,7 +15,7 @@ from assay.contracts.training import Budget, DatasetChoice, Recipe
 from assay.settings import Settings
 from registry import Registry
 
-from .made import BASE, trained
+from .made import BASE, in_production, trained
 from .scene import OTHER as PERSON
 from .scene import PER_CASE, SUBJECT, asks, job, seal, sha
 
@@ -108,3 +108,13 @@ def test_a_share_that_another_case_withdrew_whole_is_left_out(
     withdrawing.withdraw(registry, job())
     [planned] = retraining.plan(registry, job("acme.000000000001"), REPLACED)
     assert [choice.dataset for choice in control.read_training_request(planned).datasets] == [NEW]
+
+
+def test_the_recipe_that_was_in_production_is_asked_for_again_not_a_newer_one_that_was_rolled_back(
+    registry: Registry,
+) -> None:
+    served = trained(registry, FORMER, version=1, recipe=Recipe(max_steps=40))
+    trained(registry, FORMER, version=2, recipe=Recipe(max_steps=12))
+    in_production(registry, served)
+    [planned] = retraining.plan(registry, job(), REPLACED)
+    assert (planned.version, planned.steps) == (3, 40)

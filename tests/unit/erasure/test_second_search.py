@@ -182,6 +182,18 @@ def test_a_file_that_goes_while_it_is_searched_is_passed_over(
     assert not [*home.iterdir()]
 
 
+def test_files_that_sources_were_read_from_are_their_owners(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home"
+    (home / "saved").mkdir(parents=True)
+    for name in ("tickets.jsonl", "desk.sqlite", "saved/part.jsonl", "copy.jsonl"):
+        (home / name).write_text(PER_CASE, "utf-8")
+    uris = {f"{home}/tickets.jsonl", f"sqlite:///{home}/desk.sqlite", f"file://{home}/saved", "postgresql://db/desk"}
+    monkeypatch.setattr(registry.datasets, "source_uris", lambda: uris)
+    assert second_search.search(registry, Probe(texts=(PER_CASE,)), home).found == ("file copy.jsonl",)
+
+
 def test_what_a_killed_write_left_beside_the_blobs_is_found(registry: Registry, tmp_path: Path) -> None:
     home, name = tmp_path / "home", "ab" + "0" * 62
     folder = home / "blobs" / "sha256" / "ab"
