@@ -164,7 +164,8 @@ class ErasureData(_Opened):
             probe = read_probe(self._registry, job)
             kept = self._registry.erasures.get(job.case).probe
             own = kept.sha256 if kept else None
-            return second_search.search(self._registry, probe, own, self._settings.home)
+            weights = shredding.withdrawn_weights(self._registry, job)
+            return second_search.search(self._registry, probe, own, self._settings.home, weights=weights)
 
 
 class ErasureServing(_Opened):

@@ -1,4 +1,5 @@
-"""The second search. It shares no code with the first: no ledger, no lineage, no manifest is believed.
+"""The second search. It shares no code with the first: no ledger, no lineage, no manifest is believed that says that
+something is gone. They may say what else to look for: weights, in which no text stands.
 
 It reads bytes: every blob and every file below the state folder, raw and, where a living key or a plain Parquet file
 lets it, in the clear; the tables as the database prints them. It looks for texts that only the erased rows said, for
@@ -10,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -55,16 +56,24 @@ class _Place:
 
 
 def search(
-    registry: Registry, probe: Probe, own: str | None, home: Path, beat: Callable[[], None] = lambda: None
+    registry: Registry,
+    probe: Probe,
+    own: str | None,
+    home: Path,
+    beat: Callable[[], None] = lambda: None,
+    *,
+    weights: Collection[str] = (),
 ) -> Remains:
     """Places in which something is left, by digest, table or path; `own` is the digest of the probe itself.
+
+    `weights` are blobs that must be gone as well, though no text tells of what they are made.
 
     Below the state folder stand the suppression list and the ids of workflows, which are keyed hashes: there only texts
     are looked for. Raises Unavailable.
     """
     look = _Look(probe)
     read, shards, suspected, others = 0, 0, list[_Place](), set[str]()
-    found, gone = list[str](), frozenset({*probe.shards, *probe.former})
+    found, gone = list[str](), frozenset({*probe.shards, *probe.former, *weights})
     with tempfile.TemporaryDirectory(prefix="assay-search-") as folder:
         for place in chain(_stored(registry, own), _files(home)):
             with suppress(*_GONE), _opened(place, Path(folder)) as path:

@@ -115,7 +115,8 @@ def job(case: str = "acme.51d0e2aa17cc", **fields: Any) -> CaseJob:
 
 def searched(registry: Registry, mine: CaseJob, home: Path) -> Remains:
     kept = registry.erasures.get(mine.case).probe
-    return second_search.search(registry, read_probe(registry, mine), kept.sha256 if kept else None, home)
+    own, weights = kept.sha256 if kept else None, shredding.withdrawn_weights(registry, mine)
+    return second_search.search(registry, read_probe(registry, mine), own, home, weights=weights)
 
 
 Said = tuple[int, str, str, list[dict[str, str]]]
