@@ -73,18 +73,19 @@ class BlobStore:
         self._create(digest, data)
         return _reference(digest)
 
-    def put_file(self, path: Path) -> Reference:
+    def put_file(self, path: Path, expected: str | None = None) -> Reference:
         """Store a file, at most 5 GB where the store is S3 (create-only puts cannot be split into parts).
 
-        Raises InputRefused (`FILE_CHANGED`) when somebody wrote to it meanwhile, Unavailable.
+        Raises InputRefused (`FILE_CHANGED`) when somebody wrote to it meanwhile, or when it is not the `expected`
+        bytes any more: then nothing is stored. Unavailable.
         """
-        before = _state(path)
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        before, digest = _state(path), _digest(reference_of(path))
+        if expected is not None and digest != _digest(expected):
+            raise _changed(path)
         # A name that holds other bytes could never be repaired, since nothing is overwritten: take it back.
         if not self.has(digest) and self._create(digest, path) and _state(path) != before:
             obstore.delete(self._store, _key(digest))
-            raise InputRefused("FILE_CHANGED", f"{path.name} changed while it was stored", "store it when it is whole")
+            raise _changed(path)
         return _reference(digest)
 
     def put_tree(self, directory: Path) -> Reference:
@@ -204,6 +205,16 @@ class BlobStore:
         size = obstore.head(self._store, key)["size"]
         for start in range(0, size, _CHUNK):
             yield obstore.get_range(self._store, key, start=start, length=min(_CHUNK, size - start))
+
+
+def reference_of(path: Path) -> Reference:
+    """What `put_file` would return, without storing anything."""
+    with path.open("rb") as file:
+        return _reference(hashlib.file_digest(file, "sha256").hexdigest())
+
+
+def _changed(path: Path) -> InputRefused:
+    return InputRefused("FILE_CHANGED", f"{path.name} changed while it was stored", "store it when it is whole")
 
 
 def _reference(digest: str) -> Reference:

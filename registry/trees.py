@@ -8,11 +8,15 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
+from typing import Final
 
 from pydantic import Field, ValidationError
 
 from assay.contracts.base import Digest, Message, Reference
 from assay.contracts.errors import InputRefused, IntegrityRefused
+
+_WEIGHTS: Final = (".safetensors", "optimizer.pt")
+"""Files that are made of rows. Others may be the same in a clean adapter, and are stored once."""
 
 
 class Entry(Message):
@@ -61,6 +65,11 @@ def parse(data: bytes) -> Tree:
     if len(set(names)) < len(names) or folders & set(names):
         raise _malformed("a path stands in it twice")
     return tree
+
+
+def weights(tree: Tree) -> tuple[str, ...]:
+    """Digests of the files that are made of rows: they go with the rows."""
+    return tuple(entry.sha256 for entry in tree.files if entry.path.endswith(_WEIGHTS))
 
 
 def write(tree: Tree, target: Path, fetch_file: Callable[[str, Path], Path]) -> Path:

@@ -42,6 +42,11 @@ class Withdrawals:
                 lineage.mark(self._database, session, name, kind, case)
             return _of(session, reached)
 
+    def below(self, datasets: Collection[str]) -> tuple[Withdrawal, ...]:
+        """Datasets and all that was made from them by now, as far as it is withdrawn; changes nothing."""
+        with self._database.reading() as session:
+            return _of(session, _reached(session, datasets))
+
     def of(self, names: Collection[str]) -> tuple[Withdrawal, ...]:
         """Those of these names that are withdrawn."""
         with self._database.reading() as session:

@@ -161,7 +161,8 @@ class ErasureData(_Opened):
     def search_stores(self, job: CaseJob) -> Remains:
         """See `assay.contracts.erasure.search_stores`."""
         with beating():
-            return second_search.search(self._registry, read_probe(self._registry, job), self._settings.home)
+            probe, weights = read_probe(self._registry, job), shredding.withdrawn_weights(self._registry, job)
+            return second_search.search(self._registry, probe, self._settings.home, weights=weights)
 
 
 class ErasureServing(_Opened):

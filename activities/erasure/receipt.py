@@ -13,6 +13,7 @@ from typing import Any, Final
 import rfc8785
 
 from activities.erasure.probe import Probe, destroy_probe, read_probe
+from activities.erasure.withdrawing import withdrawn_by_now
 from activities.signing.envelope import sign_payload
 from activities.signing.statements import STATEMENT_TYPE
 from assay.contracts.base import Reference
@@ -43,11 +44,19 @@ def write(registry: Registry, done: CaseDone, private_key: Path) -> Reference:
             f"case {case}: rows were found, and nothing was known of them that a search could look for",
             "see `assay erase show`, and order it again",
         )
+    done = _with_late(registry, done)
     envelope = sign_payload(rfc8785.dumps(statement(done)), private_key)
     reference = registry.blobs.put(envelope)
     destroy_probe(registry, done.job)
     registry.erasures.close(case, reference.sha256, predicate(done))
     return reference
+
+
+def _with_late(registry: Registry, done: CaseDone) -> CaseDone:
+    """With what inherited the withdrawal after the last pass, such as a checkpoint of a training that was stopping."""
+    withdrawn = _withdrawn(done)
+    artifacts = withdrawn_by_now(registry, done.job, withdrawn.artifacts)
+    return done.model_copy(update={"withdrawn": withdrawn.model_copy(update={"artifacts": artifacts})})
 
 
 def _looked(registry: Registry, job: CaseJob) -> bool:

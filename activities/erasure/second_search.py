@@ -1,4 +1,5 @@
-"""The second search. It shares no code with the first: no ledger, no lineage, no manifest is believed.
+"""The second search. It shares no code with the first: no ledger, no lineage, no manifest is believed that says that
+something is gone. They may say what else to look for: weights, in which no text stands.
 
 It reads bytes: every blob and every file below the state folder, raw and, where a living key or a plain Parquet file
 lets it, in the clear; the tables as the database prints them. It looks for texts that only the erased rows said, for
@@ -11,7 +12,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -57,15 +58,24 @@ class _Place:
     """Whether it is a shard of rows, in the clear."""
 
 
-def search(registry: Registry, probe: Probe, home: Path, beat: Callable[[], None] = lambda: None) -> Remains:
+def search(
+    registry: Registry,
+    probe: Probe,
+    home: Path,
+    beat: Callable[[], None] = lambda: None,
+    *,
+    weights: Collection[str] = (),
+) -> Remains:
     """Places in which something is left, by digest, table or path; not in the probes of open cases, which go with them.
+
+    `weights` are blobs that must be gone as well, though no text tells of what they are made.
 
     Below the state folder stand the suppression list and the ids of workflows, which are keyed hashes: there only texts
     are looked for. Raises Unavailable.
     """
     look = _Look(probe)
     read, shards, suspected, others = 0, 0, list[_Place](), set[str]()
-    found, gone = list[str](), frozenset({*probe.shards, *probe.former})
+    found, gone = list[str](), frozenset({*probe.shards, *probe.former, *weights})
     with tempfile.TemporaryDirectory(prefix=_SCRATCH) as folder:
         for place in chain(_stored(registry), _files(home, _sources(registry))):
             with suppress(*_GONE), _opened(place, Path(folder)) as path:

@@ -7,19 +7,16 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
 
 from activities.erasure.probe import Probe, add_to_probe, learn, sealed_probe
 from activities.erasure.resealing import HELD, shard_uri, shards_of
 from activities.erasure.tables import blank, cut, holds, pick, store_like
+from activities.erasure.withdrawing import withdrawn_by_now
 from assay.contracts.base import Reference
-from assay.contracts.erasure import CaseJob, Held, Shredded, Withdrawn
+from assay.contracts.erasure import Artifact, CaseJob, Held, Shredded, Withdrawn
 from assay.contracts.errors import Conflict, IntegrityRefused, NotFound, Unavailable
 from registry import DatasetRecord, Registry, trees
 from serving.adapters import AdapterStore
-
-_WEIGHTS: Final = (".safetensors", "optimizer.pt")
-"""Files that are made of rows. Others may be the same in a clean adapter, and are stored once."""
 
 
 def held(registry: Registry, job: CaseJob) -> Held:
@@ -45,11 +42,12 @@ def shred(registry: Registry, job: CaseJob, withdrawn: Withdrawn, home: Path) ->
     _destroy(registry, job, shards)
     _rewrite_ledgers(registry, job)
     _cut_quarantine(registry, job)
-    blobs = sorted(set(_weights(registry, withdrawn)) | set(_samples(registry, withdrawn)))
+    artifacts = withdrawn_by_now(registry, job, withdrawn.artifacts)
+    blobs = sorted(set(_weights(registry, artifacts)) | set(_samples(registry, artifacts)))
     for digest in blobs:
         registry.blobs.remove(digest)
     rows, scrubbed = registry.erasures.clear_records(job.case, job.request), registry.scrub()
-    folders = sum(_remove_folders(registry, withdrawn, home))  # last: one that stays is waited for
+    folders = sum(_remove_folders(registry, artifacts, home))  # last: one that stays is waited for
     return Shredded(
         # All of this case, whoever destroyed it: an earlier try may have been killed before it could say so.
         shards=sealed_probe(registry, job).shards,
@@ -167,8 +165,13 @@ def _cut_quarantine(registry: Registry, job: CaseJob) -> None:
     _destroy(registry, job, gone)
 
 
-def _weights(registry: Registry, withdrawn: Withdrawn) -> Iterator[str]:
-    names = {one.name: one.kind for one in withdrawn.artifacts}
+def withdrawn_weights(registry: Registry, job: CaseJob) -> frozenset[str]:
+    """Weights that have to be gone by now, also of a checkpoint that was stored after everything was destroyed."""
+    return frozenset(_weights(registry, withdrawn_by_now(registry, job)))
+
+
+def _weights(registry: Registry, artifacts: tuple[Artifact, ...]) -> Iterator[str]:
+    names = {one.name: one.kind for one in artifacts}
     files = [name for name, kind in names.items() if kind == "checkpoint"]
     for run in (name for name, kind in names.items() if kind == "run"):
         try:
@@ -180,13 +183,13 @@ def _weights(registry: Registry, withdrawn: Withdrawn) -> Iterator[str]:
             listed = trees.parse(registry.blobs.get(digest))
         except (NotFound, IntegrityRefused):
             continue
-        yield from (entry.sha256 for entry in listed.files if entry.path.endswith(_WEIGHTS))
+        yield from trees.weights(listed)
 
 
-def _samples(registry: Registry, withdrawn: Withdrawn) -> Iterator[str]:
+def _samples(registry: Registry, artifacts: tuple[Artifact, ...]) -> Iterator[str]:
     """Answers of withdrawn adapters in evaluation reports; those of the base stay."""
-    adapters = {one.name for one in withdrawn.artifacts if one.kind == "adapter"}
-    for report in (one.name for one in withdrawn.artifacts if one.kind == "report"):
+    adapters = {one.name for one in artifacts if one.kind == "adapter"}
+    for report in (one.name for one in artifacts if one.kind == "report"):
         try:
             arms = registry.evaluations.get(report).result.arms
         except NotFound:
@@ -194,13 +197,13 @@ def _samples(registry: Registry, withdrawn: Withdrawn) -> Iterator[str]:
         yield from (arm.samples.sha256 for arm in arms if arm.adapter in adapters)
 
 
-def _remove_folders(registry: Registry, withdrawn: Withdrawn, home: Path) -> Iterator[bool]:
+def _remove_folders(registry: Registry, artifacts: tuple[Artifact, ...], home: Path) -> Iterator[bool]:
     """On this disk. Serving workers on others remove adapters within seconds; run folders on other disks stay.
 
     Raises Unavailable (`RUN_FOLDER_KEPT`).
     """
     store = AdapterStore(home, registry.blobs)
-    for one in withdrawn.artifacts:
+    for one in artifacts:
         if one.kind == "adapter":
             yield store.discard(one.name)
         if one.kind == "run" and (folder := home / "runs" / one.name).is_dir():

@@ -6,7 +6,7 @@ import logging
 from typing import Final
 
 from assay.contracts import names
-from assay.contracts.erasure import Artifact, CaseJob, ModelName, Withdrawn
+from assay.contracts.erasure import Artifact, CaseJob, Found, ModelName, Withdrawn
 from assay.contracts.errors import Conflict
 from assay.contracts.rollout import RouteTable
 from registry import Registry
@@ -27,7 +27,7 @@ def withdraw(registry: Registry, job: CaseJob) -> Withdrawn:
         # Before the search: what an intake enters meanwhile is refused there, or found here.
         registry.suppression.add(request.tenant, people, job.case)
     found = registry.erasures.find(job.case, request)
-    learnt = [one.dataset for one in found.own if one.kept]
+    learnt = _learnt(found)
     gone = registry.withdrawals.withdraw(job.case, learnt) if learnt else ()
     artifacts = tuple(Artifact(name=one.name, kind=one.kind) for one in gone)
     table = _deny(registry, job, artifacts)
@@ -39,6 +39,16 @@ def withdraw(registry: Registry, job: CaseJob) -> Withdrawn:
         workflows=_workflows(artifacts),
         revision=table.revision,
     )
+
+
+def withdrawn_by_now(registry: Registry, job: CaseJob, before: tuple[Artifact, ...] = ()) -> tuple[Artifact, ...]:
+    """What was withdrawn, and what inherited it since: a training that is stopping may have stored a checkpoint."""
+    now = registry.withdrawals.below(_learnt(registry.erasures.found(job.case)))
+    return tuple(dict.fromkeys((*before, *(Artifact(name=one.name, kind=one.kind) for one in now))))
+
+
+def _learnt(found: Found) -> list[str]:
+    return [one.dataset for one in found.own if one.kept]
 
 
 def _deny(registry: Registry, job: CaseJob, artifacts: tuple[Artifact, ...]) -> RouteTable:

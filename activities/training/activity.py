@@ -13,6 +13,7 @@ from activities.heartbeat import Beat, beating
 from activities.training import process, run
 from activities.training.stored import Stored
 from activities.training.supervision import Attempt, supervise
+from activities.training.weights import RunWeights
 from assay.contracts.errors import AssayError, Conflict, NotFound
 from assay.contracts.training import TrainingProgress, TrainingResult, TrainJob
 from assay.settings import Settings
@@ -49,8 +50,6 @@ class TrainingActivities:
 
         def tell(progress: TrainingProgress) -> None:
             nonlocal told
-            if progress.checkpoint is not None and progress.checkpoint != told.checkpoint:
-                self._link(job.run_id, progress.checkpoint)
             told = progress
             beat(progress)
 
@@ -68,8 +67,8 @@ class TrainingActivities:
         self, job: TrainJob, number: int, known: TrainingProgress | None, tell: Callable[[TrainingProgress], None]
     ) -> TrainingResult:
         folder = run.prepare(job, self._registry, self._settings.home / "runs" / job.run_id)
-        blobs = self._registry.blobs
-        stored = Stored(folder, blobs, known)
+        weights = RunWeights(self._registry, job.run_id, activity.shield_thread_cancel_exception)
+        stored = Stored(folder, weights.blobs, known, weights.put)
         attempt = Attempt(
             kills=known.kills if known else 0,
             resumed_from=stored.bring_here(),
@@ -84,11 +83,7 @@ class TrainingActivities:
             # Cancellation arrives as an exception in this thread; a second one must not interrupt the clean-up.
             with activity.shield_thread_cancel_exception():
                 process.stop(trainer)
-        return run.collect(job, folder, blobs, last, number)
-
-    def _link(self, run_id: str, checkpoint: str) -> None:
-        """A stored checkpoint is in the lineage as soon as it is stored: what a run was made from may have to go."""
-        self._registry.lineage.link(run_id, checkpoint, "stored", parent_kind="run", child_kind="checkpoint")
+        return run.collect(job, folder, weights, last, number)
 
     def _ids(self, run_id: str) -> dict[str, str]:
         """What leads from the trainer's lines and spans to this activity."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from activities.training import checkpoints, metrics
 from activities.training.export import export_adapter
 from activities.training.job import RowSource, RunFile, RunFolder, candidates_of
+from activities.training.weights import RunWeights
 from assay.contracts.base import Reference
 from assay.contracts.errors import IntegrityRefused, NotFound
 from assay.contracts.training import Candidate, DatasetShare, RunSpec, TrainingProgress, TrainingResult, TrainJob
@@ -71,9 +72,11 @@ def _rows(share: DatasetShare, registry: Registry, target: Path) -> RowSource:
 
 
 def collect(
-    job: TrainJob, folder: RunFolder, blobs: BlobStore, progress: TrainingProgress, attempt: int
+    job: TrainJob, folder: RunFolder, weights: RunWeights, progress: TrainingProgress, attempt: int
 ) -> TrainingResult:
-    """Export the last checkpoints as candidates, store them and the run record. Raises Unavailable.
+    """Export the last checkpoints as candidates, store them and the run record.
+
+    Raises IntegrityRefused (`ARTIFACT_WITHDRAWN`), Unavailable.
 
     `progress` is the last that was told, `attempt` the number of this one.
     """
@@ -83,9 +86,9 @@ def collect(
     return TrainingResult(
         run_id=job.run_id,
         config_hash=spec.content_digest(),
-        record=_record(job, folder, blobs, progress, attempt),
+        record=_record(job, folder, weights.blobs, progress, attempt),
         candidates=tuple(
-            _candidate(found[step], spec, folder, blobs) for step in candidates_of(found, spec.recipe, kept)
+            _candidate(found[step], spec, folder, weights) for step in candidates_of(found, spec.recipe, kept)
         ),
         steps=steps[-1].step,
         resumed_from_step=progress.resumed_from_step,
@@ -100,12 +103,12 @@ def collect(
     )
 
 
-def _candidate(checkpoint: checkpoints.Checkpoint, spec: RunSpec, folder: RunFolder, blobs: BlobStore) -> Candidate:
+def _candidate(checkpoint: checkpoints.Checkpoint, spec: RunSpec, folder: RunFolder, weights: RunWeights) -> Candidate:
     adapter = export_adapter(checkpoint, spec.base, folder.workdir / "adapters" / checkpoint.path.name)
     return Candidate(
         step=checkpoint.step,
         adapter=root_digest(adapter),
-        files=blobs.put_tree(adapter),
+        files=weights.put(adapter),
         train_loss=checkpoint.facts["loss"],
         heldout_loss=checkpoint.facts["heldout_loss"],
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from assay.contracts.base import Digest, Reference
 from assay.contracts.errors import InputRefused, IntegrityRefused, NotFound
 from assay.contracts.training import PassedOver, StoredCheckpoint, TrainingProgress
 from registry import BlobStore, trees
+from registry.blobs import reference_of
 
 log = logging.getLogger(__name__)
 
@@ -31,8 +33,15 @@ class _Kept:
 class Stored:
     """Which checkpoints are stored, by step; begins with those that the last heartbeat of another attempt named."""
 
-    def __init__(self, folder: RunFolder, blobs: BlobStore, known: TrainingProgress | None) -> None:
-        self._folder, self._blobs = folder, blobs
+    def __init__(
+        self,
+        folder: RunFolder,
+        blobs: BlobStore,
+        known: TrainingProgress | None,
+        put: Callable[[Path], Reference] | None = None,
+    ) -> None:
+        """`put` stores a checkpoint; without it nothing else is told of it."""
+        self._folder, self._blobs, self._put = folder, blobs, put or blobs.put_tree
         self._recipe = folder.read_run().recipe
         self._kept = {one.step: _Kept(one.tree, one.heldout_loss) for one in known.earlier} if known else {}
         if known and known.checkpoint and known.checkpoint_step:
@@ -124,7 +133,7 @@ class Stored:
         if isinstance(found, str):
             return
         try:
-            tree = self._blobs.put_tree(found.path)
+            tree = self._put(found.path)
         except (FileNotFoundError, InputRefused):
             if checkpoints.read(found.path) == found:
                 raise
@@ -139,10 +148,4 @@ _MOST_TOLD = 20
 
 def _tree_digest(directory: Path) -> Digest:
     """What `put_tree` would return, without storing anything."""
-
-    def hashed(path: Path) -> Reference:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return Reference(uri=f"blob:{digest}", sha256=f"sha256:{digest}")
-
-    return "sha256:" + hashlib.sha256(trees.listing(directory, hashed)).hexdigest()
+    return "sha256:" + hashlib.sha256(trees.listing(directory, reference_of)).hexdigest()

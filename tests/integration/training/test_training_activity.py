@@ -40,6 +40,9 @@ def test_a_run_reports_itself_and_ends_with_candidates(settings: Settings, make_
     assert heard[0].max_steps == 6
     registry = Registry.open(settings)
     assert registry.runs.get(job.run_id).result == result
+    linked = {node.name for node in registry.lineage.descendants(job.run_id) if node.kind == "checkpoint"}
+    assert linked > {candidate.files.sha256 for candidate in result.candidates}
+    assert {one.checkpoint for one in heard if one.checkpoint} <= linked
     record = json.loads(registry.blobs.get(result.record))
     assert [line["step"] for line in record["metrics"]] == [1, 2, 3, 4, 5, 6]
     assert record["loaded"]["rows"] == {"call": 4, "refusal": 4, "replay": 8}

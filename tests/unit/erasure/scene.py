@@ -114,7 +114,8 @@ def job(case: str = "acme.51d0e2aa17cc", **fields: Any) -> CaseJob:
 
 
 def searched(registry: Registry, mine: CaseJob, home: Path) -> Remains:
-    return second_search.search(registry, read_probe(registry, mine), home)
+    weights = shredding.withdrawn_weights(registry, mine)
+    return second_search.search(registry, read_probe(registry, mine), home, weights=weights)
 
 
 Said = tuple[int, str, str, list[dict[str, str]]]
