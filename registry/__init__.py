@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from assay.settings import Settings
 from registry.approvals import ApprovalRecord, Approvals
@@ -44,6 +45,9 @@ __all__ = [
     "VersionRecord",
     "hash_key",
 ]
+
+
+_SCRUBBED: Final = ("ledger_mentions", "quarantine", "quarantine_mentions", "shard_keys")
 
 
 class Registry:
@@ -89,7 +93,7 @@ class Registry:
 
     def scrub(self) -> bool:
         """Have the database forget what was deleted from the record of rows; False when it could not yet."""
-        done = [self._database.scrub(table) for table in ("ledger_mentions", "quarantine", "shard_keys")]
+        done = [self._database.scrub(table) for table in _SCRUBBED]
         return all(done)
 
     def close(self) -> None:

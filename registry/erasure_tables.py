@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import JSON, ForeignKey, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from registry.columns import DIGEST, KEY, SLUG, Base, now
+
+NOWHERE: Final = ""
+"""In the place of a dataset: of a quarantined row that stands in no dataset's ledger."""
 
 
 class ErasureRow(Base):
@@ -31,6 +34,7 @@ class ErasureRow(Base):
 class ErasedRow(Base):
     """A row that a case is about, until the case is closed. `own` is the person's; others only mention the person.
 
+    One that an intake set aside without sealing anything is in no dataset (`NOWHERE`); its `ordinal` only counts.
     A reviewer who says that a mention is about somebody else lets it go: it is never asked about again in this case.
     """
 

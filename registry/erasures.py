@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, cast
 
 from sqlalchemy import (
     ColumnElement,
+    CompoundSelect,
     Select,
     Table,
     and_,
@@ -32,8 +33,8 @@ from assay.contracts.errors import NotFound
 from registry.batches import batched
 from registry.columns import now
 from registry.database import Database
-from registry.erasure_tables import ErasedRow, ErasureRow, SuppressionRow
-from registry.tables import DatasetRow, LedgerMentionRow, LedgerRow, QuarantineRow
+from registry.erasure_tables import NOWHERE, ErasedRow, ErasureRow, SuppressionRow
+from registry.tables import DatasetRow, LedgerMentionRow, LedgerRow, QuarantineMentionRow, QuarantineRow
 
 _ROWS = cast(Table, ErasedRow.__table__)
 _OUTCOMES = {"accepted": "kept", "redacted": "kept", "quarantined": "aside"}
@@ -41,7 +42,7 @@ _OUTCOMES = {"accepted": "kept", "redacted": "kept", "quarantined": "aside"}
 
 
 class Target(NamedTuple):
-    """A row of a case. `ordinal` is its place in the dataset's ledger."""
+    """A row of a case. `ordinal` is its place in the dataset's ledger; `dataset` may be `NOWHERE`."""
 
     dataset: str
     ordinal: int
@@ -85,7 +86,7 @@ class Erasures:
             self._database.add_once(session, row)
 
     def find(self, case: str, request: ErasureRequest) -> Found:
-        """Enter the rows of a request under its case, by the ledger's indexes; again adds what is new."""
+        """Enter the rows of a request under its case, by indexes of ledger and quarantine; again adds what is new."""
         with self._database.writing() as session:
             if own := _own(request):
                 _enter(session, case, select(LedgerRow).where(_of(request.tenant), *own), own=True)
@@ -93,8 +94,10 @@ class Erasures:
                 gone = select(ErasedRow.row_id).where(ErasedRow.case == case, ErasedRow.let_go.is_(True))
                 mentions = _mentioned(request.mentions).where(_of(request.tenant), LedgerRow.row_id.not_in(gone))
                 _enter(session, case, mentions, own=False)
+                _enter_aside(session, case, request)
             mine = select(ErasedRow.row_id).where(ErasedRow.case == case, ErasedRow.own.is_(True))
-            same = (ErasedRow.case == case, ErasedRow.own.is_(False), ErasedRow.row_id.in_(mine))
+            theirs = ErasedRow.row_id.in_(_also_aside(mine, request))
+            same = (ErasedRow.case == case, ErasedRow.own.is_(False), theirs)
             session.execute(update(ErasedRow).where(*same).values(own=True, let_go=False))
             if request.ground != "retention":
                 # Copies in which no value was found, and refused ones: the ledger keeps no mentions of these.
@@ -102,7 +105,8 @@ class Erasures:
                 _enter(session, case, copies, own=True)
             aside = _aside(request).where(QuarantineRow.row_id.not_in(mine))
             waiting = set(session.scalars(aside)) if request.subject else ()
-            return _found(session, case).model_copy(update={"waiting": len(waiting)})
+            found = _found(session, case)
+            return found.model_copy(update={"waiting": found.waiting + len(waiting)})
 
     def found(self, case: str) -> Found:
         """What stands under a case now."""
@@ -160,8 +164,11 @@ class Erasures:
             ErasedRow.ordinal == LedgerMentionRow.ordinal,
         )
         others = select(LedgerMentionRow.hash).where(LedgerMentionRow.hash.in_(hashes), ~mine).distinct()
+        ids = select(ErasedRow.row_id).where(ErasedRow.case == case, ErasedRow.own.is_(True))
+        aside = select(QuarantineMentionRow.hash).where(QuarantineMentionRow.hash.in_(hashes))
+        aside = aside.where(QuarantineMentionRow.row_id.not_in(ids)).distinct()
         with self._database.reading() as session:
-            return frozenset(hashes) - frozenset(session.scalars(others))
+            return frozenset(hashes) - {*session.scalars(others), *session.scalars(aside)}
 
     def leaving(self, tenant: str, dataset: str) -> frozenset[str]:
         """Ids of rows of a dataset that no new version of it may hold: of any open case, or of who is suppressed."""
@@ -289,6 +296,11 @@ def _aside(request: ErasureRequest) -> Select[str]:
     return query.where(QuarantineRow.tenant == request.tenant, QuarantineRow.subject == request.subject)
 
 
+def _also_aside(ids: Select[str], request: ErasureRequest) -> Select[str] | CompoundSelect[str]:
+    """Where no person is asked for, a database would still read its way to none."""
+    return union(ids, _aside(request)) if request.subject else ids
+
+
 def _name(session: Session, request: ErasureRequest) -> str:
     query = select(DatasetRow.name).where(DatasetRow.id == request.dataset, DatasetRow.tenant == request.tenant)
     return session.scalar(query) or ""
@@ -322,6 +334,22 @@ def _enter(session: Session, case: str, rows: Select[LedgerRow], *, own: bool) -
     session.execute(_ROWS.insert().from_select(columns, found.where(~known)))
 
 
+def _enter_aside(session: Session, case: str, request: ErasureRequest) -> None:
+    """Quarantined rows that mention the person and that no ledger told of, as far as the case does not know them."""
+    known = _also_aside(select(ErasedRow.row_id).where(ErasedRow.case == case), request)
+    named = select(QuarantineMentionRow.row_id).where(
+        QuarantineMentionRow.tenant == request.tenant,
+        QuarantineMentionRow.hash.in_(request.mentions),
+        QuarantineMentionRow.row_id.not_in(known),
+    )
+    there = select(func.count()).where(ErasedRow.case == case, ErasedRow.dataset == NOWHERE)
+    at = session.scalar(there) or 0
+    entry = {"case": case, "dataset": NOWHERE, "outcome": "quarantined", "own": False}
+    fresh = sorted(session.scalars(named.distinct()))
+    if fresh:
+        session.execute(_ROWS.insert(), [{**entry, "ordinal": n, "row_id": r} for n, r in enumerate(fresh, at)])
+
+
 def _found(session: Session, case: str) -> Found:
     counted: dict[bool, dict[str, dict[str, int]]] = {True: defaultdict(dict), False: defaultdict(dict)}
     columns = (ErasedRow.own, ErasedRow.dataset, ErasedRow.outcome)
@@ -331,7 +359,13 @@ def _found(session: Session, case: str) -> Found:
         of = counted[own][dataset]
         name = _OUTCOMES.get(outcome, "refused")
         of[name] = of.get(name, 0) + int(count)
-    return Found(own=_sorted(counted[True]), mentioned=_sorted(counted[False]))
+    waiting = {one: sum(counted[one].pop(NOWHERE, {}).values()) for one in counted}
+    return Found(
+        own=_sorted(counted[True]),
+        mentioned=_sorted(counted[False]),
+        waiting=waiting[True],
+        mentioned_waiting=waiting[False],
+    )
 
 
 def _sorted(of: dict[str, dict[str, int]]) -> tuple[FoundIn, ...]:

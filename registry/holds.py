@@ -6,17 +6,17 @@ import secrets
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, select
+from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session
 
 from assay.contracts.base import Message
-from assay.contracts.erasure import HoldPlaced
+from assay.contracts.erasure import ErasureRequest, HoldPlaced
 from assay.contracts.errors import NotFound
 from registry.batches import batched
 from registry.columns import now
 from registry.database import Database
 from registry.erasure_tables import ErasedRow, HoldRow
-from registry.tables import LedgerMentionRow, LedgerRow
+from registry.tables import LedgerMentionRow, LedgerRow, QuarantineMentionRow, QuarantineRow
 
 
 class HoldRecord(Message):
@@ -71,8 +71,9 @@ class Holds:
         touched = (row for row in self.list(tenant) if _touches(row, subjects, datasets))
         return tuple(touched)
 
-    def on_case(self, tenant: str, case: str) -> tuple[HoldRecord, ...]:
-        """Holds in force on a person who owns one of the case's own rows, or whom one of them names."""
+    def on_case(self, case: str, request: ErasureRequest) -> tuple[HoldRecord, ...]:
+        """Holds in force on a person who owns one of the case's own rows, or whom one of them names; quarantined rows
+        among them, except for retention: those have a ledger's entry in the dataset whose time is over."""
         erased = and_(
             ErasedRow.case == case,
             ErasedRow.own.is_(True),
@@ -80,19 +81,26 @@ class Holds:
             ErasedRow.row_id == LedgerRow.row_id,
             ErasedRow.ordinal == LedgerRow.ordinal,
         )
-        return self._on_people(tenant, erased)
+        ids = select(ErasedRow.row_id).where(ErasedRow.case == case, ErasedRow.own.is_(True))
+        theirs = or_(QuarantineRow.row_id.in_(ids), QuarantineRow.subject == request.subject)
+        aside = None if request.ground == "retention" else and_(QuarantineRow.tenant == request.tenant, theirs)
+        return self._on_people(request.tenant, erased, aside)
 
     def on_rows(self, tenant: str, dataset: str, source: str | None = None) -> tuple[HoldRecord, ...]:
         """Holds in force on a person who owns a row of a dataset or of one of its sources, or whom such a row names."""
         of = LedgerRow.dataset == dataset
         return self._on_people(tenant, of if source is None else and_(of, LedgerRow.source == source))
 
-    def _on_people(self, tenant: str, rows: ColumnElement[bool]) -> tuple[HoldRecord, ...]:
+    def _on_people(
+        self, tenant: str, rows: ColumnElement[bool], aside: ColumnElement[bool] | None = None
+    ) -> tuple[HoldRecord, ...]:
         placed = [hold for hold in self.list(tenant) if hold.subject is not None]
         with self._database.reading() as session:
-            people = {
-                one for batch in batched({hold.subject for hold in placed}) for one in _among(session, batch, rows)
-            }
+            people = set[str]()
+            for batch in batched({hold.subject for hold in placed}):
+                people |= _among(session, batch, rows)
+                if aside is not None:
+                    people |= _among_aside(session, batch, aside)
         return tuple(hold for hold in placed if hold.subject in people)
 
 
@@ -106,6 +114,15 @@ def _among(session: Session, hashes: Collection[str | None], rows: ColumnElement
     owners = select(LedgerRow.subject).where(LedgerRow.subject.in_(hashes), rows).distinct()
     at = and_(LedgerMentionRow.dataset == LedgerRow.dataset, LedgerMentionRow.ordinal == LedgerRow.ordinal)
     named = select(LedgerMentionRow.hash).where(LedgerMentionRow.hash.in_(hashes), at, rows).distinct()
+    return {*session.scalars(owners), *session.scalars(named)}
+
+
+def _among_aside(session: Session, hashes: Collection[str | None], rows: ColumnElement[bool]) -> set[str]:
+    """Those of these keyed hashes that quarantined rows belong to or name."""
+    owners = select(QuarantineRow.subject).where(QuarantineRow.subject.in_(hashes), rows).distinct()
+    names = ("tenant", "dataset", "purpose", "row_id")
+    at = and_(*(getattr(QuarantineMentionRow, name) == getattr(QuarantineRow, name) for name in names))
+    named = select(QuarantineMentionRow.hash).where(QuarantineMentionRow.hash.in_(hashes), at, rows).distinct()
     return {*session.scalars(owners), *session.scalars(named)}
 
 

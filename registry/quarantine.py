@@ -23,16 +23,18 @@ from registry import suppression
 from registry.batches import batched
 from registry.columns import now
 from registry.database import Database
-from registry.tables import QuarantineRow, ShardKeyRow
+from registry.tables import QuarantineMentionRow, QuarantineRow, ShardKeyRow
 
 _BATCH = 500
 _TABLE = cast(Table, QuarantineRow.__table__)
+_MENTIONS = cast(Table, QuarantineMentionRow.__table__)
 
 
 class QuarantinedRow(Message):
     """A row as screening found it. `shard` and `ordinal` say where its text is; `subject` is a keyed hash.
 
-    `mentions`, keyed hashes of whom it names, are looked up in the suppression list and kept in the ledger alone.
+    `mentions`, keyed hashes of whom it names, are looked up in the suppression list and in erasures; no record read
+    back has them.
     """
 
     row_id: Digest
@@ -137,6 +139,15 @@ class Quarantine:
             found = session.scalars(select(QuarantineRow).where(QuarantineRow.subject == subject))
             return tuple((_queue(row), _record(row)) for row in found)
 
+    def of_rows(self, tenant: str, row_ids: Iterable[str]) -> tuple[QuarantineRecord, ...]:
+        """Rows by id in whichever of a tenant's queues they stand, whatever was decided about them."""
+        found: list[QuarantineRecord] = []
+        with self._database.reading() as session:
+            for batch in batched(row_ids):
+                of = select(QuarantineRow).where(QuarantineRow.tenant == tenant, QuarantineRow.row_id.in_(batch))
+                found += (_record(row) for row in session.scalars(of))
+        return tuple(found)
+
     def remove(self, tenant: str, row_ids: Iterable[str]) -> int:
         """Forget rows of a tenant in all of its queues, as erasure does; answer how many entries there were."""
         removed, left = 0, iter(row_ids)
@@ -216,6 +227,7 @@ def enter(session: Session, aside: Aside) -> int:
         fresh = [_values(aside.queue, row, aside.requested_by) for row_id, row in rows.items() if row_id not in known]
         if fresh:
             session.execute(_TABLE.insert(), fresh)
+        _name(session, aside.queue, batch)
         waiting += len(fresh) + sum(row.state == "waiting" for row in known.values())
     if aside.owner is not None:
         for shards in batched(sorted(former)):
@@ -232,6 +244,18 @@ def _found_again(known: QuarantineRow, row: QuarantinedRow, requested_by: str) -
         known.shard, known.shard_uri, known.ordinal = row.shard.sha256, row.shard.uri, row.ordinal
         known.subject = row.subject
         known.requesters = sorted({*known.requesters, requested_by})
+
+
+def _name(session: Session, queue: ReviewQueue, rows: Sequence[QuarantinedRow]) -> None:
+    """Keep whom they name, also of rows that an intake entered when nothing of it was kept."""
+    named = {(row.row_id, one) for row in rows for one in row.mentions}
+    if not named:
+        return
+    columns = (QuarantineMentionRow.row_id, QuarantineMentionRow.hash)
+    of = select(*columns).filter_by(**queue.model_dump()).where(columns[0].in_({row_id for row_id, _ in named}))
+    fresh = sorted(named - {(row_id, one) for row_id, one in session.execute(of)})
+    if fresh:
+        session.execute(_MENTIONS.insert(), [{**queue.model_dump(), "row_id": r, "hash": h} for r, h in fresh])
 
 
 def _values(queue: ReviewQueue, row: QuarantinedRow, requested_by: str) -> dict[str, Any]:

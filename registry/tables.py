@@ -9,6 +9,7 @@ from sqlalchemy import (
     JSON,
     Double,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     LargeBinary,
     String,
@@ -92,6 +93,28 @@ class QuarantineRow(Base):
         Index("quarantine_subject", "subject"),
         Index("quarantine_row", "row_id"),
         Index("quarantine_shard", "shard"),
+    )
+
+
+class QuarantineMentionRow(Base):
+    """A quarantined row in which a personal value stands, as the keyed hash of that value.
+
+    An intake that could seal nothing wrote no ledger: nothing else says whom such a row names. It goes with its row.
+    """
+
+    __tablename__ = "quarantine_mentions"
+    hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    tenant: Mapped[str] = mapped_column(SLUG, primary_key=True)
+    dataset: Mapped[str] = mapped_column(SLUG, primary_key=True)
+    purpose: Mapped[str] = mapped_column(String(63), primary_key=True)
+    row_id: Mapped[str] = mapped_column(DIGEST, primary_key=True)
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["tenant", "dataset", "purpose", "row_id"],
+            ["quarantine.tenant", "quarantine.dataset", "quarantine.purpose", "quarantine.row_id"],
+            ondelete="CASCADE",
+        ),
+        Index("quarantine_mentions_row", "tenant", "dataset", "purpose", "row_id"),
     )
 
 

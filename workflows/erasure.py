@@ -138,7 +138,8 @@ class Erasure:
         self._look_again = True
 
     def _nothing_waits(self) -> str | None:
-        waiting = any(one.kept or one.aside for one in self._status.found.mentioned)
+        found = self._status.found
+        waiting = found.mentioned_waiting or any(one.kept or one.aside for one in found.mentioned)
         return None if waiting else "no row waits for a confirmation"
 
     @property

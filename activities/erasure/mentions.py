@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,14 @@ from activities.erasure.resealing import shards_of
 from assay.contracts.base import Digest, Message
 from assay.contracts.erasure import ConfirmJob
 from assay.contracts.review import ReviewQueue
-from registry import DatasetRecord, Registry
+from registry import DatasetRecord, QuarantineRecord, Registry
 
 
 class MentioningRow(Message):
-    """A row that waits for a reviewer. `content` is None where the key of every shard with it was destroyed."""
+    """A row that waits for a reviewer. `content` is None where the key of every shard with it was destroyed.
+
+    One that an intake set aside without sealing anything stands in no dataset.
+    """
 
     row_id: Digest
     datasets: tuple[Digest, ...]
@@ -32,14 +35,17 @@ def rows(registry: Registry, case: str) -> tuple[MentioningRow, ...]:
     Reads every shard of their datasets until all are found. Raises NotFound (`ERASURE_UNKNOWN`), IntegrityRefused,
     Unavailable.
     """
-    registry.erasures.get(case)
+    tenant = registry.erasures.get(case).tenant
     waiting = registry.erasures.waiting(case)
     datasets: dict[Digest, list[Digest]] = {}
     texts: dict[Digest, dict[str, Any]] = {}
     for one in waiting:
-        datasets.setdefault(one.row_id, []).append(one.dataset)
+        datasets.setdefault(one.row_id, []).extend([one.dataset] if one.dataset else [])
     for dataset in dict.fromkeys(one.dataset for one in waiting):
         left = {one.row_id for one in waiting if one.dataset == dataset} - texts.keys()
+        if not dataset:
+            texts |= _readable(registry, registry.quarantine.of_rows(tenant, sorted(left)))
+            continue
         record = registry.datasets.get(dataset)
         texts |= _set_aside(registry, record, left)
         texts |= _kept(registry, record, left - texts.keys())
@@ -69,8 +75,11 @@ def _set_aside(registry: Registry, record: DatasetRecord, row_ids: Set[Digest]) 
     """Text of those that wait in the queue of a dataset, or were decided on there."""
     request = record.request
     queue = ReviewQueue(tenant=request.tenant, dataset=request.dataset, purpose=request.purpose)
-    found = [row for one in sorted(row_ids) if (row := registry.quarantine.find(queue, one))]
-    return contents(registry, [row for row in found if registry.shards.readable(row.shard)])
+    return _readable(registry, [row for one in sorted(row_ids) if (row := registry.quarantine.find(queue, one))])
+
+
+def _readable(registry: Registry, rows: Sequence[QuarantineRecord]) -> dict[Digest, dict[str, Any]]:
+    return contents(registry, [row for row in rows if registry.shards.readable(row.shard)])
 
 
 def _kept(registry: Registry, record: DatasetRecord, row_ids: Set[Digest]) -> dict[Digest, dict[str, Any]]:

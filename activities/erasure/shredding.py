@@ -27,7 +27,7 @@ def held(registry: Registry, job: CaseJob) -> Held:
     request, found = job.request, registry.erasures.found(job.case)
     datasets = {one.dataset for one in found.own} | ({request.dataset} if request.dataset else set())
     subjects = {one for one in (request.subject, *request.mentions) if one}
-    found_ = (*registry.holds.on(request.tenant, subjects, datasets), *registry.holds.on_case(request.tenant, job.case))
+    found_ = (*registry.holds.on(request.tenant, subjects, datasets), *registry.holds.on_case(job.case, request))
     touched = dict.fromkeys(found_)
     return Held(holds=tuple(f"{one.id}: {one.reason}" for one in touched))
 

@@ -79,6 +79,8 @@ def _show(row: MentioningRow) -> None:
     click.echo(click.style(row.row_id, bold=True))
     for dataset in row.datasets:
         click.echo(f"  in {dataset}")
+    if not row.datasets:
+        click.echo("  in quarantine alone")
     gone = ["its text is gone: every shard with it was destroyed"]
     for line in gone if row.content is None else lines_of(row.content):
         click.echo(f"    {line}")

@@ -78,11 +78,12 @@ class FoundIn(Message):
 
 
 class Found(Message):
-    """What a search found. `mentioned` rows wait for a reviewer; `waiting` own ones stand in no dataset's ledger."""
+    """What a search found. `mentioned` rows wait for a reviewer; of both kinds, those `waiting` are in no ledger."""
 
     own: tuple[FoundIn, ...] = ()
     mentioned: tuple[FoundIn, ...] = ()
     waiting: int = 0
+    mentioned_waiting: int = 0
 
 
 class Counts(Message):

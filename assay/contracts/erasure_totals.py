@@ -10,8 +10,11 @@ from assay.contracts.erasure import Counted, Counts, Found, FoundIn, Shredded, W
 
 def counted(found: Found) -> Counted:
     """How much a search found, without where."""
-    own = _counts(found.own)
-    return Counted(own=own.model_copy(update={"aside": own.aside + found.waiting}), mentioned=_counts(found.mentioned))
+    own, mentioned = _counts(found.own), _counts(found.mentioned)
+    return Counted(
+        own=own.model_copy(update={"aside": own.aside + found.waiting}),
+        mentioned=mentioned.model_copy(update={"aside": mentioned.aside + found.mentioned_waiting}),
+    )
 
 
 def also_found(before: tuple[Counted, ...], found: Found) -> tuple[Counted, ...]:

@@ -81,6 +81,7 @@ class House(Intaking):
     confirmed: list[erasure.MentionsConfirmed] = field(default_factory=list)
     done: erasure.CaseDone | None = None
     mentioned: tuple[erasure.FoundIn, ...] = ()
+    mentioned_waiting: int = 0
     retraining: dict[erasure.Retraining, training.TrainingRequest] = field(default_factory=dict)
     working: tuple[str, ...] = ()
     shards_a_source: int = 1
@@ -294,7 +295,8 @@ class House(Intaking):
     async def withdraw_rows(self, job: erasure.CaseJob) -> erasure.Withdrawn:
         self.diary.append("withdraw")
         await self.enter(f"withdraw {self.diary.count('withdraw')}")
-        found = erasure.Found(own=self.own, mentioned=self.mentioned)
+        waiting = self.mentioned_waiting
+        found = erasure.Found(own=self.own, mentioned=self.mentioned, mentioned_waiting=waiting)
         return erasure.Withdrawn(found=found, workflows=self.working, revision=1)
 
     @activity.defn

@@ -71,15 +71,19 @@ async def test_what_a_second_search_finds_is_removed_before_the_next_look(client
     assert house.done.shredded.shards == (DATASET,)
 
 
-async def test_rows_that_mention_the_person_wait_for_a_reviewer(client: AssayClient, house: Any) -> None:
-    house.mentioned = (FoundIn(dataset=DATASET, kept=1),)
+@pytest.mark.parametrize("sealed", [True, False])
+async def test_rows_that_mention_the_person_wait_for_a_reviewer(
+    client: AssayClient, house: Any, *, sealed: bool
+) -> None:
+    house.mentioned = (FoundIn(dataset=DATASET, kept=1),) if sealed else ()
+    house.mentioned_waiting = 0 if sealed else 1
     handle = await client.start_erasure(asked())
 
     async def waits() -> bool:
         return (await client.erasure_status(handle.id)).stage == "awaiting confirmation"
 
     await until(waits)
-    house.mentioned = ()
+    house.mentioned, house.mentioned_waiting = (), 0
     await client.confirm_mentions(handle.id, said((await client.erasure_status(handle.id)).case))
     assert (await handle.result()).stage == "erased"
     assert house.diary.count("shred") == 2

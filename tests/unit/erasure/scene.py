@@ -181,16 +181,25 @@ def seal(
 
 
 def set_aside(
-    registry: Registry, folder: Path, rows: Sequence[Said], *, name: str = "support", stamp: str = "q"
+    registry: Registry,
+    folder: Path,
+    rows: Sequence[Said],
+    *,
+    name: str = "support",
+    stamp: str = "q",
+    named: Mapping[int, list[str]] = MappingProxyType({}),
 ) -> tuple[ReviewQueue, Reference]:
-    """Rows of one quarantine shard, waiting in a queue."""
+    """Rows of one quarantine shard, waiting in a queue; some name people (`named`, by number)."""
     with Table(folder / "rows", SHARD, stamp) as table:
         table.write([_line(n, subject, said) for n, subject, _, said in rows])
     shard_ = registry.shards.put_file(folder / "rows")
     (folder / "rows").unlink()
     queue = ReviewQueue(tenant="acme", dataset=name, purpose="train-tenant-model")
     waiting = [
-        QuarantinedRow(row_id=sha(n), source="tickets", codes=("X",), subject=subject, shard=shard_, ordinal=at)
+        QuarantinedRow(
+            **{"row_id": sha(n), "source": "tickets", "codes": ("X",), "subject": subject},
+            **{"mentions": tuple(named.get(n, ())), "shard": shard_, "ordinal": at},
+        )
         for at, (n, subject, _, _) in enumerate(rows)
     ]
     registry.quarantine.add(queue, waiting, requested_by="ann")

@@ -23,6 +23,7 @@ NARROW: Final = {
     "ledger": {"subject", "row_id"},
     "ledger_mentions": {"hash"},
     "quarantine": {"subject", "row_id"},
+    "quarantine_mentions": {"hash", "row_id"},
     "lineage": {"parent", "child"},
     "withdrawals": {"name"},
     "datasets": {"id", "tenant"},
@@ -85,7 +86,8 @@ def test_rows_are_withdrawn_without_reading_what_grows(
     rows = [(1, OTHER, "accepted", asks("the weather is asked for here")), (2, SUBJECT, "accepted", asks(PER_CASE))]
     dataset = seal(registry, tmp_path, rows)
     made_of(registry, tmp_path, dataset.id)
-    set_aside(registry, tmp_path, [(3, SUBJECT, "quarantined", asks("a text that waits"))])
+    aside = [(3, SUBJECT, "quarantined", asks("a text that waits")), (4, OTHER, "quarantined", asks("a mention"))]
+    set_aside(registry, tmp_path, aside, named={4: [MENTION]})
     with noting(registry) as said:
         withdrawing.withdraw(registry, order(dataset))
     found = plans(registry, said)
