@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Collection
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session
@@ -15,8 +17,10 @@ from assay.contracts.errors import NotFound
 from registry.batches import batched
 from registry.columns import now
 from registry.database import Database
-from registry.erasure_tables import ErasedRow, HoldRow
+from registry.erasure_tables import ErasedRow, ErasureRow, HoldRow, SuppressionRow
 from registry.tables import LedgerMentionRow, LedgerRow, QuarantineMentionRow, QuarantineRow
+
+_HASH: Final = re.compile("[0-9a-f]{64}")
 
 
 class HoldRecord(Message):
@@ -91,6 +95,24 @@ class Holds:
         of = LedgerRow.dataset == dataset
         return self._on_people(tenant, of if source is None else and_(of, LedgerRow.source == source))
 
+    def kept_from(self, case: str, tenant: str, dataset: str) -> frozenset[str]:
+        """Ids of rows of a dataset that holds in force on persons keep from this case: whose they are or whom they
+        name, and own rows of other open cases of such a person. A reviewer may have given those to a case whose person
+        neither owns them nor is named in them by the hash that is held."""
+        people = {hold.subject for hold in self.list(tenant) if hold.subject is not None}
+        found = set[str]()
+        with self._database.reading() as session:
+            for batch in batched(sorted(people)):
+                of = (LedgerRow.dataset == dataset, LedgerRow.subject.in_(batch))
+                found.update(session.scalars(select(LedgerRow.row_id).where(*of)))
+                named = (LedgerMentionRow.hash.in_(batch), LedgerMentionRow.dataset == dataset)
+                found.update(session.scalars(select(LedgerMentionRow.row_id).where(*named)))
+            cases = _held_cases(session, tenant, people) - {case} if people else ()
+            for batch in batched(cases):
+                own = (ErasedRow.case.in_(batch), ErasedRow.dataset == dataset, ErasedRow.own.is_(True))
+                found.update(session.scalars(select(ErasedRow.row_id).where(*own)))
+        return frozenset(found)
+
     def _on_people(
         self, tenant: str, rows: ColumnElement[bool], aside: ColumnElement[bool] | None = None
     ) -> tuple[HoldRecord, ...]:
@@ -107,6 +129,20 @@ class Holds:
 def _touches(hold: HoldRecord, subjects: Collection[str], datasets: Collection[str]) -> bool:
     whole = hold.subject is None and hold.dataset is None
     return whole or hold.subject in subjects or hold.dataset in datasets
+
+
+def _held_cases(session: Session, tenant: str, people: Collection[str]) -> set[str]:
+    """Open cases of these persons. Whose a case is stands nowhere but in the suppression list, and in the id of its
+    workflow; where the id names no hash it may be anybody's, and counts: what is kept can go later."""
+    listed = set[str]()
+    for batch in batched(people):
+        of = (SuppressionRow.tenant == tenant, SuppressionRow.hash.in_(batch))
+        listed.update(session.scalars(select(SuppressionRow.case).where(*of)))
+    opened = select(ErasureRow.case, ErasureRow.workflow).where(
+        ErasureRow.tenant == tenant, ErasureRow.closed_at.is_(None)
+    )
+    named = ((case, workflow.rpartition("/")[2]) for case, workflow in session.execute(opened))
+    return {case for case, what in named if case in listed or what in people or not _HASH.fullmatch(what)}
 
 
 def _among(session: Session, hashes: Collection[str | None], rows: ColumnElement[bool]) -> set[str]:

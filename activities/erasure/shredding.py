@@ -106,16 +106,17 @@ def _used(registry: Registry, job: CaseJob, record: DatasetRecord) -> set[Refere
 
 
 def _keep_held(registry: Registry, job: CaseJob, shards: list[Reference]) -> None:
-    """Rows of others in the same shards who are under a legal hold: unservable, like all of the dataset, but kept."""
-    held_ = {one.subject for one in registry.holds.list(job.request.tenant) if one.subject}
+    """Rows of others in the same shards that are under a legal hold: unservable, like all of the dataset, but kept."""
+    people = {one.subject for one in registry.holds.list(job.request.tenant) if one.subject}
     gone = registry.erasures.rows(job.case, job.request)
-    for one in registry.erasures.found(job.case).own if held_ else ():
+    for one in registry.erasures.found(job.case).own if people else ():
+        held_ = {"subject": people, "row_id": registry.holds.kept_from(job.case, job.request.tenant, one.dataset)}
         of = set(shards_of(registry, registry.datasets.get(one.dataset)))
         for reference in sorted(of & set(shards), key=lambda shard: shard.sha256):
             with tempfile.TemporaryDirectory(prefix="assay-held-") as folder:
                 whole, left, theirs = (Path(folder, name) for name in ("whole", "left", "theirs"))
                 cut(registry.shards.fetch_file(reference, whole), left, gone)
-                if pick(left, theirs, "subject", held_):
+                if pick(left, theirs, held_):
                     kept = registry.shards.put_file(theirs).sha256
                     registry.lineage.link(one.dataset, kept, HELD, parent_kind="dataset", child_kind="shard")
 

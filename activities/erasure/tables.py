@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from functools import reduce
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,12 +36,12 @@ def holds(path: Path, row_ids: Collection[str]) -> bool:
 
 def cut(path: Path, target: Path, row_ids: Collection[str]) -> int:
     """Write `path` to `target` without these rows, in the same order; how many are left."""
-    return _filtered(path, target, "row_id", row_ids, inside=False)
+    return _filtered(path, target, {"row_id": row_ids}, inside=False)
 
 
-def pick(path: Path, target: Path, column: str, values: Collection[str]) -> int:
-    """Write only the rows of `path` that have one of these values in a column; how many there are."""
-    return _filtered(path, target, column, values, inside=True)
+def pick(path: Path, target: Path, values: Mapping[str, Collection[str]]) -> int:
+    """Write only the rows of `path` that have one of these values in the column that it is named for; how many."""
+    return _filtered(path, target, values, inside=True)
 
 
 def blank(path: Path, target: Path, row_ids: Collection[str]) -> None:
@@ -53,11 +54,12 @@ def blank(path: Path, target: Path, row_ids: Collection[str]) -> None:
             out.write_table(arrow.Table.from_pylist(rows, schema=file.schema_arrow))
 
 
-def _filtered(path: Path, target: Path, column: str, values: Collection[str], *, inside: bool) -> int:
-    wanted, left = arrow.array(sorted(values), arrow.string()), 0
+def _filtered(path: Path, target: Path, values: Mapping[str, Collection[str]], *, inside: bool) -> int:
+    wanted, left = {column: arrow.array(sorted(of), arrow.string()) for column, of in values.items()}, 0
     with parquet.ParquetFile(path) as file, parquet.ParquetWriter(target, file.schema_arrow, compression="zstd") as out:
         for batch in file.iter_batches(500):
-            found = compute.is_in(batch.column(column), value_set=wanted)
+            among = (compute.is_in(batch.column(column), value_set=of) for column, of in wanted.items())
+            found = reduce(compute.or_, among)
             kept = batch.filter(found if inside else compute.invert(found))
             left += kept.num_rows
             if kept.num_rows:
