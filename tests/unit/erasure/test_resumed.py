@@ -33,7 +33,7 @@ WRITES: Final[dict[str, tuple[Any, str, int]]] = {
     "a lineage is withdrawn": (Withdrawals, "withdraw", 2),
     "a shard is stored": (ShardStore, "put_file", 9),
     "the probe is kept": (Erasures, "keep_probe", 5),
-    "keys are destroyed": (Database, "scrub", 11),
+    "keys are destroyed": (Database, "scrub", 12),
     "bytes are removed": (BlobStore, "remove", 12),
     "lineage is written": (Lineage, "link", 2),
     "a dataset is entered": (Datasets, "add", 1),
