@@ -13,6 +13,7 @@ import click
 
 from assay.cli.main import as_json, json_option, message, settings_in_force
 from assay.cli.mentions import confirm, mentions
+from assay.cli.watching import result_of, standing
 from assay.contracts.errors import InputRefused, NotFound
 
 if TYPE_CHECKING:
@@ -106,12 +107,16 @@ def list_(tenant: str | None, *, as_json_: bool) -> None:
 @erase.command()
 @click.argument("case")
 def show(case: str) -> None:
-    """What is known of CASE: what its receipt says, or for an open one what was found."""
+    """What is known of CASE: what its receipt says, or for an open one what was found and what its workflow says."""
     from registry import Registry
 
     registry = Registry.open(settings_in_force())
     record = registry.erasures.get(case)
-    as_json(record.done or registry.erasures.found(case).model_dump(mode="json"))
+    if record.done:
+        as_json(record.done)
+        return
+    found = registry.erasures.found(case).model_dump(mode="json")
+    as_json({**found, **asyncio.run(standing(record.workflow))})
 
 
 @erase.command()
@@ -173,7 +178,7 @@ async def _order(request: ErasureRequest, *, wait: bool) -> ErasureStatus:
 
     client = await AssayClient.connect()
     handle = await client.start_erasure(request, what_of(request.subject, list(request.mentions)))
-    return await handle.result() if wait else await client.erasure_status(handle.id)
+    return await result_of(client, handle) if wait else await client.erasure_status(handle.id)
 
 
 def _tell(status: ErasureStatus) -> None:
