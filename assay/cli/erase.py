@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from assay.cli.identifiers import parsed
 from assay.cli.main import as_json, json_option, message, settings_in_force
 from assay.cli.mentions import confirm, mentions
 from assay.cli.watching import result_of, standing
@@ -23,7 +24,11 @@ if TYPE_CHECKING:
 tenant_option = click.option("--tenant", required=True, help="Whose data.")
 subject_option = click.option("--subject", help="The person's id as rows carry it; - reads it from standard input.")
 identifier_option = click.option(
-    "--identifier", "identifiers", multiple=True, metavar="KIND=VALUE", help="A value that names the person elsewhere."
+    "--identifier",
+    "identifiers",
+    multiple=True,
+    metavar="KIND=VALUE",
+    help="A value that names the person, EMAIL_ADDRESS=…",
 )
 
 
@@ -146,9 +151,12 @@ def hashes(
 ) -> tuple[str | None, list[str]]:
     """Keyed hashes of a person's id and of values that name the person.
 
-    Raises NotFound (`SUBJECT_KEY_MISSING`), InputRefused (`IDENTIFIER_MALFORMED`, `SUBJECT_MISSING`).
+    Raises NotFound (`SUBJECT_KEY_MISSING`), InputRefused (`IDENTIFIER_MALFORMED`, `IDENTIFIER_KIND_UNKNOWN`,
+    `SUBJECT_MISSING`).
     """
     from activities.data.ledger import mention_hash, subject_hash
+
+    named = parsed(identifiers)
 
     path = settings.home / "keys" / "subject.key"
     try:
@@ -159,13 +167,7 @@ def hashes(
         subject = sys.stdin.readline().rstrip("\r\n")
         if not subject:
             raise InputRefused("SUBJECT_MISSING", "standard input has no id on its first line", "write the id there")
-    found = []
-    for one in identifiers:
-        kind, equals, value = one.partition("=")
-        if not equals or not kind or not value:
-            raise InputRefused("IDENTIFIER_MALFORMED", "an identifier is no KIND=VALUE", "EMAIL_ADDRESS=… for example")
-        found.append(mention_hash(key, tenant, kind, value))
-    return subject_hash(key, tenant, subject) or None, sorted(found)
+    return subject_hash(key, tenant, subject) or None, sorted(mention_hash(key, tenant, *one) for one in named)
 
 
 def what_of(subject: str | None, mentions: list[str]) -> str:

@@ -6,13 +6,17 @@ import io
 import json
 import sys
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from activities.data.ledger import SHARD, Table, mention_hash, subject_hash
+from activities.data.normal_form import _FORMS
 from activities.erasure import withdrawing
+from assay.cli import identifiers
 from assay.contracts.data import Dataset, IntakeRequest, RowCounts, Source
 from assay.contracts.erasure import CaseJob, ErasureRequest
 from assay.contracts.names import erasure_id
@@ -127,6 +131,34 @@ def test_a_value_without_its_kind_is_refused_and_not_repeated(assay: Assay, key:
     ended = assay("erase", "--tenant", "acme", "--by", "pia@acme.example", "--identifier", given)
     assert (ended.code, "IDENTIFIER_MALFORMED" in ended.err) == (1, True)
     assert "k@x.example" not in ended.err
+
+
+@pytest.mark.parametrize("kind", ["EMAIL", "email_address", "URL"])
+def test_a_kind_that_no_scanner_finds_is_refused_with_those_that_one_does(assay: Assay, key: bytes, kind: str) -> None:
+    named = ("--tenant", "acme", "--identifier", "PERSON=Erika Maus", "--identifier", f"{kind}=k@x.example")
+    lift = ("suppression", "lift", "--reason", "signed again", "--by", "pia@acme.example")
+    for command in (("erase", "--by", "pia@acme.example"), ("erase", "hash"), lift):
+        ended = assay(*command, *named)
+        assert (ended.code, ended.out) == (1, "")
+        assert "IDENTIFIER_KIND_UNKNOWN: identifier 2 of 2" in ended.err
+        assert {"EMAIL_ADDRESS,", "PERSON,", "LICENSE_PLATE,", "IBAN_CODE,"} <= set(ended.err.split())
+        assert "k@x.example" not in ended.err
+
+
+@pytest.mark.parametrize(("says", "known"), [(["LOCKER"], ["LOCKER"]), (None, ["URL"])])
+def test_kinds_of_an_installed_recogniser_are_known(
+    monkeypatch: pytest.MonkeyPatch, says: list[str] | None, known: list[str]
+) -> None:
+    recogniser = SimpleNamespace(**({} if says is None else {"supported_entities": says}))
+    point = SimpleNamespace(load=lambda: lambda: recogniser)
+    before = identifiers.kinds()
+    monkeypatch.setattr(metadata, "entry_points", lambda **_: [point])
+    assert before.isdisjoint(known)
+    assert {*known, "EMAIL_ADDRESS"} <= identifiers.kinds()
+
+
+def test_every_kind_with_a_form_of_its_own_is_one_that_is_found() -> None:
+    assert set(_FORMS) <= identifiers.kinds()
 
 
 def test_values_alone_name_a_workflow_of_their_own_whatever_their_order(assay: Assay, key: bytes) -> None:
