@@ -275,20 +275,24 @@ def test_what_is_said_rightly_is_sent_to_the_workflow(
         assert "customer-7" not in ended.err
 
 
-def test_holds_are_placed_listed_and_lifted(assay: Assay, key: bytes, registry: Registry) -> None:
+def test_holds_are_placed_listed_and_lifted(assay: Assay, key: bytes, registry: Registry, case: CaseJob) -> None:
+    [sealed] = [one.dataset.id for one in registry.datasets.all_named("acme", "support")]
     add = ("hold", "add", "--tenant", "acme", "--reason", "a lawsuit", "--by", "leo@acme.example")
     whole, person, dataset = (
-        assay(*add, *more).out.strip() for more in ((), ("--subject", "customer-7"), ("--dataset", sha(1)))
+        assay(*add, *more).out.strip() for more in ((), ("--subject", "customer-7"), ("--dataset", sealed))
     )
     listed = {one["id"]: one for one in assay("hold", "list", "--json").json}
     assert [listed[id_]["subject"] for id_ in (whole, person)] == [None, subject_hash(key, "acme", "customer-7")]
-    assert [listed[id_]["dataset"] for id_ in (whole, dataset)] == [None, sha(1)]
+    assert [listed[id_]["dataset"] for id_ in (whole, dataset)] == [None, sealed]
     told = {line.split()[0]: line for line in assay("hold", "list", "--tenant", "acme").out.splitlines()}
     assert "on all " in told[whole]
     assert "on a person " in told[person]
-    assert sha(1) in told[dataset]
+    assert sealed in told[dataset]
     assert assay("hold", "list", "--tenant", "globex").out == ""
     assert assay("hold", "lift", person, "--by", "leo@acme.example").out == "lifted\n"
+    again = assay("hold", "lift", person, "--by", "max@acme.example")
+    assert (again.code, again.out.startswith("was lifted already, on ")) == (0, True)
+    assert again.out.endswith(" by leo@acme.example\n")
     assert {one["id"] for one in assay("hold", "list", "--json").json} == {whole, dataset}
     assert registry.holds.on("acme", [], [])[0].id == whole
 
@@ -299,4 +303,15 @@ def test_a_hold_that_says_too_little_or_nonsense_is_not_placed(assay: Assay, key
     assert assay(*add, "--subject", "").code == 2  # an empty variable must not hold the whole tenant
     assert "ARGUMENT_MALFORMED: dataset" in assay(*add, "--dataset", "support").err
     assert "HOLD_UNKNOWN" in assay("hold", "lift", "000000000000", "--by", "leo@acme.example").err
+    assert registry.holds.list(lifted=True) == ()
+
+
+def test_no_hold_is_placed_on_a_dataset_that_the_tenant_does_not_have(
+    assay: Assay, registry: Registry, case: CaseJob
+) -> None:
+    [sealed] = [one.dataset.id for one in registry.datasets.all_named("acme", "support")]
+    for tenant, dataset in (("acme", sha(10)), ("globex", sealed)):
+        about = ("--tenant", tenant, "--dataset", dataset, "--reason", "a lawsuit", "--by", "leo@acme.example")
+        ended = assay("hold", "add", *about)
+        assert (ended.code, ended.out, "DATASET_UNKNOWN" in ended.err) == (1, "", True)
     assert registry.holds.list(lifted=True) == ()
