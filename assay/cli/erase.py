@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from assay.cli.identifiers import parsed
-from assay.cli.main import as_json, json_option, message, settings_in_force
+from assay.cli.main import OutputPath, as_json, json_option, message, settings_in_force
 from assay.cli.mentions import confirm, mentions
 from assay.cli.watching import result_of, standing
 from assay.contracts.errors import InputRefused, NotFound
@@ -126,7 +126,7 @@ def show(case: str) -> None:
 
 @erase.command()
 @click.argument("case")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for envelope and public key.")
+@click.option("--out", type=OutputPath(path_type=Path), required=True, help="Folder for envelope and public key.")
 def receipt(case: str, out: Path) -> None:
     """Export the signed receipt of CASE with the key that verifies it."""
     from registry import Registry
