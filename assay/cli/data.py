@@ -9,7 +9,7 @@ import click
 
 from assay.cli.data_diff import diff
 from assay.cli.data_plan import plan
-from assay.cli.main import as_json, json_option, settings_in_force
+from assay.cli.main import OutputPath, as_json, json_option, settings_in_force
 from assay.cli.review import review
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def why(row: str, source: str | None, *, as_json_: bool) -> None:
 @data.command()
 @click.argument("dataset", metavar=dataset_metavar)
 @click.option("--html", "html_", is_flag=True, help="One HTML page with plots instead of Markdown.")
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="A file instead of the terminal.")
+@click.option("--out", type=OutputPath(path_type=Path, dir_okay=False), help="A file instead of the terminal.")
 @json_option
 def sheet(dataset: str, out: Path | None, *, html_: bool, as_json_: bool) -> None:
     """What DATASET holds: sources, licences, languages, lengths, labels, findings, biases and gaps."""

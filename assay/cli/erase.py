@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from assay.cli.main import as_json, json_option, message, settings_in_force
+from assay.cli.identifiers import parsed
+from assay.cli.main import OutputPath, as_json, json_option, message, settings_in_force
 from assay.cli.mentions import confirm, mentions
+from assay.cli.watching import result_of, standing
 from assay.contracts.errors import InputRefused, NotFound
 
 if TYPE_CHECKING:
@@ -22,7 +24,11 @@ if TYPE_CHECKING:
 tenant_option = click.option("--tenant", required=True, help="Whose data.")
 subject_option = click.option("--subject", help="The person's id as rows carry it; - reads it from standard input.")
 identifier_option = click.option(
-    "--identifier", "identifiers", multiple=True, metavar="KIND=VALUE", help="A value that names the person elsewhere."
+    "--identifier",
+    "identifiers",
+    multiple=True,
+    metavar="KIND=VALUE",
+    help="A value that names the person, EMAIL_ADDRESS=…",
 )
 
 
@@ -106,17 +112,21 @@ def list_(tenant: str | None, *, as_json_: bool) -> None:
 @erase.command()
 @click.argument("case")
 def show(case: str) -> None:
-    """What is known of CASE: what its receipt says, or for an open one what was found."""
+    """What is known of CASE: what its receipt says, or for an open one what was found and what its workflow says."""
     from registry import Registry
 
     registry = Registry.open(settings_in_force())
     record = registry.erasures.get(case)
-    as_json(record.done or registry.erasures.found(case).model_dump(mode="json"))
+    if record.done:
+        as_json(record.done)
+        return
+    found = registry.erasures.found(case).model_dump(mode="json")
+    as_json({**found, **asyncio.run(standing(record.workflow))})
 
 
 @erase.command()
 @click.argument("case")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for envelope and public key.")
+@click.option("--out", type=OutputPath(path_type=Path), required=True, help="Folder for envelope and public key.")
 def receipt(case: str, out: Path) -> None:
     """Export the signed receipt of CASE with the key that verifies it."""
     from registry import Registry
@@ -141,9 +151,12 @@ def hashes(
 ) -> tuple[str | None, list[str]]:
     """Keyed hashes of a person's id and of values that name the person.
 
-    Raises NotFound (`SUBJECT_KEY_MISSING`), InputRefused (`IDENTIFIER_MALFORMED`, `SUBJECT_MISSING`).
+    Raises NotFound (`SUBJECT_KEY_MISSING`), InputRefused (`IDENTIFIER_MALFORMED`, `IDENTIFIER_KIND_UNKNOWN`,
+    `SUBJECT_MISSING`).
     """
     from activities.data.ledger import mention_hash, subject_hash
+
+    named = parsed(identifiers)
 
     path = settings.home / "keys" / "subject.key"
     try:
@@ -154,13 +167,7 @@ def hashes(
         subject = sys.stdin.readline().rstrip("\r\n")
         if not subject:
             raise InputRefused("SUBJECT_MISSING", "standard input has no id on its first line", "write the id there")
-    found = []
-    for one in identifiers:
-        kind, equals, value = one.partition("=")
-        if not equals or not kind or not value:
-            raise InputRefused("IDENTIFIER_MALFORMED", "an identifier is no KIND=VALUE", "EMAIL_ADDRESS=… for example")
-        found.append(mention_hash(key, tenant, kind, value))
-    return subject_hash(key, tenant, subject) or None, sorted(found)
+    return subject_hash(key, tenant, subject) or None, sorted(mention_hash(key, tenant, *one) for one in named)
 
 
 def what_of(subject: str | None, mentions: list[str]) -> str:
@@ -173,7 +180,7 @@ async def _order(request: ErasureRequest, *, wait: bool) -> ErasureStatus:
 
     client = await AssayClient.connect()
     handle = await client.start_erasure(request, what_of(request.subject, list(request.mentions)))
-    return await handle.result() if wait else await client.erasure_status(handle.id)
+    return await result_of(client, handle) if wait else await client.erasure_status(handle.id)
 
 
 def _tell(status: ErasureStatus) -> None:

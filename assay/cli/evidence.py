@@ -10,7 +10,7 @@ import click
 
 from activities.data.datasheet import page_of
 from activities.data.notice import notice_of
-from assay.cli.main import as_json, json_option, settings_in_force
+from assay.cli.main import OutputPath, as_json, json_option, settings_in_force
 from assay.cli.naming import name_of, released, states_about, version_named
 from assay.contracts.errors import Conflict, NotFound
 from assay.contracts.policy import Decision
@@ -20,7 +20,7 @@ from stack.bundles import kept
 
 @click.command()
 @click.argument("version", metavar="DIGEST|TENANT/MODEL/VERSION")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="A new folder.")
+@click.option("--out", type=OutputPath(path_type=Path, file_okay=False), required=True, help="A new folder.")
 @json_option
 def evidence(version: str, out: Path, *, as_json_: bool) -> None:
     """Export a version with its signature, statements, release decision, policy bundle and public keys.

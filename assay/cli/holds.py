@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from assay.cli.main import as_json, json_option, message, settings_in_force
+from assay.contracts.errors import NotFound
 
 
 @click.group()
@@ -29,7 +30,10 @@ def add(tenant: str, subject: str | None, dataset: str | None, reason: str, by: 
         raise click.UsageError("--subject is empty: leave it out to hold all of the tenant")
     own = hashes(settings, tenant, subject, ())[0] if subject else None
     placed = message(HoldPlaced, tenant=tenant, subject=own, dataset=dataset, reason=reason, actor=by)
-    click.echo(Registry.open(settings).holds.place(placed))
+    registry = Registry.open(settings)
+    if placed.dataset is not None and registry.datasets.get(placed.dataset).request.tenant != tenant:
+        raise NotFound("DATASET_UNKNOWN", f"no dataset {dataset} of {tenant}", "a hold is on the tenant's own data")
+    click.echo(registry.holds.place(placed))
 
 
 @hold.command()
@@ -39,8 +43,13 @@ def lift(id_: str, by: str) -> None:
     """End a hold; an erasure that waits for it goes on within its next look."""
     from registry import Registry
 
-    Registry.open(settings_in_force()).holds.lift(id_, by)
-    click.echo("lifted")
+    holds = Registry.open(settings_in_force()).holds
+    in_force = {one.id for one in holds.list()}
+    lifted = holds.lift(id_, by)
+    if id_ in in_force:
+        click.echo("lifted")
+    else:
+        click.echo(f"was lifted already, on {lifted.lifted_at:%Y-%m-%d} by {lifted.lifted_by}")
 
 
 @hold.command("list")

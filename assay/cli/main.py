@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import json
 import logging
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
@@ -58,6 +60,44 @@ LOCAL: Final = frozenset({"down", "stop", "start", "status", "logs"})
 """What is about the processes of a home, wherever its record may be."""
 
 
+OUTPUT: Final = "assay.output"
+"""Under this name a command's context holds the path that it writes to."""
+
+
+class OutputPath(click.Path):
+    """A path that the command writes to. What goes wrong there is a sentence, and no bug."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401
+        """As `click.Path`, and known to `LazyGroup.invoke`."""
+        path = super().convert(value, param, ctx)
+        if ctx is not None:
+            ctx.meta[OUTPUT] = path
+        return path
+
+
+def _of_output(error: OSError, out: Path | None) -> InputRefused | None:
+    """What an error says of the path that a command writes to; None when it is about something else."""
+    if out is None:
+        return None
+    wanted = out.absolute()
+    for name in (error.filename, error.filename2):
+        named = Path(os.fsdecode(name)).absolute() if isinstance(name, (str, bytes, os.PathLike)) else None
+        if named and (named == wanted or wanted in named.parents or named in wanted.parents):
+            break
+    else:
+        if error.filename is not None or error.errno not in FULL:
+            return None
+    return InputRefused(
+        "OUTPUT_UNWRITABLE",
+        f"{out} cannot be written: {error.strerror or type(error).__name__}",
+        "name a path in a folder that exists, has space, and is yours to write to",
+    )
+
+
+FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""What a write that was begun can end with; such an error names no file."""
+
+
 class LazyGroup(click.Group):
     """Knows its commands by name and help; imports a command's module when it is asked for."""
 
@@ -79,6 +119,15 @@ class LazyGroup(click.Group):
             ) from error
         return command
 
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401  # whatever a command returns
+        """Run one command. Raises InputRefused (`OUTPUT_UNWRITABLE`) where what it makes cannot be written."""
+        try:
+            return super().invoke(ctx)
+        except OSError as error:
+            if problem := _of_output(error, ctx.meta.get(OUTPUT)):
+                raise problem from error
+            raise
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """The overview, without importing the commands."""
         with formatter.section("Commands"):
@@ -96,12 +145,19 @@ def main() -> None:
     try:
         cli()
     except AssayError as error:
+        _once(error)
         if os.environ.get("ASSAY_LOG_FORMAT") == "json":
             _log(error)
             sys.exit(1)
         click.echo(click.style(error.code, fg="red", bold=True) + f": {error.message}", err=True)
         click.echo(f"remedy: {error.remedy}", err=True)
         sys.exit(1)
+
+
+def _once(error: AssayError) -> None:
+    """The code stands before the sentence; one that came through a workflow has it in the sentence too, also twice."""
+    while error.message.startswith(f"{error.code}: "):
+        error.message = error.message.removeprefix(f"{error.code}: ")
 
 
 def _log(error: AssayError) -> None:

@@ -6,13 +6,17 @@ import io
 import json
 import sys
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from activities.data.ledger import SHARD, Table, mention_hash, subject_hash
+from activities.data.normal_form import _FORMS
 from activities.erasure import withdrawing
+from assay.cli import identifiers
 from assay.contracts.data import Dataset, IntakeRequest, RowCounts, Source
 from assay.contracts.erasure import CaseJob, ErasureRequest
 from assay.contracts.names import erasure_id
@@ -129,6 +133,34 @@ def test_a_value_without_its_kind_is_refused_and_not_repeated(assay: Assay, key:
     assert "k@x.example" not in ended.err
 
 
+@pytest.mark.parametrize("kind", ["EMAIL", "email_address", "URL"])
+def test_a_kind_that_no_scanner_finds_is_refused_with_those_that_one_does(assay: Assay, key: bytes, kind: str) -> None:
+    named = ("--tenant", "acme", "--identifier", "PERSON=Erika Maus", "--identifier", f"{kind}=k@x.example")
+    lift = ("suppression", "lift", "--reason", "signed again", "--by", "pia@acme.example")
+    for command in (("erase", "--by", "pia@acme.example"), ("erase", "hash"), lift):
+        ended = assay(*command, *named)
+        assert (ended.code, ended.out) == (1, "")
+        assert "IDENTIFIER_KIND_UNKNOWN: identifier 2 of 2" in ended.err
+        assert {"EMAIL_ADDRESS,", "PERSON,", "LICENSE_PLATE,", "IBAN_CODE,"} <= set(ended.err.split())
+        assert "k@x.example" not in ended.err
+
+
+@pytest.mark.parametrize(("says", "known"), [(["LOCKER"], ["LOCKER"]), (None, ["URL"])])
+def test_kinds_of_an_installed_recogniser_are_known(
+    monkeypatch: pytest.MonkeyPatch, says: list[str] | None, known: list[str]
+) -> None:
+    recogniser = SimpleNamespace(**({} if says is None else {"supported_entities": says}))
+    point = SimpleNamespace(load=lambda: lambda: recogniser)
+    before = identifiers.kinds()
+    monkeypatch.setattr(metadata, "entry_points", lambda **_: [point])
+    assert before.isdisjoint(known)
+    assert {*known, "EMAIL_ADDRESS"} <= identifiers.kinds()
+
+
+def test_every_kind_with_a_form_of_its_own_is_one_that_is_found() -> None:
+    assert set(_FORMS) <= identifiers.kinds()
+
+
 def test_values_alone_name_a_workflow_of_their_own_whatever_their_order(assay: Assay, key: bytes) -> None:
     two = ("--identifier", "PERSON=Erika Maus", "--identifier", "EMAIL_ADDRESS=k@x.example")
     said = assay("erase", "hash", "--tenant", "acme", *two).json
@@ -168,7 +200,14 @@ def test_no_key_is_made_up_to_hash_a_person(assay: Assay, home: Path) -> None:
     assert not (home / "keys").exists()
 
 
-def test_cases_are_listed_and_shown_without_whose_they_are(assay: Assay, registry: Registry, case: CaseJob) -> None:
+def test_cases_are_listed_and_shown_without_whose_they_are(
+    assay: Assay,
+    registry: Registry,
+    case: CaseJob,
+    monkeypatch: pytest.MonkeyPatch,
+    free_port: Callable[[], int],
+) -> None:
+    monkeypatch.setenv("ASSAY_TEMPORAL_ADDRESS", f"127.0.0.1:{free_port()}")  # nobody listens: the record alone answers
     assert assay("erase", "list").out.split()[:2] == [case.case, "erasure"]
     assert assay("erase", "list", "--tenant", "acme").out.rstrip().endswith("open")
     assert assay("erase", "list", "--tenant", "globex").out == ""
@@ -236,20 +275,24 @@ def test_what_is_said_rightly_is_sent_to_the_workflow(
         assert "customer-7" not in ended.err
 
 
-def test_holds_are_placed_listed_and_lifted(assay: Assay, key: bytes, registry: Registry) -> None:
+def test_holds_are_placed_listed_and_lifted(assay: Assay, key: bytes, registry: Registry, case: CaseJob) -> None:
+    [sealed] = [one.dataset.id for one in registry.datasets.all_named("acme", "support")]
     add = ("hold", "add", "--tenant", "acme", "--reason", "a lawsuit", "--by", "leo@acme.example")
     whole, person, dataset = (
-        assay(*add, *more).out.strip() for more in ((), ("--subject", "customer-7"), ("--dataset", sha(1)))
+        assay(*add, *more).out.strip() for more in ((), ("--subject", "customer-7"), ("--dataset", sealed))
     )
     listed = {one["id"]: one for one in assay("hold", "list", "--json").json}
     assert [listed[id_]["subject"] for id_ in (whole, person)] == [None, subject_hash(key, "acme", "customer-7")]
-    assert [listed[id_]["dataset"] for id_ in (whole, dataset)] == [None, sha(1)]
+    assert [listed[id_]["dataset"] for id_ in (whole, dataset)] == [None, sealed]
     told = {line.split()[0]: line for line in assay("hold", "list", "--tenant", "acme").out.splitlines()}
     assert "on all " in told[whole]
     assert "on a person " in told[person]
-    assert sha(1) in told[dataset]
+    assert sealed in told[dataset]
     assert assay("hold", "list", "--tenant", "globex").out == ""
     assert assay("hold", "lift", person, "--by", "leo@acme.example").out == "lifted\n"
+    again = assay("hold", "lift", person, "--by", "max@acme.example")
+    assert (again.code, again.out.startswith("was lifted already, on ")) == (0, True)
+    assert again.out.endswith(" by leo@acme.example\n")
     assert {one["id"] for one in assay("hold", "list", "--json").json} == {whole, dataset}
     assert registry.holds.on("acme", [], [])[0].id == whole
 
@@ -260,4 +303,15 @@ def test_a_hold_that_says_too_little_or_nonsense_is_not_placed(assay: Assay, key
     assert assay(*add, "--subject", "").code == 2  # an empty variable must not hold the whole tenant
     assert "ARGUMENT_MALFORMED: dataset" in assay(*add, "--dataset", "support").err
     assert "HOLD_UNKNOWN" in assay("hold", "lift", "000000000000", "--by", "leo@acme.example").err
+    assert registry.holds.list(lifted=True) == ()
+
+
+def test_no_hold_is_placed_on_a_dataset_that_the_tenant_does_not_have(
+    assay: Assay, registry: Registry, case: CaseJob
+) -> None:
+    [sealed] = [one.dataset.id for one in registry.datasets.all_named("acme", "support")]
+    for tenant, dataset in (("acme", sha(10)), ("globex", sealed)):
+        about = ("--tenant", tenant, "--dataset", dataset, "--reason", "a lawsuit", "--by", "leo@acme.example")
+        ended = assay("hold", "add", *about)
+        assert (ended.code, ended.out, "DATASET_UNKNOWN" in ended.err) == (1, "", True)
     assert registry.holds.list(lifted=True) == ()

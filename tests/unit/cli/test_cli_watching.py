@@ -1,0 +1,151 @@
+"""What `assay erase --wait` and `assay erase show` say about a case that goes on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from temporalio.service import RPCError, RPCStatusCode
+
+from assay.cli import watching
+from assay.client import AssayClient
+from assay.contracts.erasure import ErasureRequest, ErasureStatus, Found, FoundIn
+from assay.contracts.errors import NotFound
+from assay.contracts.names import erasure_id
+from assay.settings import Settings
+from registry import Registry
+from stack.keys import ensure_keys
+
+CASE, DATASET = "acme.51d0e2aa17cc", "sha256:" + "1" * 64
+ORDER = ("erase", "--tenant", "acme", "--subject", "customer-7", "--by", "pia@acme.example", "--wait")
+STUCK = ("ERASURE_INCOMPLETE: 2 places still hold something",)
+OWN = Found(own=(FoundIn(dataset=DATASET, kept=1),))
+MENTIONED = Found(mentioned=(FoundIn(dataset=DATASET, kept=3),))
+
+
+def status(stage: str, **more: Any) -> ErasureStatus:
+    return ErasureStatus.model_validate({"stage": stage, "case": CASE, **more})
+
+
+class Case:
+    """A client and the handle of one workflow, which ends when all that it has to say was asked for."""
+
+    id = "erasure/acme"
+
+    def __init__(self, *says: ErasureStatus | Exception, ends: ErasureStatus) -> None:
+        self._says, self._ends, self._asked = list(says), ends, asyncio.Event()
+
+    async def start_erasure(self, request: object, what: str) -> Case:
+        return self
+
+    async def erasure_status(self, workflow_id: str) -> ErasureStatus:
+        said = self._says.pop(0)
+        if not self._says:
+            self._says.append(said)
+            self._asked.set()
+        if isinstance(said, Exception):
+            raise said
+        return said
+
+    async def result(self) -> ErasureStatus:
+        await self._asked.wait()
+        await asyncio.sleep(0.01)
+        return self._ends
+
+
+@pytest.fixture
+def goes(home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """The case that a client finds goes like this."""
+    ensure_keys(home)
+    monkeypatch.setattr(watching, "PAUSE", 0)
+
+    def make(*says: ErasureStatus | Exception, ends: ErasureStatus) -> None:
+        async def connect() -> Case:
+            return Case(*says, ends=ends)
+
+        monkeypatch.setattr(AssayClient, "connect", connect)
+
+    return make
+
+
+def test_each_change_is_told_while_one_waits_and_the_answer_stays_alone(
+    assay: Callable[..., Any], goes: Callable[..., None]
+) -> None:
+    stuck = {"reasons": STUCK, "remains": ("file examples/planted.jsonl", "file b.jsonl"), "found": OWN}
+    goes(
+        status("withdrawing"),
+        status("withdrawing", found=OWN),
+        RPCError("no worker", RPCStatusCode.DEADLINE_EXCEEDED, b""),
+        status("held", found=OWN, holds=("9f3c2a71d00b: a lawsuit",)),
+        status("awaiting confirmation", found=MENTIONED),
+        status("verifying", **stuck),
+        status("verifying", **stuck),
+        ends=status("erased", found=OWN),
+    )
+    ended = assay(*ORDER)
+    assert ended.err.splitlines() == [
+        "withdrawing",
+        "no answer from its workflow; see `assay status`",
+        "held: 9f3c2a71d00b: a lawsuit",
+        f"awaiting confirmation: 3 rows, see `assay erase mentions {CASE}`",
+        f"verifying: {STUCK[0]} (file examples/planted.jsonl, file b.jsonl)",
+    ]
+    assert (ended.code, ended.out) == (0, f"case {CASE}: erased, 1 rows, 0 things made from them\n")
+    goes(status("verifying", **stuck), ends=status("erased", found=OWN))
+    assert assay(*ORDER, "--json").json["stage"] == "erased"
+
+
+def test_of_many_places_the_first_are_named() -> None:
+    said = watching.line_of(status("verifying", reasons=STUCK, remains=tuple("abcdefg")))
+    assert said.endswith(" (a, b, c, d, e, …)")
+
+
+def test_a_case_in_which_nothing_was_found_says_so_aloud(assay: Callable[..., Any], goes: Callable[..., None]) -> None:
+    goes(status("verifying"), ends=status("erased"))
+    ended = assay(*ORDER)
+    assert "nothing was found under this name in tenant acme" in ended.err
+    assert f"spelling, and the tenant. Case {CASE} and its entry on the suppression list are kept." in ended.err
+    assert ended.out.startswith(f"case {CASE}: erased, 0 rows")
+    for found in (OWN, MENTIONED):  # also rows that a reviewer has let go since
+        goes(status("verifying", found=found), ends=status("erased"))
+        assert "nothing was found" not in assay(*ORDER).err
+    goes(status("deciding"), ends=status("refused"))
+    assert "nothing was found" not in assay(*ORDER).err
+
+
+@pytest.fixture
+def case(home: Path) -> str:
+    """An open case."""
+    ensure_keys(home)
+    person = "5" * 64
+    request = ErasureRequest(tenant="acme", subject=person, requested_by="pia")
+    Registry.open(Settings(home=home)).erasures.open(CASE, erasure_id("acme", person), request, "decision")
+    return CASE
+
+
+def test_an_open_case_is_shown_with_what_its_workflow_says(
+    assay: Callable[..., Any], goes: Callable[..., None], case: str
+) -> None:
+    goes(status("verifying", reasons=STUCK, remains=("file a.jsonl",)), ends=status("erased"))
+    shown = assay("erase", "show", case).json
+    assert (shown["stage"], shown["reasons"], shown["remains"]) == ("verifying", list(STUCK), ["file a.jsonl"])
+    assert shown["own"] == []
+
+
+@pytest.mark.parametrize(
+    ("problem", "told"),
+    [
+        (NotFound("WORKFLOW_NOT_FOUND", "no running workflow", "look"), "WORKFLOW_NOT_FOUND"),
+        (RPCError("no worker", RPCStatusCode.DEADLINE_EXCEEDED, b""), "does not answer now"),
+    ],
+)
+def test_a_case_whose_workflow_cannot_be_asked_is_shown_without(
+    assay: Callable[..., Any], goes: Callable[..., None], case: str, problem: Exception, told: str
+) -> None:
+    goes(problem, ends=status("erased"))
+    ended = assay("erase", "show", case)
+    assert (ended.code, ended.json["own"], "stage" in ended.json) == (0, [], False)
+    assert told in ended.err
