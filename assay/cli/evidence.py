@@ -34,6 +34,7 @@ def evidence(version: str, out: Path, *, as_json_: bool) -> None:
     if out.exists():
         raise Conflict("FOLDER_EXISTS", f"{out} exists already", "name a folder that does not")
     found = version_named(registry, version)
+    registry.withdrawals.refuse(found.digest)
     name, decision = _release(registry, found, version)
     bundle = kept(settings.home, decision.policy_revision)
     statements = _statements(registry, found, name)

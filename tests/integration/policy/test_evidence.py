@@ -19,7 +19,7 @@ from activities.signing.envelope import open_envelope
 from activities.signing.statements import SUMMARY
 from assay.cli.evidence import evidence
 from assay.cli.records import decisions, models
-from assay.contracts.errors import InputRefused, NotFound
+from assay.contracts.errors import InputRefused, IntegrityRefused, NotFound
 from assay.contracts.promotion import PromotionCase
 from assay.contracts.rollout import Incident, RootCause
 from assay.settings import Settings
@@ -63,6 +63,14 @@ def keep_with_key_of(house: House, policies: Path = POLICIES) -> Bundle:
     built = build_bundle(house.home / "opa" / "bundle.tar.gz", house.home / "keys" / "policy.pem", policies=policies)
     keep(built, house.home)
     return built
+
+
+def test_weights_that_had_to_go_are_said_to_be_withdrawn(house: House, case: PromotionCase, tmp_path: Path) -> None:
+    keep_with_key_of(house)
+    house.registry.withdrawals.withdraw("acme.000000000001", [*case.request.datasets])
+    with pytest.raises(IntegrityRefused, match="ARTIFACT_WITHDRAWN"):
+        export(case.version.digest, tmp_path / "evidence")
+    assert not (tmp_path / "evidence").exists()
 
 
 def test_a_decision_is_repeated_with_its_own_policies(house: House, case: PromotionCase, tmp_path: Path) -> None:
