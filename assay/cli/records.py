@@ -46,7 +46,11 @@ def models(tenant: str | None, model: str | None, *, as_json_: bool) -> None:
             if registry.pointers.read(PointerQuery(tenant=version.tenant, model=version.model, stage=stage)).target
             == version.digest
         ]
-        note = "" if "production" in stages else _rolled_back(registry, version)
+        withdrawn = registry.withdrawals.of((version.digest,))
+        notes = [f"withdrawn, case {one.case}" for one in withdrawn]
+        if "production" not in stages and (back := _rolled_back(registry, version)):
+            notes.append(back)
+        note = "; ".join(notes)
         rows.append((version.tenant, version.model, version.version, version.digest, ",".join(stages), note))
     if not rows and (tenant or model):
         click.echo(f"nothing is registered for {' '.join(filter(None, (tenant, model)))}: is it misspelt?", err=True)

@@ -71,6 +71,8 @@ def test_weights_that_had_to_go_are_said_to_be_withdrawn(house: House, case: Pro
     with pytest.raises(IntegrityRefused, match="ARTIFACT_WITHDRAWN"):
         export(case.version.digest, tmp_path / "evidence")
     assert not (tmp_path / "evidence").exists()
+    [row] = json.loads(CliRunner().invoke(models, ["--json"], catch_exceptions=False).output)
+    assert row["note"] == "withdrawn, case acme.000000000001"
 
 
 def test_a_decision_is_repeated_with_its_own_policies(house: House, case: PromotionCase, tmp_path: Path) -> None:
