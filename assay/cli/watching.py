@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from assay.contracts.errors import AssayError
+from assay.contracts.errors import AssayError, Conflict
 
 if TYPE_CHECKING:
     from temporalio.client import WorkflowHandle
@@ -27,12 +27,17 @@ PLACES: Final = 5
 async def result_of(client: AssayClient, handle: WorkflowHandle[object, ErasureStatus]) -> ErasureStatus:
     """How the case ends; until then each change of what it says goes to standard error.
 
-    At its end it says aloud there when nothing was found under the name.
+    At its end it says aloud there when nothing was found under the name. Raises AssayError with the code that the
+    workflow failed with.
     """
+    from temporalio.client import WorkflowFailureError
+
     seen = _Seen()
     watching = asyncio.create_task(_watch(client, handle.id, seen))
     try:
         status = await handle.result()
+    except WorkflowFailureError as error:
+        raise _failed(handle.id, error.cause) from error
     finally:
         watching.cancel()
         with suppress(asyncio.CancelledError):
@@ -65,7 +70,8 @@ def line_of(status: ErasureStatus) -> str:
         more = ", …" if len(status.remains) > PLACES else ""
         reasons = f"{reasons} ({', '.join(status.remains[:PLACES])}{more})".strip()
     if status.stage == "awaiting confirmation":
-        rows = sum(one.kept + one.aside for one in status.found.mentioned)
+        found = status.found
+        rows = found.mentioned_waiting + sum(one.kept + one.aside for one in found.mentioned)
         reasons = "; ".join(filter(None, (f"{rows} rows, see `assay erase mentions {status.case}`", reasons)))
     return ": ".join(filter(None, (status.stage, "; ".join((*status.holds, *filter(None, (reasons,)))))))
 
@@ -78,7 +84,7 @@ class _Seen:
     def look(self, status: ErasureStatus) -> None:
         found = status.found
         counts = (one.kept + one.aside + one.refused for one in (*found.own, *found.mentioned))
-        self.anything |= bool(sum(counts) or found.waiting or status.artifacts)
+        self.anything |= bool(sum(counts) or found.waiting or found.mentioned_waiting or status.artifacts)
 
 
 async def _watch(client: AssayClient, workflow_id: str, seen: _Seen) -> None:
@@ -108,6 +114,15 @@ async def _asked(client: AssayClient, workflow_id: str) -> ErasureStatus | None:
             return await client.erasure_status(workflow_id)
     except (RPCError, WorkflowQueryFailedError, TimeoutError):
         return None
+
+
+def _failed(workflow_id: str, cause: BaseException) -> AssayError:
+    from temporalio.exceptions import ApplicationError
+
+    remedy = f"see `temporal workflow show --workflow-id {workflow_id}`, and order it again"
+    if isinstance(cause, ApplicationError) and cause.type:
+        return AssayError(cause.type, cause.message, remedy)
+    return Conflict("ERASURE_FAILED", f"{type(cause).__name__}: {cause}", remedy)
 
 
 def _nothing_found(case: str) -> None:

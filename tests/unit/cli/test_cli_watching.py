@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from temporalio.client import WorkflowFailureError
+from temporalio.exceptions import ApplicationError, FailureError, TerminatedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from assay.cli import watching
@@ -35,7 +37,7 @@ class Case:
 
     id = "erasure/acme"
 
-    def __init__(self, *says: ErasureStatus | Exception, ends: ErasureStatus) -> None:
+    def __init__(self, *says: ErasureStatus | Exception, ends: ErasureStatus | Exception) -> None:
         self._says, self._ends, self._asked = list(says), ends, asyncio.Event()
 
     async def start_erasure(self, request: object, what: str) -> Case:
@@ -53,6 +55,8 @@ class Case:
     async def result(self) -> ErasureStatus:
         await self._asked.wait()
         await asyncio.sleep(0.01)
+        if isinstance(self._ends, Exception):
+            raise self._ends
         return self._ends
 
 
@@ -62,7 +66,7 @@ def goes(home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     ensure_keys(home)
     monkeypatch.setattr(watching, "PAUSE", 0)
 
-    def make(*says: ErasureStatus | Exception, ends: ErasureStatus) -> None:
+    def make(*says: ErasureStatus | Exception, ends: ErasureStatus | Exception) -> None:
         async def connect() -> Case:
             return Case(*says, ends=ends)
 
@@ -96,6 +100,28 @@ def test_each_change_is_told_while_one_waits_and_the_answer_stays_alone(
     assert (ended.code, ended.out) == (0, f"case {CASE}: erased, 1 rows, 0 things made from them\n")
     goes(status("verifying", **stuck), ends=status("erased", found=OWN))
     assert assay(*ORDER, "--json").json["stage"] == "erased"
+
+
+@pytest.mark.parametrize(
+    ("cause", "said"),
+    [
+        (ApplicationError("no disk", type="DISK_FULL"), "DISK_FULL: no disk"),
+        (TerminatedError("by hand"), "ERASURE_FAILED: TerminatedError: by hand"),
+    ],
+)
+def test_a_case_whose_workflow_failed_ends_with_its_code(
+    assay: Callable[..., Any], goes: Callable[..., None], cause: FailureError, said: str
+) -> None:
+    goes(status("destroying", found=OWN), ends=WorkflowFailureError(cause=cause))
+    ended = assay(*ORDER)
+    assert ended.code == 1
+    assert said in ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_rows_that_an_intake_set_aside_whole_wait_for_a_reviewer_too() -> None:
+    said = watching.line_of(status("awaiting confirmation", found=Found(mentioned_waiting=2)))
+    assert said == f"awaiting confirmation: 2 rows, see `assay erase mentions {CASE}`"
 
 
 def test_of_many_places_the_first_are_named() -> None:
