@@ -77,7 +77,7 @@ def search(
     read, shards, suspected, others = 0, 0, list[_Place](), set[str]()
     found, gone = list[str](), frozenset({*probe.shards, *probe.former, *weights})
     with tempfile.TemporaryDirectory(prefix=_SCRATCH) as folder:
-        for place in chain(_stored(registry), _files(home, _sources(registry))):
+        for place in chain(_stored(registry), _files(home, _sources(registry, home))):
             with suppress(*_GONE), _opened(place, Path(folder)) as path:
                 read, shards = read + path.stat().st_size, shards + place.has_rows
                 # A decision that was stored names rows by digest, as it must: it is no copy of them.
@@ -216,10 +216,14 @@ def _strings(value: object) -> Iterator[str]:
             yield from _strings(one)
 
 
-def _sources(registry: Registry) -> frozenset[Path]:
-    """Files and folders that sources lie in: systems of record, whose owners keep or clean them."""
+def _sources(registry: Registry, home: Path) -> frozenset[Path]:
+    """Files and folders below the state folder that sources lie in: systems of record, whose owners keep or clean them.
+
+    Never the state folder itself, whatever a source is read from: all of it would go unsearched.
+    """
     uris = registry.datasets.source_uris()
-    return frozenset(Path(uri.removeprefix("file://").removeprefix("sqlite:///")).resolve() for uri in uris)
+    paths = (Path(uri.removeprefix("file://").removeprefix("sqlite:///")).resolve() for uri in uris)
+    return frozenset(path for path in paths if home.resolve() in path.parents)
 
 
 def _files(home: Path, sources: frozenset[Path]) -> Iterator[_Place]:

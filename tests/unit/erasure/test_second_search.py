@@ -190,6 +190,8 @@ def test_files_that_sources_were_read_from_are_their_owners(
     for name in ("tickets.jsonl", "desk.sqlite", "saved/part.jsonl", "copy.jsonl"):
         (home / name).write_text(PER_CASE, "utf-8")
     uris = {f"{home}/tickets.jsonl", f"sqlite:///{home}/desk.sqlite", f"file://{home}/saved", "postgresql://db/desk"}
+    uris |= {str(home), str(tmp_path), "/", "."}  # these hold more than a source: what else is there is searched
+    monkeypatch.chdir(home)
     monkeypatch.setattr(registry.datasets, "source_uris", lambda: uris)
     assert second_search.search(registry, Probe(texts=(PER_CASE,)), home).found == ("file copy.jsonl",)
 
