@@ -32,6 +32,7 @@ _LOWER: Final = r"[^\W\d_]+(?:['\u2019\-][^\W\d_]+)?(?: [^\W\d_]+(?:['\u2019\-][
 _AFTER: Final = re.compile(rf" ?(?:[:=(]|['\"]{{1,2}} ?[:=])? ?[\"'«„“(\n]{{0,2}}(?P<value>{_NAME})")
 _AFTER_LOWER: Final = re.compile(rf" ?(?:[:=,(]|['\"]{{1,2}} ?[:=])?[ \n]?[\"'«„“(]?(?P<value>{_LOWER})(?![\w.(])")
 _SIGNED: Final = re.compile(rf" ?[,.!:]?\s{{0,3}}(?:(?:votre|your|Ihre?|dein|deine|tu|su) )?(?P<value>{_NAME})")
+_NEXT: Final = re.compile(r"[ \-'\u2019](?P<word>[^\W\d_]+)")
 STRONG: Final = ("introduced", "titled", "field", "named")
 WEAK: Final = ("greeted", "signed", "spoken")
 _OTHER_WORDS: Final = NOT_NAMES | CALENDAR | PARTICLES | PLACES | PUBLIC | BRANDS | THINGS
@@ -80,8 +81,7 @@ def names(text: str, passed: Passed, taken: Sequence[tuple[int, int]], thorough:
     for start, end, sure in _cued(text, passed, known):
         if sure:
             certain.append(Span("PERSON", start, end, 1))
-        if not sure or text[start].islower():
-            # A name in lower case may go on with one that no list has; the model tells where it ends.
+        if not sure or (text[start].islower() and (thorough or _may_go_on(text, end, known))):
             asked[start, end] = None
     words = list(_WORD.finditer(text))
     taken = [*taken, *((span.start, span.end) for span in certain)]
@@ -149,6 +149,17 @@ def _cued(text: str, passed: Passed, known: Gazetteer) -> Iterator[tuple[int, in
             first = match["value"].split(" ")[0] if match and family == "introduced" else ""
             if match and _part_known(first, known) and _unheard(first):
                 yield match.start("value"), match.start("value") + len(first), False
+
+
+def _may_go_on(text: str, end: int, known: Gazetteer) -> bool:
+    """Whether a name in lower case may go on with one that no list has; the model tells where it ends."""
+    at = end
+    while match := _NEXT.match(text, at):
+        word = match["word"].lower()
+        if word not in PARTICLES:
+            return word not in NOT_NAMES and (word not in known.words or word in known.family or word in known.given)
+        at = match.end()
+    return False
 
 
 def _unheard(word: str) -> bool:

@@ -11,7 +11,9 @@ import pytest
 
 from activities.data.findings import Scanner
 from activities.data.kinds import model, weights
+from activities.data.kinds.gate import passed
 from activities.data.kinds.model import NameModel
+from activities.data.kinds.names import names
 from assay.contracts.errors import IntegrityRefused
 
 WINDOWS = ("gestern hat gudrun angerufen", "merci beaucoup zinedine", "the weather is fine today", "ask priyanka")
@@ -28,6 +30,23 @@ def test_names_are_told_from_words() -> None:
     said = {window: [window[s:e] for s, e, sure in NameModel().names(window) if sure > 0.5] for window in WINDOWS}
     assert said[WINDOWS[0]] == ["gudrun"]
     assert said[WINDOWS[2]] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "normally", "thoroughly"),
+    [
+        ("ich heiße mehmet und brauche hilfe", 0, 1),
+        ("ich heiße leonie drosselhain und brauche hilfe", 1, 1),
+        ("ich heiße leonie von drosselhain", 1, 1),
+        ("pls book it under tyrone", 0, 1),
+    ],
+)
+def test_the_model_is_asked_where_a_name_may_go_on(text: str, normally: int, thoroughly: int) -> None:
+    """Two milliseconds each: a word that is no name ends it without the model, but for a thorough scan."""
+    for thorough, times in ((False, normally), (True, thoroughly)):
+        found = names(text, passed(text), (), thorough=thorough)
+        assert found.certain
+        assert len(found.windows) == times
 
 
 def test_an_answer_does_not_depend_on_what_else_was_asked() -> None:
