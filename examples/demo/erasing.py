@@ -15,6 +15,8 @@ from examples.demo.traffic import Seen, Traffic
 
 SUBJECT: Final = "customer-redact-name"
 """Who wrote one of the planted tickets; a row of both datasets of the demonstration."""
+TICKET: Final = "redact-name"
+"""What the source calls that ticket."""
 PRIVACY_OFFICER: Final = "pia@acme.example"
 RECEIPT_CHECK: Final = ("python", "examples/verify_receipt.py")
 
@@ -25,6 +27,7 @@ async def erase(story: Story, traffic: Traffic, tenant: str, folder: Path, versi
     Raises AssertionError when a user met an error, or the version answered after it was withdrawn.
     """
     command = ("erase", "--tenant", tenant, "--subject", SUBJECT, "--by", PRIVACY_OFFICER, "--wait")
+    _why(story, "before")
     story.say(f"  [bold]$ assay {' '.join(command)}[/bold]")
     before = len(traffic.seen)
     async with traffic.flowing():
@@ -39,7 +42,17 @@ async def erase(story: Story, traffic: Traffic, tenant: str, folder: Path, versi
     _say(story, status, found)
     assert found["errors"] == 0
     assert found["answers_by_it_afterwards"] == 0
+    assert "destroyed by an erasure" in _why(story, "after")
     return {**found, "receipt_verifies": _receipt(story, status["case"], folder)}
+
+
+def _why(story: Story, when: str) -> str:
+    """What the ledger says about the ticket, a line each, without what it was found to say or made into."""
+    told = run("assay", "data", "why", TICKET, "--source", "planted")
+    assert told.code == 0, told.output
+    lines = [line for line in told.output.strip().splitlines() if line.strip() and not line.startswith("  made of it")]
+    story.panel("\n".join(lines[:12]), f"assay data why {TICKET} --source planted, {when}")
+    return told.output
 
 
 def remove_copies(story: Story, evidence: Path) -> None:
@@ -107,5 +120,11 @@ def _receipt(story: Story, case: str, folder: Path) -> dict[str, Any]:
     assert checked.code == 0, checked.output
     said: dict[str, Any] = json.loads(checked.output)
     assert SUBJECT not in checked.output
-    story.panel(json.dumps(said["verified"], indent=2)[:1200], "The receipt, of which nobody can tell who it was")
+    gone = said["destroyed"]
+    shown = {
+        "withdrawn": {kind: len(names) for kind, names in said["withdrawn"].items()},
+        "destroyed": {"keys": len(gone["shardKeys"]), "blobs": gone["blobs"]},
+        **{part: said[part] for part in ("suppressed", "verified", "notVerified")},
+    }
+    story.panel(json.dumps(shown, indent=2), "What the receipt says, of which nobody can tell who it was")
     return {"command": checked.line.replace(f"{ROOT}/", ""), "exit_code": checked.code}
