@@ -239,9 +239,7 @@ class AssayClient:
         try:
             status: Answer = await handle.execute_update(name, message, result_type=result_type)
         except WorkflowUpdateFailedError as error:
-            cause = error.cause
-            code = cause.type if isinstance(cause, ApplicationError) and cause.type else "UPDATE_REFUSED"
-            raise PolicyRefused(code, str(cause), f"read the `status` query of {id_}") from error
+            raise _refusal(id_, error.cause) from error
         except RPCError as error:
             raise _not_found(id_, error) from error
         return status
@@ -249,6 +247,17 @@ class AssayClient:
 
 def _approval_id(query: ApprovalQuery) -> str:
     return names.data_approval_id(query.tenant, query.source.name, query.purpose, query.intake)
+
+
+def _refusal(id_: str, cause: BaseException) -> PolicyRefused:
+    """With the gate's code and remedy. The code stands before the sentence too, where only that is shown."""
+    remedy = f"read the `status` query of {id_}"
+    if not isinstance(cause, ApplicationError) or not cause.type:
+        return PolicyRefused("UPDATE_REFUSED", str(cause), remedy)
+    given = cause.details[0] if cause.details else None
+    if isinstance(given, dict) and "remedy" in given:
+        remedy = str(given["remedy"])
+    return PolicyRefused(cause.type, cause.message.removeprefix(f"{cause.type}: "), remedy)
 
 
 def _not_found(id_: str, error: RPCError) -> Exception:

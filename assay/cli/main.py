@@ -145,19 +145,12 @@ def main() -> None:
     try:
         cli()
     except AssayError as error:
-        _once(error)
         if os.environ.get("ASSAY_LOG_FORMAT") == "json":
             _log(error)
             sys.exit(1)
         click.echo(click.style(error.code, fg="red", bold=True) + f": {error.message}", err=True)
         click.echo(f"remedy: {error.remedy}", err=True)
         sys.exit(1)
-
-
-def _once(error: AssayError) -> None:
-    """The code stands before the sentence; one that came through a workflow has it in the sentence too, also twice."""
-    while error.message.startswith(f"{error.code}: "):
-        error.message = error.message.removeprefix(f"{error.code}: ")
 
 
 def _log(error: AssayError) -> None:

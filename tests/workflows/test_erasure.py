@@ -134,7 +134,8 @@ async def test_a_word_that_its_gate_refuses_changes_nothing(client: AssayClient,
     case = (await client.erasure_status(handle.id)).case
     with pytest.raises(PolicyRefused, match="not as owner") as refused:
         await client.confirm_mentions(handle.id, said(case))
-    assert refused.value.code == "MENTIONS_ROLE_MISSING"
+    assert (refused.value.code, refused.value.message) == ("MENTIONS_ROLE_MISSING", "not as owner")
+    assert refused.value.remedy == "ask legal"
     house.confirming = [()]
     with pytest.raises(PolicyRefused, match="the gate mentions said no, and no reason") as refused:
         await client.confirm_mentions(handle.id, said(case))

@@ -12,9 +12,7 @@ import click
 import pytest
 
 from assay.cli.main import COMMANDS, OutputPath
-from assay.client import AssayClient
 from assay.contracts.erasure import ErasureRequest
-from assay.contracts.errors import PolicyRefused
 from assay.settings import Settings
 from registry import Registry
 from stack.keys import ensure_keys
@@ -72,20 +70,3 @@ def test_what_cannot_be_read_is_not_said_to_be_the_output(assay: Assay, home: Pa
     (home / "keys" / "signing.pub.pem").unlink()
     with pytest.raises(FileNotFoundError, match=r"signing\.pub\.pem"):
         assay("erase", "receipt", signed, "--out", "out")
-
-
-def test_a_code_is_said_once_however_often_it_came_along(
-    assay: Assay, signed: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def connect() -> AssayClient:
-        return AssayClient(None)  # type: ignore[arg-type]
-
-    async def refuse(*_: object) -> None:
-        said = "MENTIONS_ROLE_MISSING: MENTIONS_ROLE_MISSING: not as owner; ROWS_UNREAD: nor unread"
-        raise PolicyRefused("MENTIONS_ROLE_MISSING", said, "ask legal")
-
-    monkeypatch.setattr(AssayClient, "connect", connect)
-    monkeypatch.setattr(AssayClient, "confirm_mentions", refuse)
-    ended = assay("erase", "confirm", signed, "--row", "sha256:" + "1" * 64, "--by", "pia@acme.example")
-    assert ended.code == 1
-    assert ended.err.splitlines()[0] == "MENTIONS_ROLE_MISSING: not as owner; ROWS_UNREAD: nor unread"
