@@ -19,9 +19,13 @@ RAN_ON: set[str] = set()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say plainly on which databases and blob stores the tests ran; `scripts/test` collects it."""
+    """Say plainly on which databases and blob stores the tests ran."""
     for line in sorted(RAN_ON):
         terminalreporter.write_line(f"ran on {line}")
+
+
+def pytest_sessionfinish() -> None:
+    """For `scripts/test`, which collects it: of several processes each has its own."""
     if collected := os.environ.get("ASSAY_TEST_RAN_ON"):
         with Path(collected).open("a", encoding="utf-8") as file:
             file.writelines(f"{line}\n" for line in sorted(RAN_ON))
