@@ -39,8 +39,8 @@ class _Judged(BaseModel):
 
 
 def datasheet(registry: Registry, dataset: str, gate: Asks | None = None) -> Datasheet:
-    """Add up a dataset. Without a gate its licences are counted and not judged, unless it was made from one with a sheet:
-    then they are as that sheet says, and it is named.
+    """Add up a dataset. Without a gate its licences are counted and not judged; where a case sealed it again, it names
+    the dataset before, and has them as the sheet of that one says.
 
     Raises NotFound (`DATASET_UNKNOWN`, `SHARD_DESTROYED`), IntegrityRefused, PolicyUndefined, Unavailable.
     """
@@ -114,6 +114,7 @@ def judged(terms: list[dict[str, Any]], purpose: str, base: Mapping[str, Any] | 
         "licence_outcome": said.outcome,
         "licences": tuple(LicenceUse(**verdict.model_dump()) for verdict in said.terms),
         "policy_revision": answer.decision.policy_revision,
+        "licences_question": answer.decision.input.sha256,
     }
 
 
@@ -128,12 +129,7 @@ def _licences(
         return judged(terms, record.request.purpose, None, gate)
     former = _judged_before(registry, record)
     known = {use.expression: use for use in former.licences} if former else {}
-    uses = tuple(
-        known.get(term["expression"], LicenceUse(expression=term["expression"], rows=0, outcome="not asked")).model_copy(
-            update={"rows": term["rows"]}
-        )
-        for term in terms
-    )
+    uses = tuple(_use(term, known.get(term["expression"])) for term in terms)
     if former is None:
         return {"licences": uses}
     return {
@@ -141,6 +137,12 @@ def _licences(
         "licences_of": former.licences_of or former.dataset,
         **former.model_dump(include={"licence_outcome", "policy_revision", "licences_question"}),
     }
+
+
+def _use(term: Mapping[str, Any], judged: LicenceUse | None) -> LicenceUse:
+    if judged is None:
+        return LicenceUse(expression=term["expression"], rows=term["rows"], outcome="not asked")
+    return judged.model_copy(update={"rows": term["rows"]})
 
 
 def _judged_before(registry: Registry, record: DatasetRecord) -> Datasheet | None:
