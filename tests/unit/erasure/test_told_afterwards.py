@@ -15,12 +15,14 @@ from activities.data.datasheet import page_of, sheet_of
 from activities.data.story import story
 from activities.erasure import resealing, withdrawing
 from activities.erasure.activity import ErasureData
+from activities.erasure.destroyed import why_destroyed
 from assay.contracts.base import Reference
 from assay.contracts.errors import Unavailable
 from assay.contracts.policy import Decision, Gate
 from assay.settings import Settings
 from registry import Registry
 
+from .made import made_of
 from .scene import OTHER, PER_CASE, SUBJECT, asks, erase, job, seal, sha
 
 ROWS = [
@@ -115,3 +117,33 @@ def test_the_story_of_a_row_names_the_case_that_destroyed_its_line(registry: Reg
     assert former.destroyed.case == mine.case
     assert {"findings", "retention_days"} <= set(former.destroyed.what)
     assert (new.destroyed, (new.details or {})["line"]) == (None, 2)
+
+
+def test_of_everything_that_a_case_destroyed_the_case_is_known(registry: Registry, tmp_path: Path) -> None:
+    made = made_of(registry, tmp_path, seal(registry, tmp_path, ROWS).id)
+    clean = made_of(registry, tmp_path, seal(registry, tmp_path, ROWS[:1], name="clean").id, "concierge")
+    mine = job()
+    _, _, shredded = erase(registry, tmp_path, mine)
+    for digest in (*made.learnt, *shredded.shards):
+        said = why_destroyed(registry, digest)
+        assert said is not None
+        assert (said.code, f"(case {mine.case})" in said.message) == ("BLOB_DESTROYED", True)
+        assert mine.case in said.remedy
+    assert [one for one in clean.learnt if why_destroyed(registry, one)] == []
+    assert why_destroyed(registry, sha(12345)) is None
+
+
+def test_an_adapter_is_said_to_be_destroyed_when_its_case_is_over(registry: Registry, tmp_path: Path) -> None:
+    made = made_of(registry, tmp_path, seal(registry, tmp_path, ROWS).id)
+    mine = job()
+    erase(registry, tmp_path, mine)
+    assert why_destroyed(registry, made.adapter) is None
+    registry.erasures.close(mine.case, sha(3), {})
+    assert "BLOB_DESTROYED" in str(why_destroyed(registry, made.adapter))
+
+
+def test_what_was_staged_for_an_intake_is_said_to_be_that(registry: Registry, tmp_path: Path) -> None:
+    (tmp_path / "rows").write_bytes(b"rows")
+    shard = registry.shards.put_file(tmp_path / "rows")
+    registry.shards.destroy(shard, "staged for acme/support/1")
+    assert "was destroyed (staged for acme/support/1)" in str(why_destroyed(registry, shard.sha256))
