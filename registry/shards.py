@@ -102,6 +102,13 @@ class ShardStore:
             wrapped = session.scalar(select(ShardKeyRow.wrapped).where(ShardKeyRow.shard == reference.sha256))
         return wrapped is not None
 
+    def destroyed(self, digest: str) -> str | None:
+        """For what the key of a shard was destroyed, such as a case of erasure; None where no key of it was."""
+        query = select(ShardKeyRow.reason).where(ShardKeyRow.shard == digest, ShardKeyRow.destroyed_at.is_not(None))
+        with self._database.reading() as session:
+            row = session.execute(query).first()
+        return None if row is None else row[0] or ""
+
     def owned(self, owner: str) -> tuple[Reference, ...]:
         """Shards of an owner whose key stands."""
         query = select(ShardKeyRow.shard).where(

@@ -14,11 +14,11 @@ from pydantic import BaseModel, TypeAdapter
 
 from activities.data.hints import hints
 from activities.data.ledgers import fetch
-from activities.data.manifest import composition_of, licence_terms, manifest_of
+from activities.data.manifest import composition_of, formers_of, licence_terms, manifest_of
 from activities.data.profile import profile
 from activities.policy.asking import Asks
 from assay.contracts.data import Source
-from assay.contracts.datasheet import Datasheet, DatasheetFiles, LicenceUse, Profile, SourceTerms
+from assay.contracts.datasheet import Datasheet, DatasheetFiles, LicenceUse, Profile, Resealed, SourceTerms
 from assay.contracts.errors import IntegrityRefused
 from registry import DatasetRecord, Registry
 
@@ -39,7 +39,8 @@ class _Judged(BaseModel):
 
 
 def datasheet(registry: Registry, dataset: str, gate: Asks | None = None) -> Datasheet:
-    """Add up a dataset. Without a gate its licences are counted and not judged.
+    """Add up a dataset. Without a gate its licences are counted and not judged; where a case sealed it again, it names
+    the dataset before, and has them as the sheet of that one says.
 
     Raises NotFound (`DATASET_UNKNOWN`, `SHARD_DESTROYED`), IntegrityRefused, PolicyUndefined, Unavailable.
     """
@@ -60,7 +61,8 @@ def datasheet(registry: Registry, dataset: str, gate: Asks | None = None) -> Dat
         synthetic_share=round(sum(one.share for one in counted.depths if one.name != "0"), 6),
         synthetic_depth=max(depths, default=0),
         hints=hints(counted),
-        **_licences(record, manifest, gate),
+        resealed=_resealed(registry, record, manifest),
+        **_licences(registry, record, manifest, gate),
     )
 
 
@@ -86,7 +88,7 @@ def write(registry: Registry, dataset: str, gate: Asks | None) -> DatasheetFiles
 
 
 def sheet_of(registry: Registry, dataset: str) -> Datasheet:
-    """The sheet that was written when the dataset was sealed, or one made now, whose licences are not judged.
+    """The sheet that was written when the dataset was sealed, or one made now, without asking a gate.
 
     Raises as `datasheet` does.
     """
@@ -102,7 +104,7 @@ def page_of(registry: Registry, dataset: str, page: str = "markdown") -> str | N
 
 
 def judged(terms: list[dict[str, Any]], purpose: str, base: Mapping[str, Any] | None, gate: Asks) -> dict[str, Any]:
-    """What the licences gate says of rows under these terms: `licence_outcome`, `licences`, `policy_revision`.
+    """What the licences gate says of rows under these terms: `licence_outcome`, `licences`, and by which decision.
 
     Raises PolicyUndefined, Unavailable.
     """
@@ -112,20 +114,58 @@ def judged(terms: list[dict[str, Any]], purpose: str, base: Mapping[str, Any] | 
         "licence_outcome": said.outcome,
         "licences": tuple(LicenceUse(**verdict.model_dump()) for verdict in said.terms),
         "policy_revision": answer.decision.policy_revision,
+        "licences_question": answer.decision.input.sha256,
     }
 
 
-def _licences(record: DatasetRecord, manifest: Mapping[str, Any], gate: Asks | None) -> dict[str, Any]:
+def _licences(
+    registry: Registry, record: DatasetRecord, manifest: Mapping[str, Any], gate: Asks | None
+) -> dict[str, Any]:
     try:
         terms = licence_terms(composition_of(manifest))
     except IntegrityRefused:
         return {}
-    if gate is None:
-        uses = tuple(
-            LicenceUse(expression=term["expression"], rows=term["rows"], outcome="not asked") for term in terms
-        )
+    if gate is not None:
+        return judged(terms, record.request.purpose, None, gate)
+    former = _judged_before(registry, record)
+    known = {use.expression: use for use in former.licences} if former else {}
+    uses = tuple(_use(term, known.get(term["expression"])) for term in terms)
+    if former is None:
         return {"licences": uses}
-    return judged(terms, record.request.purpose, None, gate)
+    return {
+        "licences": uses,
+        "licences_of": former.licences_of or former.dataset,
+        **former.model_dump(include={"licence_outcome", "policy_revision", "licences_question"}),
+    }
+
+
+def _use(term: Mapping[str, Any], judged: LicenceUse | None) -> LicenceUse:
+    if judged is None:
+        return LicenceUse(expression=term["expression"], rows=term["rows"], outcome="not asked")
+    return judged.model_copy(update={"rows": term["rows"]})
+
+
+def _judged_before(registry: Registry, record: DatasetRecord) -> Datasheet | None:
+    """The sheet of the nearest dataset that this one was made from, if it was sealed again, with judged licences."""
+    for former in formers_of(registry, record):
+        if numbers := page_of(registry, former.dataset.id, "numbers"):
+            sheet = Datasheet.model_validate_json(registry.blobs.get(numbers))
+            if sheet.licence_outcome is not None:
+                return sheet
+    return None
+
+
+def _resealed(registry: Registry, record: DatasetRecord, manifest: Mapping[str, Any]) -> Resealed | None:
+    formers = list(formers_of(registry, record))
+    if not formers:
+        return None
+    request = formers[0].request
+    return Resealed(
+        case=manifest.get("case"),
+        replaces=formers[0].dataset.id,
+        name=f"{request.tenant}/{request.dataset}/{request.version}",
+        intake=formers[-1].dataset.id,
+    )
 
 
 def _sources(record: DatasetRecord, manifest: Mapping[str, Any], counted: Profile) -> tuple[SourceTerms, ...]:

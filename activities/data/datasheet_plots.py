@@ -23,6 +23,7 @@ def svg(bars: Bars) -> bytes:
     """A picture of 7 by about 1 to 6 inches. Drawn without `pyplot`, which is not safe in threads."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     mpl.rcParams["svg.hashsalt"] = "assay"  # ids inside the file come from it, not from chance
     shown = _shown(bars.counts)
@@ -32,6 +33,7 @@ def svg(bars: Bars) -> bytes:
     axes.barh(places, [count for _, count in shown], color="#4c72b0")
     axes.set_yticks(places, [_name(name) for name, _ in shown])
     axes.invert_yaxis()
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))  # there is no half a row
     axes.set_xlabel("rows")
     axes.set_title(bars.title, loc="left")
     axes.spines[["top", "right"]].set_visible(False)

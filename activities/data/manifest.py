@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
 from activities.data.licences import normalise
 from assay.contracts.datasheet import RowGroup
-from assay.contracts.errors import InputRefused, IntegrityRefused
+from assay.contracts.errors import InputRefused, IntegrityRefused, NotFound
 from registry import DatasetRecord, Registry
 
 _GROUPS: Final = TypeAdapter(tuple[RowGroup, ...])
@@ -27,6 +27,24 @@ def manifest_of(registry: Registry, record: DatasetRecord) -> dict[str, Any]:
     except ValueError as error:
         raise IntegrityRefused("MANIFEST_MALFORMED", "a dataset's manifest is no JSON", "seal it again") from error
     return manifest if isinstance(manifest, dict) else {}
+
+
+def formers_of(registry: Registry, record: DatasetRecord) -> Iterator[DatasetRecord]:
+    """The datasets in whose place a case sealed this one, the latest first; none of what an intake sealed.
+
+    Raises IntegrityRefused (`MANIFEST_MALFORMED`, `BLOB_TAMPERED`), Unavailable.
+    """
+    seen = {record.dataset.id}
+    while True:
+        try:
+            former = manifest_of(registry, record).get("replaces")
+            if not isinstance(former, str) or former in seen:
+                return
+            record = registry.datasets.get(former)
+        except NotFound:
+            return  # destroyed whole
+        seen.add(former)
+        yield record
 
 
 def composition_of(manifest: Mapping[str, Any]) -> tuple[RowGroup, ...]:

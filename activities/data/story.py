@@ -17,7 +17,7 @@ from pydantic import Field
 
 from activities.data.ledger import KEPT
 from activities.data.ledgers import fetch
-from activities.data.manifest import manifest_of
+from activities.data.manifest import formers_of, manifest_of
 from activities.data.readers import read_rows, source_digest
 from assay.contracts.base import Digest, Message
 from assay.contracts.data import Source
@@ -39,12 +39,23 @@ Repeats = Callable[[Decision], Mapping[str, Any]]
 
 
 class Judged(Message):
-    """The decision that a row got. `violations` are None when it cannot be made again here."""
+    """The decision that a row got. `violations` are None when it cannot be made again here.
 
+    A dataset that a case sealed again has the decisions of the intake before; `dataset` is the one that it read for.
+    """
+
+    dataset: Digest
     decision_id: str
     policy_revision: str
     input: Digest
     violations: tuple[Violation, ...] | None = None
+
+
+class Destroyed(Message):
+    """A case destroyed the ledger that the row's line stood in: what its entry in the registry says is left."""
+
+    case: str = Field(description="empty where none was written down")
+    what: tuple[str, ...]
 
 
 class Reviewed(Message):
@@ -77,6 +88,7 @@ class Chapter(Message):
     codes: tuple[str, ...]
     terms: dict[str, Any]
     details: dict[str, Any] | None
+    destroyed: Destroyed | None = None
     has_subject: bool
     shard: Digest | None = None
     judged: Judged | None = None
@@ -134,6 +146,7 @@ def _chapter(registry: Registry, row_id: str, dataset: str, entry: LedgerEntry, 
         codes=entry.codes,
         terms=terms,
         details=details and {name: details.get(name) for name in DETAILS},
+        destroyed=None if line else _destroyed(registry, record),
         has_subject=bool(entry.subject),
         shard=_shard(registry, record, line) if line and entry.outcome in KEPT else None,
         judged=_judged(registry, record, entry, (details or {}).get("asked_as") or row_id, repeats),
@@ -156,11 +169,16 @@ class _Line:
 
 
 def _read(registry: Registry, record: DatasetRecord, ordinal: int) -> _Line | None:
-    """None where an erasure has destroyed the ledger. One row group is read, and one column of those before it."""
+    """None where a case has destroyed the ledger. One row group is read, and one column of those before it.
+
+    Raises NotFound where the ledger is missing and nobody destroyed it.
+    """
     with tempfile.TemporaryDirectory(prefix="assay-why-") as scratch:
         try:
             path = fetch(registry, record, Path(scratch))
         except NotFound:
+            if _destroyed(registry, record) is None:
+                raise
             return None
         with parquet.ParquetFile(path) as file:
             before = kept = 0
@@ -173,6 +191,17 @@ def _read(registry: Registry, record: DatasetRecord, ordinal: int) -> _Line | No
                     return _Line(file.read_row_group(group).slice(at, 1).to_pylist()[0], kept)
                 before += rows
     return None
+
+
+def _destroyed(registry: Registry, record: DatasetRecord) -> Destroyed | None:
+    case = registry.shards.destroyed(record.ledger.sha256)
+    plain = not record.ledger.uri.startswith("shard:")
+    if case is None and plain and not registry.shards.readable(record.ledger):
+        # A file of an older dataset, which leaves no key behind: it went with its dataset.
+        case = next((one.case for one in registry.withdrawals.of((record.dataset.id,))), None)
+    if case is None:
+        return None
+    return Destroyed(case=case, what=(*DETAILS, *(name for name in OWN_TERMS if name not in LedgerEntry.model_fields)))
 
 
 def _shard(registry: Registry, record: DatasetRecord, line: _Line) -> Digest | None:
@@ -191,19 +220,28 @@ def _judged(
     """The decision whose stored question names the row, or the one that stood for it; None where no gate was needed."""
     if UNASKED.intersection(entry.codes):
         return None
-    decisions = [one for one in registry.decisions.list(record.dataset.id) if one.gate == "intake"]
+    record, decisions = _intake(registry, record)
     # Batches are asked about in the order of the rows: the one that is looked for is near its share of the way.
     near = entry.ordinal * len(decisions) // max(1, record.dataset.counts.read)
     for decision in (decisions[i] for i in sorted(range(len(decisions)), key=lambda i: abs(i - near))):
         if row_id.encode() in registry.blobs.get(decision.input):
             said = _violations(decision, row_id, repeats)
             return Judged(
+                dataset=record.dataset.id,
                 decision_id=decision.decision_id,
                 policy_revision=decision.policy_revision,
                 input=decision.input.sha256,
                 violations=said,
             )
     return None
+
+
+def _intake(registry: Registry, record: DatasetRecord) -> tuple[DatasetRecord, list[Decision]]:
+    """The dataset that the intake read the rows for, and its decisions about them."""
+    for one in (record, *formers_of(registry, record)):
+        if decisions := [said for said in registry.decisions.list(one.dataset.id) if said.gate == "intake"]:
+            return one, decisions
+    return record, []
 
 
 def _violations(decision: Decision, row_id: str, repeats: Repeats | None) -> tuple[Violation, ...] | None:

@@ -149,7 +149,9 @@ class ErasureData(_Opened):
     def reseal_datasets(self, job: CaseJob) -> tuple[NewDataset, ...]:
         """See `assay.contracts.erasure.reseal_datasets`."""
         with beating():
-            return resealing.reseal(self._registry, job)
+            made = resealing.reseal(self._registry, job)
+            resealing.describe(self._registry, made, self._policy)
+            return made
 
     @activity.defn(name="shred_rows")
     def shred_rows(self, job: CaseJob, withdrawn: Withdrawn) -> Shredded:

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import json
+import logging
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import rfc8785
 
+from activities.data.datasheet import page_of, write
 from activities.data.ledger import KEPT, read_ledger
 from activities.data.ledgers import composition
 from activities.data.licences import normalise
 from activities.erasure.probe import learn
 from activities.erasure.tables import cut, holds, store_like
+from activities.policy.asking import Asks
 from assay.contracts.base import CodeCount, Reference
 from assay.contracts.data import Dataset, RowCounts
 from assay.contracts.erasure import CaseJob, NewDataset
-from assay.contracts.errors import NotFound
+from assay.contracts.errors import AssayError, NotFound
 from registry import DatasetRecord, LedgerEntry, Registry
+
+logger = logging.getLogger(__name__)
 
 HELD: Final = "held rows"
 """Lineage from a dataset to a shard of rows that a legal hold kept when the rest of their shard had to go."""
@@ -58,6 +63,20 @@ def reseal(registry: Registry, job: CaseJob) -> tuple[NewDataset, ...]:
     )
 
 
+def describe(registry: Registry, made: Iterable[NewDataset], gate: Asks) -> None:
+    """Write the sheets of new versions that have none; the licences gate is asked about the rows that are left.
+
+    Nothing waits for a sheet, which can be made at any time: without one, a version is described by the sheet of the
+    dataset that it replaces.
+    """
+    for dataset in dict.fromkeys(one.dataset for one in made if one.dataset):
+        try:
+            if page_of(registry, dataset) is None:
+                write(registry, dataset, gate)
+        except AssayError as error:
+            logger.warning("no sheet of %s is written: %s: %s", dataset, error.code, error.message)
+
+
 def shard_uri(digest: str) -> str:
     """Of an encrypted file."""
     return digest.replace("sha256:", "shard:")
@@ -77,17 +96,21 @@ def _newest(registry: Registry, job: CaseJob, name: tuple[str, str]) -> DatasetR
     """The newest version that is clean: there, or made now from the newest one of the case that can still be read."""
     known = registry.datasets.all_named(*name)
     for record in known:
-        rows = {one.row_id for one in registry.erasures.targets(job.case, dataset=record.dataset.id)}
+        rows = _rows(registry, job, record)
         if not rows and not record.quarantined:
             return record
-        if rows and (made := _without(registry, record, rows, 1 + max(r.request.version for r in known))):
+        if rows and (made := _without(registry, job, record, 1 + max(r.request.version for r in known))):
             return made
     return None
 
 
-def _without(registry: Registry, record: DatasetRecord, rows: set[str], version: int) -> DatasetRecord | None:
+def _rows(registry: Registry, job: CaseJob, record: DatasetRecord) -> set[str]:
+    return {one.row_id for one in registry.erasures.targets(job.case, dataset=record.dataset.id)}
+
+
+def _without(registry: Registry, job: CaseJob, record: DatasetRecord, version: int) -> DatasetRecord | None:
     """No row of the case, of another open one or of somebody who is suppressed: the new version is clean for all."""
-    rows |= registry.erasures.leaving(record.request.tenant, record.dataset.id)
+    rows = _rows(registry, job, record) | registry.erasures.leaving(record.request.tenant, record.dataset.id)
     manifest = json.loads(registry.blobs.get(record.dataset.manifest))
     with tempfile.TemporaryDirectory(prefix="assay-reseal-") as folder:
         scratch = Path(folder)
@@ -110,6 +133,7 @@ def _without(registry: Registry, record: DatasetRecord, rows: set[str], version:
             "licences": sorted({one for group in groups for one in normalise(group.licence).ids}),
             "composition": [group.model_dump() for group in groups],
             "replaces": record.dataset.id,
+            "case": job.case,
         }
         stored = registry.blobs.put(rfc8785.dumps(body))
         dataset = Dataset(id=stored.sha256, manifest=stored, counts=counts)

@@ -43,8 +43,8 @@ def shred(registry: Registry, job: CaseJob, withdrawn: Withdrawn, home: Path) ->
     _rewrite_ledgers(registry, job)
     _cut_quarantine(registry, job)
     artifacts = withdrawn_by_now(registry, job, withdrawn.artifacts)
-    blobs = sorted(set(_weights(registry, artifacts)) | set(_samples(registry, artifacts)))
-    for digest in blobs:
+    blobs = learnt_blobs(registry, artifacts)
+    for digest in sorted(blobs):
         registry.blobs.remove(digest)
     rows, scrubbed = registry.erasures.clear_records(job.case, job.request), registry.scrub()
     folders = sum(_remove_folders(registry, artifacts, home))  # last: one that stays is waited for
@@ -163,6 +163,11 @@ def _cut_quarantine(registry: Registry, job: CaseJob) -> None:
             registry.quarantine.moved(reference, store_like(registry, target, reference) if left else None, rows)
         gone.append(reference)
     _destroy(registry, job, gone)
+
+
+def learnt_blobs(registry: Registry, artifacts: tuple[Artifact, ...]) -> frozenset[str]:
+    """Blobs of these artifacts that hold what their rows taught: weights, and answers."""
+    return frozenset({*_weights(registry, artifacts), *_samples(registry, artifacts)})
 
 
 def withdrawn_weights(registry: Registry, job: CaseJob) -> frozenset[str]:

@@ -108,10 +108,11 @@ def _tell(chapter: Chapter) -> None:
     _line("source", f"{chapter.source}{place}; {_said(chapter.source_terms)}")
     _line("terms", _said(chapter.terms))
     if chapter.details is None:
-        _line("details", "destroyed by an erasure")
+        _line("details", _missing(chapter))
     _line("looks like", _said({k: details.get(k) for k in ("kind", "characters", "language", "synthetic_depth")}))
     _line("subject", "it belongs to a data subject" if chapter.has_subject else "it belongs to no data subject")
-    _line("found", ", ".join(details.get("findings") or ()) or "nothing")
+    if chapter.details is not None:
+        _line("found", ", ".join(details.get("findings") or ()) or "nothing")
     _line("outcome", " ".join((chapter.outcome, *chapter.codes)))
     _line("treated", ", ".join(details.get("treatments") or ()))
     _line("repeats", details.get("duplicate_of") or "")
@@ -126,9 +127,21 @@ def _tell(chapter: Chapter) -> None:
         _line("made of it", f"{'  ' * (node.depth - 1)}{node.kind} {node.name} ({node.relation}{gone})")
 
 
+def _missing(chapter: Chapter) -> str:
+    """Why there are no details. What was destroyed is no longer known, which is not the same as nothing."""
+    if (gone := chapter.destroyed) is None:
+        return "unknown: its line is not in the ledger of this dataset"
+    what = ", ".join(name.replace("_", " ") for name in gone.what)
+    by = f"under case {gone.case}" if gone.case else "by an erasure"
+    return f"destroyed {by}, nobody can read them again: {what}"
+
+
 def _tell_decisions(chapter: Chapter) -> None:
     if judged := chapter.judged:
-        _line("decided", f"{judged.decision_id} under policy {judged.policy_revision}, question {judged.input}")
+        read_for = "" if judged.dataset == chapter.dataset else f", at the intake of {judged.dataset}"
+        _line(
+            "decided", f"{judged.decision_id} under policy {judged.policy_revision}, question {judged.input}{read_for}"
+        )
         for violation in judged.violations or ():
             _line("", f"{violation.code}: {violation.msg}")
             _line("", f"  remedy: {violation.remedy}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import subprocess
 import time
 from collections import deque
@@ -33,9 +34,10 @@ def up() -> None:
 
     settings, console = settings_in_force(), Console()
     begun = time.monotonic()
-    show, stop = _live(console) if console.is_terminal else _plain(console)
+    show, stop = _live(console) if _redraws(console) else _plain(console)
     try:
-        lines = asyncio.run(bring_up(settings, lambda sentence: console.print(sentence, highlight=False), show))
+        say = functools.partial(console.print, highlight=False, soft_wrap=True)
+        lines = asyncio.run(bring_up(settings, say, show))
         show(lines)
     finally:
         stop()
@@ -168,6 +170,11 @@ def _table(lines: Mapping[str, Line]) -> Table:
     return table
 
 
+def _redraws(console: Console) -> bool:
+    """Whether somebody looks at it. A variable such as `FORCE_COLOR` makes no terminal of a file or a pipe."""
+    return console.is_interactive and console.file.isatty()
+
+
 def _live(console: Console) -> tuple[Show, Callable[[], None]]:
     """A table that redraws itself."""
     live = Live(console=console, refresh_per_second=4)
@@ -184,7 +191,7 @@ def _plain(console: Console) -> tuple[Show, Callable[[], None]]:
             if seen.get(line.name) != line.health:
                 seen[line.name] = line.health
                 waits = f", waits for {line.waits_for}" if line.waits_for else ""
-                console.print(f"{line.name:16} {line.health}{waits}", highlight=False)
+                console.print(f"{line.name:16} {line.health}{waits}", highlight=False, soft_wrap=True)
 
     return show, lambda: None
 
@@ -193,7 +200,7 @@ def _print_endpoints(console: Console, settings: Settings) -> None:
     """Home, addresses, and where each process shows its metrics."""
     console.print(f"{'home':12} {settings.home.resolve()}", highlight=False, soft_wrap=True)
     for name, address in endpoints(settings).items():
-        console.print(f"{name:12} {address}", highlight=False)
+        console.print(f"{name:12} {address}", highlight=False, soft_wrap=True)
     console.print("metrics", highlight=False)
     for name, address in scraped(settings).items():
-        console.print(f"  {name:16} {address}", highlight=False)
+        console.print(f"  {name:16} {address}", highlight=False, soft_wrap=True)

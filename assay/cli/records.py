@@ -148,16 +148,25 @@ def decisions(digest: str, *, as_json_: bool) -> None:
 @click.argument("digest")
 @json_option
 def lineage(digest: str, *, as_json_: bool) -> None:
-    """What DIGEST was made from, and what was made from it (also a run id, or route:REVISION)."""
+    """What DIGEST was made from, and what was made from it (also a run id, or route:REVISION).
+
+    What is withdrawn has the case for which it was; DIGEST itself is listed only where it is.
+    """
     registry = Registry.open(settings_in_force())
     _require_known(registry, digest)
-    rows = [(n.direction, n.depth, n.kind, n.name, n.relation, n.via) for n in registry.lineage.tree(digest)]
-    for row in [r for r in rows if r[2] == "dataset"]:
+    nodes = registry.lineage.tree(digest)
+    gone = {one.name: one for one in registry.withdrawals.of({digest, *(node.name for node in nodes)})}
+    cases = {name: one.case for name, one in gone.items()}
+    rows: list[tuple[Any, ...]] = []
+    if itself := gone.get(digest):
+        rows.append(("itself", 0, itself.kind, digest, None, None, itself.case))
+    rows += [(n.direction, n.depth, n.kind, n.name, n.relation, n.via, cases.get(n.name)) for n in nodes]
+    for node in (node for node in nodes if node.kind == "dataset"):
         rows += [
-            (row[0], row[1] + 1, "rows", f"{count} {outcome}", "in the ledger of", row[3])
-            for outcome, count in sorted(registry.datasets.outcomes(str(row[3])).items())
+            (node.direction, node.depth + 1, "rows", f"{count} {outcome}", "in the ledger of", node.name, None)
+            for outcome, count in sorted(registry.datasets.outcomes(node.name).items())
         ]
-    _print(("direction", "depth", "kind", "name", "relation", "via"), rows, as_json_=as_json_)
+    _print(("direction", "depth", "kind", "name", "relation", "via", "withdrawn"), rows, as_json_=as_json_)
 
 
 @click.command()
@@ -166,7 +175,7 @@ def lineage(digest: str, *, as_json_: bool) -> None:
 @json_option
 def show(digest: str, *, raw: bool, as_json_: bool) -> None:
     """Print the stored document DIGEST: a model card, its diff, a report, a decision's input."""
-    stored = Registry.open(settings_in_force()).blobs.get(digest)
+    stored = _stored(Registry.open(settings_in_force()), digest)
     document = _parsed(stored.decode("utf-8", "replace"))
     if raw:
         click.echo(stored, nl=False)
@@ -174,6 +183,16 @@ def show(digest: str, *, raw: bool, as_json_: bool) -> None:
         as_json({"digest": digest, "document": document})
     else:
         click.echo(_readable(document))
+
+
+def _stored(registry: Registry, digest: str) -> bytes:
+    """Raises NotFound (`BLOB_DESTROYED`, `BLOB_UNKNOWN`) and what `BlobStore.get` raises."""
+    from activities.erasure.destroyed import why_destroyed
+
+    try:
+        return registry.blobs.get(digest)
+    except NotFound as error:
+        raise why_destroyed(registry, f"sha256:{digest.rpartition(':')[2]}") or error from error
 
 
 def _readable(document: Any) -> str:  # noqa: ANN401  # anything JSON can say

@@ -122,6 +122,15 @@ class Hint(Message):
     bound: float
 
 
+class Resealed(Message):
+    """A case sealed the dataset from another one, without the rows of the case. Rows were judged at the intake."""
+
+    case: str | None = Field(description="None where the manifest does not say it, as those of earlier versions")
+    replaces: Digest
+    name: str = Field(description="of the replaced dataset: `tenant/name/version`")
+    intake: Digest = Field(description="the dataset that the intake made, and whose decisions are those about its rows")
+
+
 class Datasheet(Message):
     """The sheet of one sealed dataset; the pages are rendered from this alone."""
 
@@ -135,6 +144,11 @@ class Datasheet(Message):
     licence_outcome: str | None = Field(default=None, description="None: the licences gate was not asked")
     licences: tuple[LicenceUse, ...] = ()
     policy_revision: str | None = None
+    licences_question: Digest | None = Field(default=None, description="stored input of the licences gate's decision")
+    licences_of: Digest | None = Field(
+        default=None, description="the dataset that the licences gate was asked about, where it is not this one"
+    )
+    resealed: Resealed | None = None
     subjects: int = Field(description="how many data subjects are named as owners of rows; who is not said")
     synthetic_share: float
     synthetic_depth: int

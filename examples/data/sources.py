@@ -13,6 +13,7 @@ BENCHMARK: Final = {
     "system": "bfcl-eval 2026.3.23",
     "owner": "data@acme.example",
     "licence": "Apache-2.0",
+    "legal_basis": "no-personal-data",
     "purposes": ("train-tenant-model", "evaluate"),
     "consent": "not-required",
     "retention_days": 730,
@@ -24,6 +25,7 @@ ANSWERS: Final = {**BENCHMARK, "system": "SmolLM2-135M-Instruct", "synthetic_dep
 TICKETS: Final = {
     **BENCHMARK,
     "system": "helpdesk",
+    "legal_basis": "consent",
     "consent": "granted",
     "retention_days": 365,
     "tier": "human-gold",

@@ -6,11 +6,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final, Self
 
 from rich.console import Console
 from rich.panel import Panel
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 
 STEPS = (
@@ -23,6 +23,7 @@ STEPS = (
     "Outside check",
     "Erasure",
 )
+QUARTERS: Final = 4
 
 
 @dataclass
@@ -79,8 +80,10 @@ class Story:
         """Something that is read as a whole: a card diff, a reason."""
         self.console.print(Panel(text, title=title, expand=False))
 
-    def progress(self) -> Progress:
-        """Live bars; on a terminal that cannot redraw they print nothing until they end."""
+    def progress(self) -> Progress | Lines:
+        """Live bars; a line now and then where nothing can be redrawn, as in a file."""
+        if not (self.console.is_interactive and self.console.file.isatty()):
+            return Lines(self)
         return Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
@@ -89,3 +92,36 @@ class Story:
             TimeElapsedColumn(),
             console=self.console,
         )
+
+
+@dataclass
+class Lines:
+    """What `Progress` shows, as a line for each quarter that is done; of what has no end, nothing."""
+
+    story: Story
+    tasks: list[str] = field(default_factory=list)
+    totals: dict[int, float | None] = field(default_factory=dict)
+    told: dict[int, int] = field(default_factory=dict)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        """Nothing is left open."""
+
+    def add_task(self, description: str, total: float | None, note: str) -> TaskID:
+        """A task that is told about from now on."""
+        self.tasks.append(description)
+        task = TaskID(len(self.tasks) - 1)
+        self.update(task, completed=0, total=total, note=note)
+        return task
+
+    def update(self, task: TaskID, *, completed: float = 0, total: float | None = None, note: str = "") -> None:
+        """How far it is; `total` stays as it was said."""
+        total = self.totals[task] = total or self.totals.get(task)
+        if not total:
+            return
+        quarter = int(QUARTERS * completed / total)
+        if quarter != self.told.get(task):
+            self.told[task] = quarter
+            self.story.say(f"  {self.tasks[task]}: {completed:g} of {total:g}{f', {note}' if note else ''}")

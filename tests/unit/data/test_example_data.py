@@ -9,16 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from activities.data.findings import Scanner
 from activities.data.readers import read_rows, source_digest
 from assay.contracts.data import Source
 from assay.contracts.errors import InputRefused
+from assay.contracts.sources import SourceContract
 from evals.suite import read_suite
 from examples.data import planted
 from examples.data.answer import kept, prompts
 from examples.data.build import REPORT, SELECT, build
 
+EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 ROWS = ("calls", "refusals", "replay")
 
 
@@ -76,6 +79,22 @@ def test_every_source_is_readable_under_its_terms_but_the_malformed_one(built: P
                 list(read_rows(source, source_digest(source)))
         else:
             assert len(list(read_rows(source, source_digest(source)))) == len(rows(built, name))
+
+
+def test_files_and_requests_have_the_terms_of_their_contracts(built: Path) -> None:
+    contracts = {
+        one.stem: yaml.safe_load(one.read_text("utf-8")) for one in (EXAMPLES / "data/contracts").glob("*.yaml")
+    }
+    given = [json.loads((built / "sources.json").read_text("utf-8"))]
+    for name in ("intake", "lifecycle"):
+        sources = json.loads((EXAMPLES / f"{name}.json").read_text("utf-8"))["sources"]
+        given.append({source["name"]: source for source in sources})
+    for sources in given:
+        for name in contracts.keys() & sources.keys():
+            contract = SourceContract.model_validate(contracts[name]).to_source()
+            stated = contract.model_dump(exclude={"uri", "sha256", "format"})
+            assert Source.model_validate(sources[name]).model_dump(exclude={"uri", "sha256", "format"}) == stated
+        assert [name for name, source in sources.items() if not source["legal_basis"]] == []
 
 
 def test_calls_name_an_offered_function_and_give_what_it_requires(built: Path) -> None:

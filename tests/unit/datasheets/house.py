@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import rfc8785
@@ -84,8 +85,9 @@ class House:
         tenant: str = "acme",
         group: int = 500,
         shards: Sequence[dict[str, Any]] = (),
+        more: Mapping[str, Any] = MappingProxyType({}),
     ) -> str:
-        """Enter a dataset of these ledger rows, so many a row group; its id."""
+        """Enter a dataset of these ledger rows, so many a row group; its id. Its manifest says `more` as well."""
         path = self.ledger(rows, group=group)
         stored = self.registry.blobs.put_file(path)
         stated = tuple(sources) or (source(),)
@@ -103,6 +105,7 @@ class House:
                     "shards": list(shards),
                     "composition": [group.model_dump() for group in composition((path,))],
                     "sources": [{"name": one.name, "sha256": canonical_digest(one.name)} for one in stated],
+                    **more,
                 }
             )
         )

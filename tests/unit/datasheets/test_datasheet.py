@@ -5,18 +5,25 @@ from __future__ import annotations
 import base64
 import json
 import re
+from collections.abc import Callable
+from html import unescape
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
-from activities.data.datasheet import datasheet, write
+from activities.data.datasheet import datasheet, sheet_of, write
 from activities.data.datasheet_pages import html, markdown
 from activities.data.datasheet_plots import MOST, Bars, svg
-from assay.contracts.datasheet import Datasheet
+from activities.data.datasheet_text import Code, in_markdown
+from assay.contracts.datasheet import Datasheet, Resealed
 from assay.contracts.errors import NotFound
 
-from .conftest import StubGate
+from .conftest import Ended, StubGate
 from .house import House, entry, source
 
+Run = Callable[..., Ended]
 TICKETS = source(legal_basis="consent", regulated=True, contract_clause="clause 7", tier="human-gold")
 MADE = source("made", synthetic_depth=1, licence="CC0-1.0", people="fictional", retention_days=730)
 SUBJECT = "5" * 64
@@ -161,6 +168,82 @@ def test_a_name_that_is_markup_is_text_on_both_pages(house: House) -> None:
     text = markdown(sheet)
     assert "<script" not in text
     assert r"\| \`$a$\` \[x\](y)" in text
+
+
+def test_codes_are_set_as_code_and_read_as_they_are_written(house: House, gate: StubGate) -> None:
+    table = source(system="crm_export_2026")
+    row = entry(0, table, outcome="redacted", codes=["ROW_REDACTED"], findings=["pii:EMAIL_ADDRESS:2"])
+    sheet = datasheet(house.registry, house.seal([row, entry(1, table)], (table,)), gate)
+    text, page = markdown(sheet), html(sheet)
+    assert "| `ROW_REDACTED` | 1 | 50.0 % |" in text
+    assert "pii: `EMAIL_ADDRESS`" in text
+    assert "(`one-source`: 1, bound 0.8)" in text
+    assert f"under policy revision `{sheet.policy_revision}`" in text
+    assert "| crm_export_2026 |" in text
+    assert "\\" not in text
+    assert "<td><code>ROW_REDACTED</code></td>" in page
+    assert "<code>und</code> where the text" in page
+    assert "`" not in page
+
+
+@given(text=st.text(st.characters(blacklist_categories=("Cs", "Cc"), blacklist_characters="\u2028\u2029"), max_size=40))
+@example("a_b __c__ *d* `e` [f](g) <b> | &amp; ~~h~~ \\")
+def test_whatever_text_says_markdown_takes_it_for_text(text: str) -> None:
+    rendered = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+    for written in (in_markdown(text, cell=True), in_markdown(Code(text), cell=True)):
+        page = rendered.render(f"| x |\n| --- |\n| a {written} z |\n")
+        [cell] = re.findall("<td>(.*)</td>", page)
+        assert "<" not in cell.replace("<code>", "").replace("</code>", "")
+        assert unescape(re.sub("</?code>", "", cell)).split() == f"a {text} z".split()
+
+
+def test_a_table_has_named_columns_and_numbers_under_each_other(sheet: Datasheet) -> None:
+    text, page = markdown(sheet), html(sheet)
+    assert "|  |" not in text
+    assert (
+        "| source | system | licence | tier | rows | share | bar |\n| --- | --- | --- | --- | ---: | ---: | --- |"
+        in text
+    )
+    assert "<th></th>" not in page
+    assert "█" not in page
+    assert '<td class="number">75.0 %</td>' in page
+
+
+def test_what_is_missing_is_said(house: House, sheet: Datasheet) -> None:
+    assert "Its system is regulated, and no assessment is named." in markdown(sheet)
+    plain = markdown(datasheet(house.registry, house.seal([entry(0)])))
+    assert "Nothing was found that is looked for." in plain
+    assert "* No row was." in plain
+    bare = markdown(datasheet(house.registry, house.seal([entry(0)], version=2, more={"composition": None})))
+    assert "the manifest does not say under which licences the rows are" in bare
+
+
+def test_a_dataset_that_a_case_sealed_again_keeps_what_was_judged(house: House, gate: StubGate, assay: Run) -> None:
+    first = house.seal(rows(), (TICKETS, MADE))
+    write(house.registry, first, gate)
+    made = {"replaces": first, "case": "acme.51d0e2aa17cc"}
+    second = house.seal(rows()[1:], (TICKETS, MADE), version=2, more=made)
+    third = house.seal(rows()[2:], (TICKETS, MADE), version=3, more={**made, "replaces": second})
+    found = sheet_of(house.registry, third)
+    judged = {use.expression: (use.rows, use.outcome) for use in found.licences}
+    assert judged == {"CC0-1.0": (2, "allowed"), "MIT": (4, "allowed with notice")}
+    assert (found.licence_outcome, found.licences_of) == ("allowed with notice", first)
+    assert found.resealed == Resealed(case="acme.51d0e2aa17cc", replaces=second, name="acme/support/2", intake=first)
+    text = assay("data", "sheet", "acme/support/3").out
+    assert f"Sealed by case `acme.51d0e2aa17cc` in place of acme/support/2 (`{second}`)" in text
+    assert f"whose decisions `assay decisions {first}` lists" in text
+    assert "allowed with notice, as judged for the dataset before" in text
+    assert f"The gate was asked about `{first}`" in text
+    assert "not judged" not in text
+    assert "not asked" not in text
+
+
+def test_where_nobody_judged_before_nothing_is_said_to_be_judged(house: House) -> None:
+    first = house.seal([entry(0), entry(1)])
+    found = datasheet(house.registry, house.seal([entry(0)], version=2, more={"replaces": first}))
+    assert (found.licence_outcome, found.licences_of) == (None, None)
+    assert [use.outcome for use in found.licences] == ["not asked"]
+    assert "Sealed by an erasure or a retention case in place of acme/support/1" in markdown(found)
 
 
 def test_plots_are_the_same_bytes_for_the_same_numbers_and_show_the_rest_as_one() -> None:

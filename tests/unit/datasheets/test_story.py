@@ -131,6 +131,43 @@ def test_erasure_opt_out_and_hold_are_part_of_it(house: House, assay: Run) -> No
     assert "run run (trained on, withdrawn)" in out
 
 
+def test_what_a_case_destroyed_is_said_to_be_destroyed_and_not_to_be_nothing(house: House, assay: Run) -> None:
+    row = redacted()
+    dataset = house.seal([entry(0, MAILED), row], (MAILED,))
+    house.registry.blobs.remove(house.registry.datasets.get(dataset).ledger)
+    house.registry.withdrawals.withdraw("acme.51d0e2aa17cc", [dataset])
+    out = assay("data", "why", row["row_id"]).out
+    assert "details     destroyed under case acme.51d0e2aa17cc, nobody can read them again: line, findings" in out
+    assert "redacted ROW_REDACTED" in out
+    assert not {"found", "looks", "treated", "repeats"} & {line.split()[0] for line in out.splitlines() if line.strip()}
+    [told] = assay("data", "why", row["row_id"], "--json").json["chapters"]
+    assert (told["details"], told["destroyed"]["case"]) == (None, "acme.51d0e2aa17cc")
+    assert {"findings", "treatments", "language", "retention_days"} <= set(told["destroyed"]["what"])
+
+
+def test_a_ledger_that_nobody_destroyed_is_missing_and_not_destroyed(house: House, assay: Run) -> None:
+    dataset = house.seal([entry(0)])
+    house.registry.blobs.remove(house.registry.datasets.get(dataset).ledger)
+    ended = assay("data", "why", entry(0)["row_id"])
+    assert (ended.code, "BLOB_UNKNOWN" in ended.err) == (1, True)
+
+
+def test_rows_of_a_dataset_that_a_case_sealed_again_have_the_decisions_of_their_intake(
+    house: House, assay: Run
+) -> None:
+    rows = [entry(n) for n in range(3)]
+    first = house.seal(rows)
+    decided(house, first, [row["row_id"] for row in rows], "at-intake")
+    second = house.seal(rows[:2], version=2, more={"replaces": first})
+    house.seal(rows[:1], version=3, more={"replaces": second})
+    chapter = story(house.registry, rows[0]["row_id"]).chapters[2]
+    assert chapter.judged is not None
+    assert (chapter.judged.decision_id, chapter.judged.dataset) == ("at-intake", first)
+    out = assay("data", "why", rows[0]["row_id"]).out
+    assert out.count("decided     at-intake under policy") == 3
+    assert out.count(f", at the intake of {first}") == 2
+
+
 def test_one_row_group_is_read_whole_and_the_shard_is_the_one_with_the_text(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
