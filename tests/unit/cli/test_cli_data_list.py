@@ -132,6 +132,14 @@ def test_a_hold_is_placed_on_a_dataset_by_its_name(assay: Assay, registry: Regis
     assert len(registry.holds.list()) == 1
 
 
+def test_what_is_typed_wrongly_is_told_in_words_of_ours(assay: Assay, registry: Registry, seal: Seal) -> None:
+    seal()
+    add = ("hold", "add", "--tenant", "acme", "--reason", "a lawsuit", "--by", "le\u043e")
+    ended = assay(*add, "--dataset", "acme/support/1")
+    assert ended.err.startswith("ARGUMENT_MALFORMED: actor: a name has letters of one script")
+    assert registry.holds.list() == ()
+
+
 @pytest.mark.parametrize(
     ("line", "code", "meant"),
     [
