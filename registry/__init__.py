@@ -10,13 +10,14 @@ from registry.approvals import ApprovalRecord, Approvals
 from registry.bases import BaseRecord, Bases
 from registry.blobs import BlobStore
 from registry.database import Database
-from registry.datasets import DatasetRecord, Datasets, LedgerEntry
+from registry.datasets import DatasetRecord, Datasets, LedgerEntry, SealedRecord
 from registry.decisions import Decisions
 from registry.erasures import Erasures
 from registry.holds import Holds
 from registry.incidents import Incidents
 from registry.keys import Keys, hash_key
 from registry.lineage import Lineage, Node
+from registry.names import Names
 from registry.pointers import Pointers
 from registry.quarantine import Quarantine, QuarantinedRow, QuarantineRecord
 from registry.retention import RetentionRecord, Retentions
@@ -25,6 +26,7 @@ from registry.runs import EvaluationRecord, Evaluations, RunRecord, Runs
 from registry.schema import migrate
 from registry.shards import ShardStore
 from registry.suppression import Suppression
+from registry.tenants import Tenants
 from registry.versions import VersionRecord, Versions
 from registry.withdrawals import Withdrawals
 
@@ -41,6 +43,7 @@ __all__ = [
     "Registry",
     "RetentionRecord",
     "RunRecord",
+    "SealedRecord",
     "ShardStore",
     "VersionRecord",
     "hash_key",
@@ -68,6 +71,7 @@ class Registry:
         self.routes = Routes(database)
         self.keys = Keys(database)
         self.lineage = Lineage(database)
+        self.names = Names(database)
         self.withdrawals = Withdrawals(database)
         self.erasures = Erasures(database)
         self.suppression = Suppression(database)
@@ -75,6 +79,7 @@ class Registry:
         self.quarantine = Quarantine(database)
         self.retention = Retentions(database)
         self.approvals = Approvals(database)
+        self.tenants = Tenants(database)
 
     @classmethod
     def open(cls, settings: Settings) -> Registry:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from datetime import datetime
 from typing import cast
 
 from sqlalchemy import Table, and_, func, select
@@ -51,6 +52,12 @@ class DatasetRecord(Message):
         return tuple(sorted({source.licence for source in self.request.sources}))
 
 
+class SealedRecord(DatasetRecord):
+    """A dataset, and when it was entered."""
+
+    sealed_at: datetime
+
+
 class Datasets:
     """Repository of datasets."""
 
@@ -96,7 +103,7 @@ class Datasets:
         with self._database.reading() as session:
             row = session.get(DatasetRow, id_)
         if row is None:
-            raise NotFound("DATASET_UNKNOWN", f"no dataset {id_}", "run an Intake; its status has the id")
+            raise NotFound("DATASET_UNKNOWN", f"no dataset {id_}", "`assay data list` has the name and digest of each")
         return _record(row)
 
     def named(self, tenant: str, name: str, version: int) -> DatasetRecord:
@@ -110,7 +117,43 @@ class Datasets:
         for row in rows:
             if row.request["version"] == version:
                 return _record(row)
-        raise NotFound("DATASET_UNKNOWN", f"no dataset {name}/{version} of {tenant}", "run an Intake for it")
+        raise NotFound(
+            "DATASET_UNKNOWN",
+            f"no dataset {tenant}/{name}/{version}",
+            "`assay data list` has those that are sealed; an intake or a lifecycle seals one",
+        )
+
+    def newest(self, tenant: str, name: str) -> DatasetRecord:
+        """The highest version of a tenant's dataset that is not withdrawn; of several seals of it the newest.
+
+        Raises NotFound (`DATASET_UNKNOWN`).
+        """
+        seals = self.all_named(tenant, name)
+        usable = [record for record in seals if not record.quarantined]
+        if usable:
+            return max(usable, key=lambda record: record.request.version)
+        if seals:
+            newest = f"{tenant}/{name}/{max(record.request.version for record in seals)}"
+            raise NotFound(
+                "DATASET_UNKNOWN",
+                f"every version of {tenant}/{name} is withdrawn",
+                f"name the one that is meant, such as {newest}; `assay data list {tenant}` has them all",
+            )
+        raise NotFound(
+            "DATASET_UNKNOWN",
+            f"no version of {tenant}/{name} is sealed",
+            "`assay data list` has those that are sealed; an intake or a lifecycle seals one",
+        )
+
+    def list(self, tenant: str | None = None) -> tuple[SealedRecord, ...]:
+        """Every seal, or those of a tenant, newest first."""
+        query = select(DatasetRow).order_by(DatasetRow.created_at.desc(), DatasetRow.id)
+        if tenant is not None:
+            query = query.where(DatasetRow.tenant == tenant)
+        with self._database.reading() as session:
+            return tuple(
+                SealedRecord(**_record(row).model_dump(), sealed_at=row.created_at) for row in session.scalars(query)
+            )
 
     def all_named(self, tenant: str, name: str) -> tuple[DatasetRecord, ...]:
         """Every seal of a tenant's dataset, newest first."""

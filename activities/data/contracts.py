@@ -1,38 +1,47 @@
-"""Reading `sources/NAME.yaml`: every fault at once, each with its field and its line.
-
-The safe loader makes plain data only. Anchors are refused (a few lines of them unfold to gigabytes), and so is a key
-that stands twice: which of both counts is for no reader to guess.
-"""
+"""Reading `sources/NAME.yaml`: every fault at once, each with its line, its field, a code and a remedy."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
+from activities.data.contract_yaml import Place, Unfit, composed, constructed, line_of
 from activities.data.licences import normalise
 from activities.data.queries import DIALECTS, understood
+from assay.contracts.data import RowMapping
 from assay.contracts.errors import InputRefused, NotFound, where
 from assay.contracts.sources import SourceContract
 
-LARGEST_BYTES: Final = 1 << 18
-Path_ = tuple[int | str, ...]
+MALFORMED: Final = "SOURCE_CONTRACT_MALFORMED"
+_SCHEMA: Final = "`assay sources schema` says what it may be"
+_FIELDS: Final = {"": tuple(SourceContract.model_fields), "mapping": tuple(RowMapping.model_fields)}
+_WORDS: Final = {"missing": "it is missing", "extra_forbidden": "there is no such field"}
+"""What is said in place of pydantic's words, by its type of error."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """What is wrong at one place; `line` counts from 1, and is that of the nearest field that is there."""
+    """What is wrong at one place; `line` counts from 1, and is that of the nearest field that is there.
 
+    `column`, from 1 too, is known of what is no YAML.
+    """
+
+    code: str
     line: int
     field: str
     what: str
+    remedy: str
+    column: int | None = None
 
     def __str__(self) -> str:
-        return f"line {self.line}: {self.field + ': ' if self.field else ''}{self.what}"
+        column = "" if self.column is None else f", column {self.column}"
+        return f"line {self.line}{column}: {self.field + ': ' if self.field else ''}{self.code}: {self.what}"
 
 
 @dataclass(frozen=True)
@@ -53,136 +62,104 @@ def load(path: Path) -> SourceContract:
         raise InputRefused(
             "SOURCE_CONTRACT_MALFORMED",
             f"{path.name} is no contract of a source: " + "; ".join(map(str, checked.faults[:10])),
-            "correct the lines; `assay sources schema` has every field",
+            f"correct the lines; `assay sources check {path.name}` has a remedy for each",
         )
     return checked.contract
 
 
 def check(path: Path) -> Checked:
     """Everything that is wrong with a file. Raises NotFound (`SOURCE_CONTRACT_MISSING`)."""
+    if path.is_dir():
+        return Checked(None, (Fault(MALFORMED, 1, "", "it is a folder", "name the files in it"),))
     try:
         data = path.read_bytes()
     except OSError as error:
         raise NotFound(
-            "SOURCE_CONTRACT_MISSING", f"{path} cannot be read: {error.strerror}", "name a file of `sources/`"
+            "SOURCE_CONTRACT_MISSING", f"{path} cannot be read: {error.strerror}", "name a file that is there"
         ) from error
     try:
-        tree = _composed(data)
-        value = _constructed(tree)
-    except _Unfit as error:
-        return Checked(None, (error.fault,))
-    try:
-        contract = SourceContract.model_validate(value)
-    except ValidationError as error:
-        listed = error.errors(include_url=False, include_context=False, include_input=False)
-        return Checked(None, tuple(sorted((_fault(tree, one) for one in listed), key=lambda f: f.line)))
-    return Checked(contract, tuple(_beyond(contract, tree, path)))
+        tree = composed(data)
+        value = None if tree is None else constructed(tree)
+    except Unfit as error:
+        return Checked(None, (Fault(MALFORMED, error.line, "", error.what, error.remedy, error.column),))
+    if not isinstance(value, dict):
+        what = "there is nothing in it" if value is None else "it is no list of fields, `name: value` a line"
+        return Checked(None, (Fault(MALFORMED, 1, "", what, "begin with `assay sources schema` or an example"),))
+    faults = sorted(_faults(tree, value, path), key=lambda fault: fault.line)
+    return Checked(None if faults else SourceContract.model_validate(value), tuple(faults))
 
 
-def _beyond(contract: SourceContract, tree: yaml.Node | None, path: Path) -> Iterator[Fault]:
-    """What a schema cannot say."""
-    if contract.name != path.stem:
-        yield Fault(_line(tree, ("name",)), "name", f"the file of source {contract.name} is {contract.name}.yaml")
+def _faults(tree: yaml.Node | None, value: dict[str, Any], path: Path) -> Iterator[Fault]:
+    """Of each field by itself, then what can be said of those that are as they should be."""
+    fields = SourceContract.model_fields
+    found: dict[str, Any] = {}
+    # Field by field: pydantic does not look at rules about several of them while one is wrong.
+    for name in dict.fromkeys((*value, *fields)):
+        try:
+            if name not in fields:
+                yield _fault(tree, (name,), "extra_forbidden", "")
+            elif name in value:
+                adapter: TypeAdapter[Any] = TypeAdapter(fields[name].rebuild_annotation())
+                found[name] = adapter.validate_python(value[name])
+            elif fields[name].is_required():
+                yield _fault(tree, (name,), "missing", "")
+        except ValidationError as error:
+            yield from _of_field(tree, name, error)
+    known = {*found, *(name for name in fields if name not in value and not fields[name].is_required())}
+    stated = SourceContract.model_construct(**found)
+    for rule in SourceContract.rules:
+        if known.issuperset(rule.reads) and not rule.holds(stated):
+            yield Fault(MALFORMED, line_of(tree, (rule.field,)), rule.field, rule.says, rule.remedy)
+    yield from _beyond(stated, known, tree, path)
+
+
+def _of_field(tree: yaml.Node | None, name: str, error: ValidationError) -> Iterator[Fault]:
+    """A list that has no item left once its faulty ones are gone is not called too short beside them."""
+    errors = error.errors(include_url=False, include_context=False, include_input=False)
+    for one in errors:
+        place = one["loc"]
+        if not any(len(other["loc"]) > len(place) and other["loc"][: len(place)] == place for other in errors):
+            yield _fault(tree, (name, *place), one["type"], one["msg"])
+
+
+def _fault(tree: yaml.Node | None, place: Place, kind: str, says: str) -> Fault:
+    what = _WORDS.get(kind) or says.removeprefix("Value error, ")
+    remedy = f"state it: {_SCHEMA}" if kind == "missing" else f"correct it: {_SCHEMA}"
+    if kind == "extra_forbidden":
+        near = get_close_matches(str(place[-1]), _FIELDS.get(".".join(map(str, place[:-1])), ()), 1)
+        remedy = f"did you mean `{near[0]}`?" if near else "take it out; `assay sources schema` has every field"
+    return Fault(MALFORMED, line_of(tree, place), where(place), what, remedy)
+
+
+def _beyond(stated: SourceContract, known: Collection[str], tree: yaml.Node | None, path: Path) -> Iterator[Fault]:
+    """What a schema cannot say, of the fields that are `known`."""
+    if "name" in known and stated.name != path.stem:
+        what = f"the file of source {stated.name} is {stated.name}.yaml"
+        yield Fault(MALFORMED, line_of(tree, ("name",)), "name", what, "rename the file, or correct the name")
+    if "licence" in known:
+        try:
+            normalise(stated.licence)
+        except InputRefused as error:
+            yield Fault(error.code, line_of(tree, ("licence",)), "licence", error.message, error.remedy)
+    if {"query", "uri"} <= {*known} and stated.query is not None:
+        yield from _of_query(stated, stated.query, tree, tables="tables" in known)
+
+
+def _of_query(stated: SourceContract, text: str, tree: yaml.Node | None, *, tables: bool) -> Iterator[Fault]:
+    dialect = stated.uri.split(":", 1)[0].split("+", 1)[0]
     try:
-        normalise(contract.licence)
+        query = understood(text, dialect if dialect in DIALECTS else "postgresql")
     except InputRefused as error:
-        yield Fault(_line(tree, ("licence",)), "licence", f"{error.code}: {error.message}")
-    if contract.query is None:
+        yield Fault(error.code, line_of(tree, ("query",)), "query", error.message, error.remedy)
         return
-    dialect = contract.uri.split(":", 1)[0].split("+", 1)[0]
-    try:
-        query = understood(contract.query, dialect if dialect in DIALECTS else "postgresql")
-    except InputRefused as error:
-        yield Fault(_line(tree, ("query",)), "query", f"{error.code}: {error.message}")
-        return
-    assigned = {name.lower() for name in contract.tables}
-    if missing := [name for name in query.tables if name.lower() not in assigned]:
+    assigned = {name.lower() for name in stated.tables} if tables else set()
+    missing = [name for name in query.tables if name.lower() not in assigned]
+    if tables and missing:
         yield Fault(
-            _line(tree, ("tables",)),
+            "SQL_TABLE_UNASSIGNED",
+            line_of(tree, ("tables",)),
             "tables",
             f"{len(missing)} of the tables that the query reads are not said to belong to a system: "
             + ", ".join(where([name.replace(".", "_")]) for name in missing[:10]),
+            "state under `tables` the system of record of each",
         )
-
-
-class _Unfit(ValueError):
-    """YAML that is not read at all."""
-
-    def __init__(self, line: int, what: str) -> None:
-        super().__init__(what)
-        self.fault = Fault(line, "", what)
-
-
-def _composed(data: bytes) -> yaml.Node | None:
-    if len(data) > LARGEST_BYTES:
-        raise _Unfit(1, f"a contract is no longer than {LARGEST_BYTES} bytes")
-    try:
-        if alias := next((e for e in yaml.parse(data, yaml.SafeLoader) if isinstance(e, yaml.AliasEvent)), None):
-            raise _Unfit(alias.start_mark.line + 1, "anchors and aliases are not read")
-        tree: yaml.Node | None = yaml.compose(data, yaml.SafeLoader)
-    except yaml.MarkedYAMLError as error:
-        raise _Unfit((error.problem_mark.line if error.problem_mark else 0) + 1, "it is no YAML") from None
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        if isinstance(error, _Unfit):
-            raise
-        raise _Unfit(1, "it is no YAML") from None
-    for node in _nodes(tree):
-        if not node.tag.startswith("tag:yaml.org,2002:") or ":python/" in node.tag:
-            raise _Unfit(node.start_mark.line + 1, "tags are not read")
-        if isinstance(node, yaml.MappingNode):
-            _refuse_twice(node)
-    return tree
-
-
-def _refuse_twice(node: yaml.MappingNode) -> None:
-    seen = set[str]()
-    for key, _ in node.value:
-        name = key.value if isinstance(key, yaml.ScalarNode) else ""
-        if not name or name in seen or key.tag != "tag:yaml.org,2002:str":
-            raise _Unfit(key.start_mark.line + 1, "a key stands twice, or is no word")
-        seen.add(name)
-
-
-def _nodes(node: yaml.Node | None) -> Iterator[yaml.Node]:
-    if node is None:
-        return
-    yield node
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            yield key
-            yield from _nodes(value)
-    elif isinstance(node, yaml.SequenceNode):
-        for inner in node.value:
-            yield from _nodes(inner)
-
-
-def _fault(tree: yaml.Node | None, error: Any) -> Fault:  # noqa: ANN401  # pydantic's ErrorDetails
-    location: Path_ = tuple(error["loc"])
-    return Fault(_line(tree, location), where(location), str(error["msg"]))
-
-
-def _line(node: yaml.Node | None, path: Path_) -> int:
-    """Of the field at `path`, or of the nearest one above it."""
-    line = node.start_mark.line + 1 if node is not None else 1
-    for part in path:
-        found = next((pair for pair in _children(node) if pair[0] == part), None)
-        if found is None:
-            return line
-        line, node = found[1], found[2]
-    return line
-
-
-def _children(node: yaml.Node | None) -> Iterator[tuple[int | str, int, yaml.Node]]:
-    if isinstance(node, yaml.MappingNode):
-        yield from ((key.value, key.start_mark.line + 1, value) for key, value in node.value)
-    elif isinstance(node, yaml.SequenceNode):
-        yield from ((index, value.start_mark.line + 1, value) for index, value in enumerate(node.value))
-
-
-def _constructed(tree: yaml.Node | None) -> object:
-    if tree is None:
-        return None
-    try:
-        return yaml.SafeLoader("").construct_document(tree)
-    except (yaml.YAMLError, ValueError):
-        raise _Unfit(tree.start_mark.line + 1, "a value is none that YAML knows") from None

@@ -99,7 +99,7 @@ def known(
     refused = [not row.isdisjoint(gone) for row in people]
     purposes = (tuple(one) if one is not None else None for one in light["purposes"].to_pylist())
     stated = map(Own, light["licence"].to_pylist(), light["consent"].to_pylist(), purposes)
-    terms = _Terms(job.source)
+    terms = RowTerms(job.source)
     facts = [
         _facts(terms.of(own), tuple(findings), language, repeats.get(at), gone_=refused[at])
         for at, (own, findings, language) in enumerate(
@@ -159,7 +159,7 @@ def _facts(
     return Facts(stated, code, findings, language)
 
 
-class _Terms:
+class RowTerms:
     """Terms of rows of a source; most state the same."""
 
     def __init__(self, source: Source) -> None:

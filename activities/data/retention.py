@@ -55,7 +55,9 @@ def _wanted(request: RetentionRequest, registry: Registry) -> Any:  # noqa: ANN4
     record = registry.datasets.get(request.id)
     if (record.request.tenant, record.request.dataset) != (request.tenant, request.dataset):
         raise NotFound(
-            "DATASET_UNKNOWN", f"{request.tenant}/{request.dataset} has no such dataset", "give its name and its id"
+            "DATASET_UNKNOWN",
+            f"{request.tenant}/{request.dataset} has no seal of this digest",
+            f"`assay data list {request.tenant}` has name, version and digest of each",
         )
     return record
 

@@ -1,27 +1,30 @@
 """What a request would draw and what the training gate would say of it, before anything is built.
 
-Of a lifecycle whose dataset is not sealed yet the sources are read: rows are counted as if all of them entered, by the
-terms that they state. Screening can only take rows away, so the plan says that it is an estimate.
+Of a lifecycle whose dataset is not sealed yet the sources are read, and the intake gate is asked which rows it would
+take by the terms that they state. Scanning can only take more of them away, so the plan says that it is an estimate.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import reduce
+from pathlib import Path
 from typing import Any
 
-from activities.data.facts import terms_of
-from activities.data.licences import normalise
+from activities.data.dpia import read_assessment
+from activities.data.expected import Expected, expected
 from activities.data.manifest import licence_terms
 from activities.data.mixes import Ingredient, mix_plan
-from activities.data.readers import read_rows, source_digest
+from activities.data.verdicts import Question
+from activities.policy.asking import Asks
 from activities.policy.facts import stated, training_facts
 from activities.registry.pinning import pin_training
 from assay.contracts.data import Source
 from assay.contracts.datasheet import RowGroup
-from assay.contracts.errors import InputRefused, NotFound
+from assay.contracts.errors import NotFound
 from assay.contracts.lifecycle import LifecycleRequest
+from assay.contracts.screening import IntakeKey
 from assay.contracts.training import (
     DatasetChoice,
     DatasetShare,
@@ -35,21 +38,42 @@ from registry import Registry
 
 @dataclass(frozen=True)
 class Planned:
-    """A plan, and the question to the training gate about it. `plan` is None where a dataset says too little."""
+    """A plan, and the question to the training gate about it. `plan` is None where a dataset says too little.
+
+    `expected` is there of an estimate: what an intake would take of the sources.
+    """
 
     plan: MixPlan | None
     facts: dict[str, Any]
-    estimated: bool = False
+    expected: Expected | None = None
+
+    @property
+    def estimated(self) -> bool:
+        """Whether the dataset is not sealed yet."""
+        return self.expected is not None
 
 
-def planned(registry: Registry, request: TrainingRequest | LifecycleRequest) -> Planned:
-    """Raises NotFound (`BASE_UNKNOWN`, `DATASET_UNKNOWN`, `SOURCE_UNREADABLE`), InputRefused (a malformed source)."""
+def planned(registry: Registry, request: TrainingRequest | LifecycleRequest, gate: Asks, public_key: Path) -> Planned:
+    """The intake gate is asked where the dataset is not sealed yet; `public_key` verifies assessments of its sources.
+
+    Raises NotFound (`BASE_UNKNOWN`, `DATASET_UNKNOWN`, `SOURCE_UNREADABLE`), InputRefused (a malformed source),
+    IntegrityRefused (an assessment that does not verify), PolicyUndefined, Unavailable.
+    """
     if isinstance(request, TrainingRequest):
         return _sealed(registry, request)
     try:
         registry.datasets.named(request.tenant, request.dataset, request.version)
     except NotFound:
-        return _expected(registry, request)
+        key = IntakeKey(
+            tenant=request.tenant, dataset=request.dataset, version=request.version, purpose=request.purpose
+        )
+        now = datetime.now(UTC)
+
+        def question(source: Source) -> Question:
+            return Question(gate, key, source, read_assessment(source, registry.blobs, public_key), now)
+
+        each = [expected(question(source)) for source in request.sources]
+        return _expected(registry, request, reduce(Expected.and_, each))
     return _sealed(registry, _training(request))
 
 
@@ -66,8 +90,7 @@ def _training(request: LifecycleRequest) -> TrainingRequest:
     return TrainingRequest(**shared, datasets=(DatasetChoice(dataset=f"{request.dataset}/{request.version}"),))
 
 
-def _expected(registry: Registry, request: LifecycleRequest) -> Planned:
-    groups = tuple(group for source in request.sources for group in expected_groups(source))
+def _expected(registry: Registry, request: LifecycleRequest, found: Expected) -> Planned:
     # A name for what has none yet; nothing is looked up by it.
     name = request.content_digest()
     base = registry.bases.find(request.base)
@@ -86,8 +109,8 @@ def _expected(registry: Registry, request: LifecycleRequest) -> Planned:
         purpose=request.purpose,
         requested_by=request.requested_by,
     )
-    plan = mix_plan(request.recipe, [Ingredient(name, 1.0, groups)])
-    return Planned(plan, stated(registry, pinned, [_dataset(request, name, groups)], plan), estimated=True)
+    plan = mix_plan(request.recipe, [Ingredient(name, 1.0, found.groups)])
+    return Planned(plan, stated(registry, pinned, [_dataset(request, name, found.groups)], plan), found)
 
 
 def _dataset(request: LifecycleRequest, name: str, groups: tuple[RowGroup, ...]) -> dict[str, Any]:
@@ -103,25 +126,3 @@ def _dataset(request: LifecycleRequest, name: str, groups: tuple[RowGroup, ...])
         "licences": licence_terms(groups),
         "synthetic_share": round(synthetic / rows, 6) if rows else None,
     }
-
-
-def expected_groups(source: Source) -> Iterable[RowGroup]:
-    """Rows of a source by what they state, as they stand there; those whose licence cannot be read would be refused.
-
-    Raises as `read_rows` does.
-    """
-    licence, found = normalise(source.licence), Counter[tuple[str, str]]()
-    for read in read_rows(source, source_digest(source)):
-        try:
-            found[terms_of(read.row, source, licence).licence.expression, read.row.kind] += 1
-        except InputRefused:
-            continue
-    for (expression, kind), rows in sorted(found.items()):
-        yield RowGroup(
-            source=source.name,
-            licence=expression,
-            tier=source.tier,
-            synthetic_depth=source.synthetic_depth,
-            kind=kind,
-            rows=rows,
-        )

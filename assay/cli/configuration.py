@@ -23,7 +23,7 @@ def settings(*, as_json_: bool) -> None:
         return
     table = tables.table("setting", "value", "source")
     for row in rows:
-        table.add_row(*(str(cell) for cell in row))
+        tables.add(table, *(str(cell) for cell in row))
     tables.show(table)
 
 

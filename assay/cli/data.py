@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from assay.cli.data_diff import diff
+from assay.cli.data_list import list_
 from assay.cli.data_plan import plan
 from assay.cli.main import OutputPath, as_json, json_option, settings_in_force
 from assay.cli.review import review
@@ -17,12 +18,12 @@ if TYPE_CHECKING:
     from assay.settings import Settings
     from registry import Registry
 
-dataset_metavar = "DIGEST|TENANT/NAME/VERSION"
+dataset_metavar = "DIGEST|TENANT/NAME[/VERSION]"
 
 
 @click.group()
 def data() -> None:
-    """Rows and datasets: why a row is where it is, what a dataset holds, how two differ, what a mix will be."""
+    """Rows and datasets: what is there, why a row is where it is, what a dataset holds, how two differ, a mix."""
 
 
 data.add_command(review)
@@ -55,14 +56,17 @@ def why(row: str, source: str | None, *, as_json_: bool) -> None:
 @click.option("--out", type=OutputPath(path_type=Path, dir_okay=False), help="A file instead of the terminal.")
 @json_option
 def sheet(dataset: str, out: Path | None, *, html_: bool, as_json_: bool) -> None:
-    """What DATASET holds: sources, licences, languages, lengths, labels, findings, biases and gaps."""
+    """What DATASET holds: sources, licences, languages, lengths, labels, findings, biases and gaps.
+
+    Without /VERSION the newest that is not withdrawn is taken, as in `croissant` and `diff`.
+    """
     from activities.data.datasheet import sheet_of
     from activities.data.datasheet_pages import html, markdown
-    from assay.cli.naming import dataset_named
+    from assay.cli.naming import dataset_or_newest
     from registry import Registry
 
     registry = Registry.open(settings_in_force())
-    record = dataset_named(registry, dataset)
+    record = dataset_or_newest(registry, dataset)
     found = sheet_of(registry, record.dataset.id)
     if as_json_:
         as_json({"quarantined": record.quarantined, **found.model_dump(mode="json")})
@@ -84,11 +88,11 @@ def croissant(dataset: str) -> None:
     import json
 
     from activities.data.croissant import written
-    from assay.cli.naming import dataset_named
+    from assay.cli.naming import dataset_or_newest
     from registry import Registry
 
     registry = Registry.open(settings_in_force())
-    record = dataset_named(registry, dataset)
+    record = dataset_or_newest(registry, dataset)
     as_json(written(json.loads(registry.blobs.get(record.dataset.manifest)), record.dataset.id))
 
 
@@ -160,5 +164,6 @@ def _said(values: dict[str, Any]) -> str:
     return "; ".join(f"{name.replace('_', ' ')} {value}" for name, value in shown if value not in (None, "", []))
 
 
+data.add_command(list_)
 data.add_command(diff)
 data.add_command(plan)

@@ -19,13 +19,16 @@ if TYPE_CHECKING:
 @click.argument("after")
 @json_option
 def diff(before: str, after: str, *, as_json_: bool) -> None:
-    """What is otherwise in the dataset AFTER than in BEFORE: digests, or TENANT/NAME/VERSION."""
+    """What is otherwise in the dataset AFTER than in BEFORE: digests, or TENANT/NAME/VERSION.
+
+    Without /VERSION the newest that is not withdrawn is taken.
+    """
     from activities.data.comparison import compare
-    from assay.cli.naming import dataset_named
+    from assay.cli.naming import dataset_or_newest
     from registry import Registry
 
     registry = Registry.open(settings_in_force())
-    ids = [dataset_named(registry, name).dataset.id for name in (before, after)]
+    ids = [dataset_or_newest(registry, name).dataset.id for name in (before, after)]
     found = compare(registry, *ids)
     if as_json_:
         as_json(found.model_dump(mode="json"))

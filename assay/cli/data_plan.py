@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +12,7 @@ from assay.cli.main import as_json, json_option, settings_in_force
 from assay.contracts.errors import InputRefused
 
 if TYPE_CHECKING:
+    from activities.data.expected import Expected
     from activities.policy.planning import Planned
     from assay.contracts.lifecycle import LifecycleRequest
     from assay.contracts.policy import Decision
@@ -30,16 +31,18 @@ def plan(context: click.Context, request: Path, *, as_json_: bool) -> None:
 
     settings = settings_in_force()
     registry = Registry.open(settings)
-    found = planned(registry, read_request(request))
+    gate, public_key = PolicyClient(settings.opa, registry.blobs), settings.home / "keys" / "signing.pub.pem"
+    found = planned(registry, read_request(request), gate, public_key)
     if not as_json_:
         _tell(found)
-    # Asked last: where no gate answers the plan is printed all the same, and the command fails.
-    decision = PolicyClient(settings.opa, registry.blobs).decide("training", found.facts).decision
+    # Asked last: where no gate answers a plan of sealed datasets is printed all the same, and the command fails.
+    decision = gate.decide("training", found.facts).decision
     if as_json_:
         shown = found.plan and found.plan.model_dump(mode="json")
-        as_json({"plan": shown, "estimated": found.estimated, "decision": decision.model_dump(mode="json")})
+        said = {"plan": shown, "estimated": found.estimated, "left_out": _left_out(found.expected)}
+        as_json({**said, "decision": decision.model_dump(mode="json")})
     else:
-        _verdict(decision)
+        _verdict(decision, estimated=found.estimated)
     context.exit(0 if decision.allow else 1)
 
 
@@ -69,8 +72,8 @@ def _tell(found: Planned) -> None:
     if found.plan is None:
         click.echo("there is no plan: a dataset does not say what it is made of")
         return
-    if found.estimated:
-        click.echo("an estimate: the dataset is not sealed, so rows are counted as if all of them entered\n")
+    if found.expected is not None:
+        _tell_expected(found.expected)
     _parts(found.plan)
     for name, total in (
         ("by people", found.plan.human),
@@ -80,6 +83,24 @@ def _tell(found: Planned) -> None:
         click.echo(f"{name:<11} {_total(total)}")
     if found.plan.missing_kinds:
         click.echo(f"no rows of  {', '.join(found.plan.missing_kinds)}")
+
+
+def _tell_expected(expected: Expected) -> None:
+    click.echo(
+        "an estimate: the dataset is not sealed yet. Rows are counted as the intake gate takes them by their terms.\n"
+        "What scanners find in the texts, near repetitions and opt-outs are known once the intake has run;\n"
+        "they can only leave more rows out."
+    )
+    if expected.left_out:
+        codes = ", ".join(f"{one.code} {one.count}" for one in expected.left_out_by_code)
+        click.echo(f"{expected.left_out} rows would be left out: {codes}")
+    click.echo()
+
+
+def _left_out(expected: Expected | None) -> dict[str, Any] | None:
+    if expected is None:
+        return None
+    return {"rows": expected.left_out, "by_code": [one.model_dump() for one in expected.left_out_by_code]}
 
 
 def _parts(plan: MixPlan) -> None:
@@ -98,10 +119,10 @@ def _total(total: MixTotal) -> str:
     return f"{100 * total.share:5.1f} %  {total.drawn:g} drawn from {total.rows} rows"
 
 
-def _verdict(decision: Decision) -> None:
-    click.echo(
-        f"\nthe training gate {'allows' if decision.allow else 'refuses'} it (policy {decision.policy_revision})"
-    )
+def _verdict(decision: Decision, *, estimated: bool) -> None:
+    says = ("would allow", "would refuse") if estimated else ("allows", "refuses")
+    so_far = ", as far as is known before the intake" if estimated else ""
+    click.echo(f"\nthe training gate {says[0 if decision.allow else 1]} it{so_far} (policy {decision.policy_revision})")
     for violation in (*decision.violations, *decision.warnings):
         click.echo(f"  {violation.code}: {violation.msg}")
         click.echo(f"    remedy: {violation.remedy}")

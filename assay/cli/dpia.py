@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import get_args
+from typing import Final, get_args
 
 import click
 
@@ -12,7 +12,17 @@ from activities.data.dpia import Assessment, assessment_of, sign_assessment
 from assay.cli.main import as_json, json_option, settings_in_force
 from assay.contracts.base import canonical_person
 from assay.contracts.data import Purpose
+from assay.contracts.errors import InputRefused, IntegrityRefused, NotFound
 from registry import Registry
+
+PRINTED: Final = "give the `sha256` that `assay dpia sign` printed; a source's contract has it under `dpia`"
+REMEDIES: Final = {
+    "BLOB_UNKNOWN": PRINTED,
+    "DIGEST_MALFORMED": PRINTED,
+    "DPIA_OF_ANOTHER_SYSTEM": PRINTED,
+    "STATEMENT_INVALID": f"{PRINTED}; one that another installation signed is read there, or signed here again",
+}
+"""Where somebody names a document to read it. What is said of them elsewhere is for a source that has one."""
 
 
 @click.group()
@@ -60,7 +70,12 @@ def show(digest: str, *, as_json_: bool) -> None:
     """What the signed assessment DIGEST says, once its signature is verified."""
     settings = settings_in_force()
     registry = Registry.open(settings)
-    system, said = assessment_of(registry.blobs.get(digest), settings.home / "keys" / "signing.pub.pem")
+    try:
+        system, said = assessment_of(registry.blobs.get(digest), settings.home / "keys" / "signing.pub.pem")
+    except (IntegrityRefused, InputRefused, NotFound) as error:
+        if error.code in REMEDIES:
+            error.remedy = REMEDIES[error.code]
+        raise
     in_force = said.in_force(datetime.now(UTC))
     if as_json_:
         as_json({"system": system, "in_force": in_force, **said.model_dump(mode="json", exclude={"system", "others"})})

@@ -16,12 +16,13 @@ def hold() -> None:
 @hold.command()
 @click.option("--tenant", required=True)
 @click.option("--subject", help="A person's id as rows carry it; without it and --dataset all of the tenant is held.")
-@click.option("--dataset", help="Digest of a dataset.")
+@click.option("--dataset", help="A dataset: DIGEST or TENANT/NAME/VERSION.")
 @click.option("--reason", required=True)
 @click.option("--by", required=True, help="Who places it.")
 def add(tenant: str, subject: str | None, dataset: str | None, reason: str, by: str) -> None:
     """Place a hold, and print its id."""
     from assay.cli.erase import hashes
+    from assay.cli.naming import dataset_named
     from assay.contracts.erasure import HoldPlaced
     from registry import Registry
 
@@ -29,8 +30,9 @@ def add(tenant: str, subject: str | None, dataset: str | None, reason: str, by: 
     if subject == "":
         raise click.UsageError("--subject is empty: leave it out to hold all of the tenant")
     own = hashes(settings, tenant, subject, ())[0] if subject else None
-    placed = message(HoldPlaced, tenant=tenant, subject=own, dataset=dataset, reason=reason, actor=by)
     registry = Registry.open(settings)
+    digest = dataset_named(registry, dataset).dataset.id if dataset and "/" in dataset else dataset
+    placed = message(HoldPlaced, tenant=tenant, subject=own, dataset=digest, reason=reason, actor=by)
     if placed.dataset is not None and registry.datasets.get(placed.dataset).request.tenant != tenant:
         raise NotFound("DATASET_UNKNOWN", f"no dataset {dataset} of {tenant}", "a hold is on the tenant's own data")
     click.echo(registry.holds.place(placed))
@@ -57,12 +59,15 @@ def lift(id_: str, by: str) -> None:
 @json_option
 def list_(tenant: str | None, *, as_json_: bool) -> None:
     """Holds in force."""
+    from assay.cli import tables
     from registry import Registry
 
     holds = Registry.open(settings_in_force()).holds.list(tenant)
     if as_json_:
         as_json([one.model_dump(mode="json") for one in holds])
         return
+    table = tables.table("id", "tenant", "on", "since", "by", "reason")
     for one in holds:
         on = "a person" if one.subject else (one.dataset or "all")
-        click.echo(f"{one.id}  {one.tenant}  on {on}  {one.created_at:%Y-%m-%d}  {one.reason}")
+        tables.add(table, one.id, one.tenant, on, f"{one.created_at:%Y-%m-%d}", one.actor, one.reason)
+    tables.show(table, nothing=f"no hold{f' of {tenant}' if tenant else ''} is in force")

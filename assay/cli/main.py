@@ -40,7 +40,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "root-cause": ("assay.cli.records", "Close an incident whose rollout has ended."),
     "decisions": ("assay.cli.records", "Decisions of the gates about a digest."),
     "lineage": ("assay.cli.records", "What a digest was made from, and what was made from it."),
-    "data": ("assay.cli.data", "Rows and datasets: why a row is there, a sheet of a dataset, a difference, a mix."),
+    "data": ("assay.cli.data", "Rows and datasets: a list, a sheet, a difference, a mix, why a row is there."),
     "sources": ("assay.cli.sources", "Contracts of sources: check them, print their schema."),
     "dpia": ("assay.cli.dpia", "Signed assessments of regulated systems."),
     "retention": ("assay.cli.retention", "Until when rows are kept, and what became of them."),
@@ -221,7 +221,8 @@ def message(kind: type[Said], **fields: Any) -> Said:  # noqa: ANN401  # any fie
     try:
         return kind.model_validate(fields)
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, one['loc'])) or 'all'}: {one['msg']}" for one in error.errors()[:5])
+        said = [(".".join(map(str, one["loc"])) or "all", one["msg"]) for one in error.errors()[:5]]
+        wrong = "; ".join(f"{field}: {what.removeprefix('Value error, ')}" for field, what in said)
     raise InputRefused("ARGUMENT_MALFORMED", wrong, "correct what it names, and try again")
 
 

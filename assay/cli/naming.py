@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Final
 
+import click
+
 from activities.signing.envelope import payload_of
 from activities.signing.statements import SUMMARY, Statement
 from assay.contracts.base import Digest
@@ -26,6 +28,19 @@ def dataset_named(registry: Registry, name: str) -> DatasetRecord:
     if len(parts) == _PARTS and parts[2].isdecimal():
         return registry.datasets.named(parts[0], parts[1], int(parts[2]))
     return registry.datasets.get(name)
+
+
+def dataset_or_newest(registry: Registry, name: str) -> DatasetRecord:
+    """As `dataset_named`; of `TENANT/NAME` the newest version that is not withdrawn, which standard error says.
+
+    Raises NotFound (`DATASET_UNKNOWN`).
+    """
+    tenant, slash, rest = name.partition("/")
+    if not slash or "/" in rest:
+        return dataset_named(registry, name)
+    record = registry.datasets.newest(tenant, rest)
+    click.echo(f"{name}: version {record.request.version}, {record.dataset.id}", err=True)
+    return record
 
 
 def version_named(registry: Registry, name: str) -> VersionRecord:

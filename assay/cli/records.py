@@ -8,6 +8,7 @@ from typing import Any, get_args
 import click
 
 from assay.cli import tables
+from assay.cli.known import require_model
 from assay.cli.main import as_json, json_option, settings_in_force
 from assay.cli.naming import decided_about
 from assay.contracts.errors import NotFound
@@ -21,14 +22,14 @@ tenant_option = click.option("--tenant", help="Only this tenant's.")
 model_option = click.option("--model", help="Only this model's.")
 
 
-def _print(columns: tuple[str, ...], rows: list[tuple[Any, ...]], *, as_json_: bool) -> None:
+def _print(columns: tuple[str, ...], rows: list[tuple[Any, ...]], *, as_json_: bool, nothing: str = "") -> None:
     if as_json_:
         as_json([dict(zip(columns, row, strict=True)) for row in rows])
         return
     table = tables.table(*columns)
     for row in rows:
-        table.add_row(*("" if cell is None else str(cell) for cell in row))
-    tables.show(table)
+        tables.add(table, *row)
+    tables.show(table, nothing=nothing)
 
 
 @click.command()
@@ -105,13 +106,18 @@ def routes(*, as_json_: bool) -> None:
 @json_option
 def incidents(tenant: str, model: str, *, all_: bool, as_json_: bool) -> None:
     """Rollbacks of TENANT's MODEL that wait for their root cause."""
-    found = Registry.open(settings_in_force()).incidents.all_for(tenant, model)
+    registry = Registry.open(settings_in_force())
+    require_model(registry, tenant, model)
+    found = registry.incidents.all_for(tenant, model)
     if not all_:
+        closed = f"; {len(found)} closed, see --all" if found else ""
         rows: list[tuple[Any, ...]] = [(i.id, i.version, i.reason) for i, cause in found if cause is None]
-        _print(("id", "version", "reason"), rows, as_json_=as_json_)
+        nothing = f"no incident of {tenant}/{model} waits for its root cause{closed}"
+        _print(("id", "version", "reason"), rows, as_json_=as_json_, nothing=nothing)
         return
     rows = [(i.id, i.version, i.reason, c and c.actor, c and c.cause, c and c.action) for i, c in found]
-    _print(("id", "version", "reason", "closed by", "cause", "action"), rows, as_json_=as_json_)
+    columns = ("id", "version", "reason", "closed by", "cause", "action")
+    _print(columns, rows, as_json_=as_json_, nothing=f"{tenant}/{model} was never rolled back")
 
 
 @click.command()

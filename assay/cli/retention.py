@@ -6,6 +6,7 @@ import asyncio
 
 import click
 
+from assay.cli.known import require_tenant
 from assay.cli.main import as_json, json_option, settings_in_force
 from assay.client import AssayClient
 from assay.contracts.base import canonical_person
@@ -27,7 +28,10 @@ def list_(tenant: str | None, *, as_json_: bool) -> None:
     """Terms of all sealed datasets by source, the first to expire first."""
     from assay.cli import tables
 
-    found = Registry.open(settings_in_force()).retention.list(tenant)
+    registry = Registry.open(settings_in_force())
+    if tenant is not None:
+        require_tenant(registry, tenant)
+    found = registry.retention.list(tenant)
     if as_json_:
         as_json([term.model_dump(mode="json") for term in found])
         return
@@ -35,7 +39,7 @@ def list_(tenant: str | None, *, as_json_: bool) -> None:
     for term in found:
         name = f"{term.tenant}/{term.name}/{term.version}"
         table.add_row(name, term.source, f"{term.expires_at:%Y-%m-%d %H:%M} UTC", term.state)
-    tables.show(table)
+    tables.show(table, nothing=f"no sealed dataset{f' of {tenant}' if tenant else ''} has a term")
 
 
 @retention.command()

@@ -14,6 +14,7 @@ from typing import Any, Final, get_args
 import click
 
 from activities.data.review import contents, read_digest
+from assay.cli.known import require_dataset
 from assay.cli.main import as_json, json_option, settings_in_force
 from assay.client import AssayClient
 from assay.contracts.base import Digest
@@ -49,6 +50,7 @@ def review(dataset: str | None, code: str | None, limit: int, purpose: Purpose, 
     tenant, _, name = dataset.partition("/")
     if not name:
         raise click.BadParameter("name it TENANT/DATASET", param_hint="TENANT/DATASET")
+    require_dataset(registry, tenant, name)
     queue = ReviewQueue(tenant=tenant, dataset=name, purpose=purpose)
     rows = [row for row in registry.quarantine.waiting(queue) if code is None or code in row.codes]
     rulings = _rulings(queue, rows, code, said)
@@ -70,6 +72,8 @@ def _overview(registry: Registry, *, as_json_: bool) -> None:
     ]
     if as_json_:
         as_json(found)
+    if not found and not as_json_:
+        click.echo("no rows wait for a reviewer", err=True)
     for one in [] if as_json_ else found:
         click.echo(f"{one['tenant']}/{one['dataset']} for {one['purpose']}: {one['waiting']} rows wait")
 
@@ -147,7 +151,16 @@ def _show(
         click.echo(click.style(name_of(queue, row), bold=True) + f"  {row.source}  {', '.join(row.codes)}  {found}")
         for line in lines_of(texts[row.row_id]):
             click.echo(f"    {line}")
+    if not rows:
+        click.echo(f"no rows of {queue.tenant}/{queue.dataset} wait for {queue.purpose}{_elsewhere(registry, queue)}")
+        return
     click.echo(f"{len(rows)} rows wait" + (f", read {read}" if read else f", {len(shown)} are shown (--limit)"))
+
+
+def _elsewhere(registry: Registry, queue: ReviewQueue) -> str:
+    """Rows of a dataset are set aside for one purpose: who asked for another has not seen them."""
+    others = [one for one in registry.quarantine.queues(queue.tenant) if one.dataset == queue.dataset and one != queue]
+    return "".join(f"; some wait for {one.purpose}: --purpose {one.purpose}" for one in others)
 
 
 def _document(queue: ReviewQueue, row: QuarantineRecord, texts: dict[Digest, Any]) -> dict[str, Any]:

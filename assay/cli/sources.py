@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from assay.cli.main import as_json, json_option
+
+if TYPE_CHECKING:
+    from activities.data.contracts import Fault
 
 FOLDER = Path("sources")
 
@@ -46,18 +50,28 @@ def draft(description: Path) -> None:
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
 @json_option
 def check(files: tuple[Path, ...], *, as_json_: bool) -> None:
-    """Look at FILES, by default sources/*.yaml: every fault with its line and field. Exit code 1 when there is one."""
-    from activities.data.contracts import check as looked_at
+    """Look at FILES, by default sources/*.yaml: each fault with line, field and remedy. Exit code 1 if there is one."""
     from assay.contracts.errors import NotFound
 
     chosen = files or tuple(sorted(FOLDER.glob("*.yaml")))
     if not chosen:
         raise NotFound("SOURCE_CONTRACT_MISSING", f"there is no contract in {FOLDER}/", "name the files to look at")
-    found = {str(path): looked_at(path) for path in chosen}
+    found = {str(path): _faults(path) for path in chosen}
     if as_json_:
-        as_json({name: [vars(fault) for fault in one.faults] for name, one in found.items()})
-    for name, one in found.items() if not as_json_ else ():
-        click.echo(f"{name}: {'ok' if not one.faults else ''}".rstrip())
-        for fault in one.faults:
-            click.echo(f"  {fault}")
-    sys.exit(1 if any(one.faults for one in found.values()) else 0)
+        as_json({name: [vars(fault) for fault in faults] for name, faults in found.items()})
+    for name, faults in found.items() if not as_json_ else ():
+        click.echo(f"{name}: {'ok' if not faults else ''}".rstrip())
+        for fault in faults:
+            click.echo(f"  {fault}\n    remedy: {fault.remedy}")
+    sys.exit(1 if any(found.values()) else 0)
+
+
+def _faults(path: Path) -> tuple[Fault, ...]:
+    """One file that is not there keeps nobody from hearing of the others."""
+    from activities.data.contracts import Fault, check
+    from assay.contracts.errors import NotFound
+
+    try:
+        return check(path).faults
+    except NotFound as error:
+        return (Fault(error.code, 1, "", error.message, error.remedy),)

@@ -20,17 +20,24 @@ def suppression() -> None:
 @json_option
 def list_(tenant: str | None, *, lifted: bool, as_json_: bool) -> None:
     """Hashes on the list, and the case that put each there first."""
+    from assay.cli import tables
     from registry import Registry
 
     known = Registry.open(settings_in_force()).suppression
     if as_json_:
         as_json([one.model_dump(mode="json") for one in (known.lifted(tenant) if lifted else known.list(tenant))])
-    elif lifted:
+        return
+    of = f" of {tenant}" if tenant else ""
+    if lifted:
+        table = tables.table("tenant", "case", "lifted", "by", "reason")
         for off in known.lifted(tenant):
-            click.echo(f"{off.tenant}  {off.case}  {off.created_at:%Y-%m-%d}  {off.actor}: {off.reason}")
-    else:
-        for one in known.list(tenant):
-            click.echo(f"{one.hash}  {one.tenant}  {one.case}  {one.created_at:%Y-%m-%d}")
+            tables.add(table, off.tenant, off.case, f"{off.created_at:%Y-%m-%d}", off.actor, off.reason)
+        tables.show(table, nothing=f"nobody{of} was taken off the list")
+        return
+    table = tables.table("tenant", "case", "since", "hash")
+    for one in known.list(tenant):
+        tables.add(table, one.tenant, one.case, f"{one.created_at:%Y-%m-%d}", one.hash)
+    tables.show(table, nothing=f"nobody{of} is on the list")
 
 
 @suppression.command()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from typing import Final, Literal
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar, Final, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
@@ -47,8 +47,35 @@ class RowMapping(Message):
     ignored: tuple[str, ...] = Field(default=(), max_length=100, description="columns that are not read")
 
 
+class Rule(NamedTuple):
+    """What has to hold of several fields of a source together. `field` is the one to mend."""
+
+    field: str
+    reads: tuple[str, ...]
+    says: str
+    remedy: str
+    holds: Callable[[Any], bool]
+
+
 class Source(Message):
     """Where rows come from and under which terms. A row's own `licence`, `consent`, `purposes` narrow these."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            field="query",
+            reads=("query", "format", "uri"),
+            says="a SQL source has a `query`, and no other has one",
+            remedy="state the one SELECT that reads the rows, or leave `query` out of a source that is a file",
+            holds=lambda source: (source.query is not None) == (source.reads_as == "sql"),
+        ),
+        Rule(
+            field="uri",
+            reads=("uri",),
+            says="`uri` holds a password: give the data worker the connection, and name it `sql:NAME`",
+            remedy="set ASSAY_SQL_NAME in the data worker's environment, write `sql:NAME`, and change the password",
+            holds=lambda source: not ("://" in source.uri and PASSWORD.search(source.uri)),
+        ),
+    )
 
     name: Slug
     uri: str = Field(max_length=4096, description="path or file URL, or SQLAlchemy URL without a password")
@@ -97,11 +124,9 @@ class Source(Message):
         return next((form for ending, form in ENDINGS.items() if name.endswith(ending)), "jsonl")
 
     @model_validator(mode="after")
-    def _readable(self) -> Source:
-        if (self.query is not None) != (self.reads_as == "sql"):
-            raise ValueError("a SQL source has a `query`, and no other has one")
-        if "://" in self.uri and PASSWORD.search(self.uri):
-            raise ValueError("`uri` holds a password: give the data worker the connection, and name it `sql:NAME`")
+    def _whole(self) -> Self:
+        if broken := [rule.says for rule in self.rules if not rule.holds(self)]:
+            raise ValueError("; ".join(broken))
         return self
 
 

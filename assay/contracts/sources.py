@@ -7,11 +7,11 @@ licence, legal_basis, purposes, consent …   under which terms they may be used
 
 from __future__ import annotations
 
-from typing import Any, Final, Self
+from typing import Any, ClassVar, Final
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field
 
-from assay.contracts.data import Source
+from assay.contracts.data import Rule, Source
 
 SCHEMA_ID: Final = "urn:assay:schema:source:v1"
 
@@ -24,19 +24,39 @@ class SourceContract(Source):
 
     model_config = ConfigDict(json_schema_extra={"$id": SCHEMA_ID, "title": "Source contract"})
 
-    description: str = Field(default="", max_length=4096, description="for people; no term")
+    rules: ClassVar[tuple[Rule, ...]] = (
+        *Source.rules,
+        Rule(
+            field="legal_basis",
+            reads=("people", "legal_basis"),
+            says="rows about real people need the `legal_basis` on which they are processed",
+            remedy="state `legal_basis`, or `people: fictional` or `public` where nobody private is in the rows",
+            holds=lambda it: it.people != "real" or it.legal_basis not in (None, "no-personal-data"),
+        ),
+        Rule(
+            field="consent",
+            reads=("consent", "legal_basis"),
+            says="`consent: granted` is the legal basis `consent`; another basis has another consent state",
+            remedy="state `legal_basis: consent`, or the consent state that goes with the basis",
+            holds=lambda it: it.consent != "granted" or it.legal_basis in ("consent", "no-personal-data", None),
+        ),
+        Rule(
+            field="contract_clause",
+            reads=("consent", "improves_shared_models", "contract_clause"),
+            says="what a contract grants needs the `contract_clause` that grants it",
+            remedy="name the clause under `contract_clause`",
+            holds=lambda it: bool(it.contract_clause) or not (it.consent == "contract" or it.improves_shared_models),
+        ),
+        Rule(
+            field="dpia",
+            reads=("regulated", "dpia"),
+            says="a regulated system needs its assessment: `dpia`",
+            remedy="sign one with `assay dpia sign`, and put the reference that it prints under `dpia`",
+            holds=lambda it: not it.regulated or it.dpia is not None,
+        ),
+    )
 
-    @model_validator(mode="after")
-    def _complete(self) -> Self:
-        if self.people == "real" and self.legal_basis in (None, "no-personal-data"):
-            raise ValueError("rows about real people need the `legal_basis` on which they are processed")
-        if self.consent == "granted" and self.legal_basis not in ("consent", "no-personal-data", None):
-            raise ValueError("`consent: granted` is the legal basis `consent`; another basis has another consent state")
-        if (self.consent == "contract" or self.improves_shared_models) and not self.contract_clause:
-            raise ValueError("what a contract grants needs the `contract_clause` that grants it")
-        if self.regulated and self.dpia is None:
-            raise ValueError("a regulated system needs its assessment: `dpia`")
-        return self
+    description: str = Field(default="", max_length=4096, description="for people; no term")
 
     def to_source(self, **changes: Any) -> Source:  # noqa: ANN401  # any field of a source
         """What an intake asks for; `changes` (`sha256`, say) are checked like everything else."""

@@ -14,7 +14,7 @@ from activities.data.datasheet import datasheet, judged
 from activities.data.manifest import composition_of, licence_terms
 from activities.policy.activity import PolicyActivities
 from activities.policy.client import PolicyClient
-from activities.policy.planning import planned
+from activities.policy.planning import Planned, planned
 from activities.policy.repeat import repeat
 from assay.cli import main
 from assay.cli.data_plan import read_request
@@ -23,6 +23,7 @@ from assay.contracts.lifecycle import LifecycleRequest
 from assay.contracts.policy import Decision
 from assay.contracts.training import TrainingRequest
 from assay.settings import Settings
+from examples.data import planted
 
 from .conftest import OpaServer
 from .house import BASE, COMPOSITION, House
@@ -65,14 +66,17 @@ def lifecycle(folder: Path, **terms: Any) -> LifecycleRequest:
     return LifecycleRequest.model_validate({**request, "base": BASE.repository, **terms})
 
 
+def plan_of(house: House, opa: OpaServer, request: TrainingRequest | LifecycleRequest) -> Planned:
+    return planned(house.registry, request, PolicyClient(opa.url, house.registry.blobs), house.public_key)
+
+
 def ask(house: House, opa: OpaServer, request: TrainingRequest | LifecycleRequest) -> Decision:
-    return (
-        PolicyClient(opa.url, house.registry.blobs).decide("training", planned(house.registry, request).facts).decision
-    )
+    facts = plan_of(house, opa, request).facts
+    return PolicyClient(opa.url, house.registry.blobs).decide("training", facts).decision
 
 
 def test_the_example_recipe_keeps_every_floor(house: House, opa: OpaServer, tmp_path: Path) -> None:
-    found = planned(house.registry, lifecycle(tmp_path))
+    found = plan_of(house, opa, lifecycle(tmp_path))
     assert found.estimated
     assert found.plan is not None
     assert (found.plan.human.share, found.plan.synthetic.share, found.plan.deepest) == (0.666667, 0.333333, 1)
@@ -80,6 +84,36 @@ def test_the_example_recipe_keeps_every_floor(house: House, opa: OpaServer, tmp_
     decision = ask(house, opa, lifecycle(tmp_path))
     assert decision.allow, decision.violations
     assert {warning.code for warning in decision.warnings} == {"TRAINING_NOTICE_ASKED"}
+
+
+def test_rows_that_intake_leaves_out_refuse_no_plan(house: House, opa: OpaServer, tmp_path: Path) -> None:
+    """The planted rows of the demonstration: five of them are under terms that the intake gate does not take."""
+    request = lifecycle(tmp_path)
+    rows = planted.rows()
+    (tmp_path / "planted.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    found = plan_of(house, opa, request)
+    assert found.expected is not None
+    assert {one.code: one.count for one in found.expected.left_out_by_code} == {
+        "LICENCE_NOT_SPDX": 1,
+        "ROW_CONSENT_MISSING": 1,
+        "ROW_DUPLICATE": 1,
+        "ROW_LICENCE_NOT_PERMITTED": 2,
+        "ROW_PURPOSE_NOT_PERMITTED": 1,
+    }
+    assert found.expected.left_out == 6
+    assert sum(group.rows for group in found.expected.groups if group.source == "planted") == len(rows) - 6
+    decision = ask(house, opa, request)
+    assert decision.allow, decision.violations
+
+
+def test_a_source_that_intake_refuses_is_drawn_from_by_nobody(house: House, opa: OpaServer, tmp_path: Path) -> None:
+    request = lifecycle(tmp_path)
+    regulated = request.sources[-1].model_copy(update={"regulated": True, "system": "patient-portal"})
+    found = plan_of(house, opa, request.model_copy(update={"sources": (*request.sources[:-1], regulated)}))
+    assert found.expected is not None
+    assert [(one.code, one.count) for one in found.expected.left_out_by_code] == [("DPIA_MISSING", 1)]
+    assert found.plan is not None
+    assert found.plan.gold.rows == 0
 
 
 def test_a_mix_below_the_floor_is_refused_with_the_rows_behind_it(house: House, opa: OpaServer, tmp_path: Path) -> None:
@@ -92,17 +126,17 @@ def test_a_mix_below_the_floor_is_refused_with_the_rows_behind_it(house: House, 
 
 def test_the_plan_of_a_sealed_dataset_is_the_one_that_the_gate_is_asked_about(house: House, opa: OpaServer) -> None:
     request = training(house)
-    found = planned(house.registry, request)
+    found = plan_of(house, opa, request)
     assert not found.estimated
     assert found.plan is not None
     assert found.facts["mix"] == found.plan.model_dump(mode="json", exclude={"parts"})
     assert ask(house, opa, request).allow
 
 
-def test_a_lifecycle_whose_dataset_is_sealed_is_no_estimate(house: House, tmp_path: Path) -> None:
+def test_a_lifecycle_whose_dataset_is_sealed_is_no_estimate(house: House, opa: OpaServer, tmp_path: Path) -> None:
     house.seal_dataset()
-    assert not planned(house.registry, lifecycle(tmp_path, dataset="support")).estimated
-    assert planned(house.registry, lifecycle(tmp_path, dataset="support", version=2)).estimated
+    assert not plan_of(house, opa, lifecycle(tmp_path, dataset="support")).estimated
+    assert plan_of(house, opa, lifecycle(tmp_path, dataset="support", version=2)).estimated
 
 
 def test_licences_of_base_rows_and_purpose_decide_together(house: House, opa: OpaServer) -> None:
@@ -153,8 +187,15 @@ def test_the_command_prints_plan_and_verdict(house: House, assay: Any, tmp_path:
     code, out, _ = assay("data", "plan", str(file))
     assert code == 0
     assert "an estimate" in out
+    assert "known once the intake has run" in out
     assert "66.7 %  192 drawn from 19 rows" in out
-    assert "the training gate allows it" in out
+    assert "the training gate would allow it, as far as is known before the intake" in out
+    rows = [json.dumps(row) for row in planted.rows()]
+    (tmp_path / "planted.jsonl").write_text("\n".join(rows), "utf-8")
+    assert (
+        "6 rows would be left out: LICENCE_NOT_SPDX 1, ROW_CONSENT_MISSING 1, " in assay("data", "plan", str(file))[1]
+    )
+    assert json.loads(assay("data", "plan", str(file), "--json")[1])["left_out"]["rows"] == 6
     file.write_text(training(house, composition=COMPOSITION[:2]).model_dump_json(), "utf-8")
     code, out, _ = assay("data", "plan", str(file), "--json")
     told = json.loads(out)
@@ -180,8 +221,8 @@ def test_what_is_no_request_is_refused_without_repeating_it(text: str, tmp_path:
     assert "somebody" not in str(refused.value)
 
 
-def test_a_dataset_that_says_too_little_has_no_plan(house: House) -> None:
+def test_a_dataset_that_says_too_little_has_no_plan(house: House, opa: OpaServer) -> None:
     request = training(house, composition=None)
-    assert planned(house.registry, request).plan is None
+    assert plan_of(house, opa, request).plan is None
     with pytest.raises(NotFound, match="DATASET_UNKNOWN"):
         datasheet(house.registry, "sha256:" + "0" * 64)

@@ -29,7 +29,10 @@ READING = {
     "models": [],
     "runs": [],
     "routes": [],
-    "incidents": ["acme", "helpdesk"],
+    "data": ["list"],
+    "hold": ["list"],
+    "suppression": ["list"],
+    "retention": ["list"],
 }
 
 
@@ -291,6 +294,13 @@ def test_a_closed_incident_is_seen_with_its_cause(assay: Run, home: Path) -> Non
     assert (closed["closed by"], closed["cause"], closed["action"]) == ("bob", "no replay", "replay is back")
     assert (still_open["id"], still_open["cause"]) == ("i2", None)
     assert "no replay" in assay("incidents", "acme", "helpdesk", "--all").out
+
+
+def test_words_in_brackets_are_no_orders_to_a_table(assay: Run, home: Path) -> None:
+    reason = "slower, see [1] and [bold] there"
+    incident = Incident(id="i1", tenant="acme", model="helpdesk", version=DIGEST, reason=reason)
+    Registry.open(Settings()).incidents.open(incident)
+    assert reason in assay("incidents", "acme", "helpdesk").out
 
 
 def test_models_of_nobody_may_be_misspelt(assay: Run) -> None:

@@ -69,6 +69,16 @@ def test_another_document_is_no_assessment(assay: Callable[..., Any], home: Path
     stored = Registry.open(Settings(home=home)).blobs.put(json.dumps({"scope": []}).encode())
     ended = assay("dpia", "show", stored.sha256)
     assert (ended.code, "STATEMENT_INVALID" in ended.err) == (1, True)
+    assert "remedy: give the `sha256` that `assay dpia sign` printed" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("name", "code"), [("sha256:" + "0" * 64, "BLOB_UNKNOWN"), ("patient-portal", "DIGEST_MALFORMED")]
+)
+def test_what_nobody_signed_is_looked_for_where_it_is_named(assay: Callable[..., Any], name: str, code: str) -> None:
+    ended = assay("dpia", "show", name)
+    assert (ended.code, code in ended.err) == (1, True)
+    assert "remedy: give the `sha256` that `assay dpia sign` printed" in ended.err
 
 
 @pytest.mark.parametrize("until", ["2020-01-01", "tomorrow"])

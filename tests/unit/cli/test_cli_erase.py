@@ -284,10 +284,10 @@ def test_holds_are_placed_listed_and_lifted(assay: Assay, key: bytes, registry: 
     listed = {one["id"]: one for one in assay("hold", "list", "--json").json}
     assert [listed[id_]["subject"] for id_ in (whole, person)] == [None, subject_hash(key, "acme", "customer-7")]
     assert [listed[id_]["dataset"] for id_ in (whole, dataset)] == [None, sealed]
-    told = {line.split()[0]: line for line in assay("hold", "list", "--tenant", "acme").out.splitlines()}
-    assert "on all " in told[whole]
-    assert "on a person " in told[person]
-    assert sealed in told[dataset]
+    shown = assay("hold", "list", "--tenant", "acme").out
+    told = {cells[1].strip(): cells for line in shown.splitlines() if len(cells := line.split("\u2502")) > 1}
+    assert [told[id_][3].strip() for id_ in (whole, person, dataset)] == ["all", "a person", sealed]
+    assert [told[whole][at].strip() for at in (5, 6)] == ["leo@acme.example", "a lawsuit"]
     assert assay("hold", "list", "--tenant", "globex").out == ""
     assert assay("hold", "lift", person, "--by", "leo@acme.example").out == "lifted\n"
     again = assay("hold", "lift", person, "--by", "max@acme.example")

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from activities.data.contracts import check, load
 from assay.cli.main import cli
 from assay.contracts.errors import InputRefused, NotFound
-from assay.contracts.sources import contract_schema
+from assay.contracts.sources import SourceContract, contract_schema
 from examples.data.sources import TERMS
 
 EXAMPLES = sorted((Path(__file__).resolve().parents[3] / "examples/data/contracts").glob("*.yaml"))
@@ -92,6 +92,73 @@ def test_all_faults_are_named_at_once_and_no_value_is_repeated(file: Path) -> No
     faults = check(file).faults
     assert [fault.field for fault in faults] == ["consent", "retention_days", "tier"]
     assert "erika" not in str(faults)
+
+
+def test_rules_about_several_fields_are_named_beside_every_other_fault(file: Path) -> None:
+    text = GOOD.replace("legal_basis: consent\n", "").replace("tier: curated", "tier: best").replace("MIT", "My own")
+    file.write_text(text + "regulated: true\nimproves_shared_models: true\nlicense: MIT\n")
+    faults = check(file).faults
+    assert {fault.field for fault in faults} == {
+        *("legal_basis", "contract_clause", "dpia"),
+        *("tier", "licence", "license"),
+    }
+    assert "Value error" not in str(faults)
+    assert all(fault.code and fault.remedy for fault in faults)
+    assert {fault.field: fault.code for fault in faults}["licence"] == "LICENCE_NOT_SPDX"
+    assert [fault.remedy for fault in faults if fault.field == "license"] == ["did you mean `licence`?"]
+
+
+def test_a_list_with_one_wrong_item_is_not_too_short_as_well(file: Path) -> None:
+    file.write_text(GOOD.replace("[train-tenant-model]", "[train]"))
+    assert [fault.field for fault in check(file).faults] == ["purposes.0"]
+
+
+def test_a_rule_is_not_judged_by_a_field_that_is_wrong_itself(file: Path) -> None:
+    file.write_text(GOOD.replace("legal_basis: consent", "legal_basis: because"))
+    assert [fault.field for fault in check(file).faults] == ["legal_basis"]
+
+
+def test_rules_of_a_source_are_all_told_where_it_is_no_file(file: Path) -> None:
+    file.write_text(GOOD.replace("legal_basis: consent\n", "regulated: true\n"))
+    with pytest.raises(ValueError, match=r"legal_basis.*; .*dpia"):
+        SourceContract.model_validate(yaml.safe_load(file.read_text("utf-8")))
+
+
+UNREADABLE = {
+    "an open bracket": (GOOD.encode() + b"purposes: [a\nb: c", 12, 2),
+    "a tabulator": (GOOD.encode() + b"a:\n\tb: c\n", 12, 1),
+    "a control character": (GOOD.encode() + b"a: \x07\n", 11, 4),
+    "another encoding": (GOOD.encode() + "description: Käse".encode("latin-1"), 11, 15),
+    "bytes": (bytes([0x89, 0x50, 0xFF]), 1, 1),
+    "nothing": (b"", 1, None),
+    "a comment": (b"# to be done\n", 1, None),
+    "a word": (b"tickets", 1, None),
+}
+
+
+@pytest.mark.parametrize(("data", "line", "column"), UNREADABLE.values(), ids=UNREADABLE.keys())
+def test_what_is_no_contract_at_all_is_told_with_its_place_and_a_remedy(
+    file: Path, data: bytes, line: int, column: int | None
+) -> None:
+    file.write_bytes(data)
+    ended = CliRunner().invoke(cli, ["sources", "check", str(file)])
+    assert ended.exit_code == 1
+    assert isinstance(ended.exception, SystemExit)
+    place = f"line {line}" if column is None else f"line {line}, column {column}"
+    assert f"  {place}: SOURCE_CONTRACT_MALFORMED: " in ended.output
+    assert "    remedy: " in ended.output
+    with pytest.raises(InputRefused, match="SOURCE_CONTRACT_MALFORMED"):
+        load(file)
+
+
+def test_a_folder_or_a_missing_file_hides_no_fault_of_the_others(file: Path) -> None:
+    file.write_text(GOOD + "colour: red\n")
+    missing = file.with_name("calls.yaml")
+    ended = CliRunner().invoke(cli, ["sources", "check", str(file.parent), str(missing), str(file)])
+    assert ended.exit_code == 1
+    assert "SOURCE_CONTRACT_MALFORMED: it is a folder" in ended.output
+    assert "SOURCE_CONTRACT_MISSING" in ended.output
+    assert "line 11: colour: SOURCE_CONTRACT_MALFORMED: there is no such field" in ended.output
 
 
 def test_a_password_in_a_contract_is_refused(file: Path) -> None:

@@ -1,0 +1,44 @@
+"""Which tenants, datasets and models anything is on record of. No table lists them: they are where their things are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy import ColumnElement, Table, select
+
+from registry.columns import Base
+from registry.database import Database
+
+_DATASETS = {"datasets": "name", "quarantine": "dataset", "retention": "name"}
+"""Tables in which a tenant's dataset is named, and their column with its name."""
+
+
+class Names:
+    """Repository of names."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def tenants(self) -> frozenset[str]:
+        """Tenants whom any table names; `Tenants.known` also knows one whose first intake runs."""
+        return self._of((table, "tenant") for table in _tables("tenant"))
+
+    def datasets(self, tenant: str) -> frozenset[str]:
+        """A tenant's datasets: sealed ones, and those of which rows were only set aside."""
+        return self._of(((Base.metadata.tables[table], column) for table, column in _DATASETS.items()), tenant)
+
+    def models(self, tenant: str) -> frozenset[str]:
+        """A tenant's models: registered, trained, evaluated or pointed at."""
+        return self._of(((table, "model") for table in _tables("tenant", "model")), tenant)
+
+    def _of(self, columns: Iterable[tuple[Table, str]], tenant: str | None = None) -> frozenset[str]:
+        found = set[str]()
+        with self._database.reading() as session:
+            for table, column in columns:
+                among: list[ColumnElement[bool]] = [] if tenant is None else [table.c.tenant == tenant]
+                found.update(session.scalars(select(table.c[column]).where(*among).distinct()))
+        return frozenset(found)
+
+
+def _tables(*columns: str) -> list[Table]:
+    return [table for table in Base.metadata.sorted_tables if {*columns} <= {*table.columns.keys()}]
