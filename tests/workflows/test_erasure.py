@@ -71,6 +71,37 @@ async def test_what_a_second_search_finds_is_removed_before_the_next_look(client
     assert house.done.shredded.shards == (DATASET,)
 
 
+async def test_a_word_counts_at_once_while_a_find_persists(client: AssayClient, house: Any) -> None:
+    house.remains = [("engine 0: does not answer",)] * 1000
+    house.gates["withdraw 2"] = asyncio.Event()
+    handle = await client.start_erasure(asked())
+
+    async def stands(stage: str, withdrawn: int) -> bool:
+        status = await client.erasure_status(handle.id)
+        return (status.stage, house.diary.count("withdraw")) == (stage, withdrawn)
+
+    await until(lambda: stands("withdrawing", 2))
+    house.mentioned = (FoundIn(dataset=DATASET, kept=1),)  # sealed since the first removal
+    house.gates["withdraw 2"].set()
+    await until(lambda: stands("awaiting confirmation", 2))
+    word = said((await client.erasure_status(handle.id)).case)
+    house.mentioned = ()
+    await client.confirm_mentions(handle.id, word)
+    await until(lambda: stands("verifying", 3))
+    assert house.confirmed == [word]
+    with pytest.raises(PolicyRefused, match="no row waits for a confirmation"):
+        await client.confirm_mentions(handle.id, word)
+    looked = len(house.remains)
+
+    async def looks_twice() -> bool:
+        return len(house.remains) <= looked - 2
+
+    await until(looks_twice)
+    assert house.diary.count("withdraw") == 3
+    house.remains.clear()
+    assert (await handle.result()).stage == "erased"
+
+
 @pytest.mark.parametrize("sealed", [True, False])
 async def test_rows_that_mention_the_person_wait_for_a_reviewer(
     client: AssayClient, house: Any, *, sealed: bool
