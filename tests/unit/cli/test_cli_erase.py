@@ -289,7 +289,10 @@ def test_holds_are_placed_listed_and_lifted(assay: Assay, key: bytes, registry: 
     assert "on a person " in told[person]
     assert sealed in told[dataset]
     assert assay("hold", "list", "--tenant", "globex").out == ""
-    assert assay("hold", "lift", person, "--by", "leo@acme.example").out == "lifted\n"
+    lifted = assay("hold", "lift", person, "--by", "leo@acme.example")
+    assert (lifted.code, lifted.out) == (0, "lifted\n")
+    assert "nobody was told (TEMPORAL_UNREACHABLE: " in lifted.err
+    assert "notice at their next look" in lifted.err
     again = assay("hold", "lift", person, "--by", "max@acme.example")
     assert (again.code, again.out.startswith("was lifted already, on ")) == (0, True)
     assert again.out.endswith(" by leo@acme.example\n")
