@@ -159,7 +159,8 @@ class Erasure:
         )
         self._decision_id = decision.decision_id
         if not decision.allow:
-            self._set(stage="refused", reasons=tuple(f"{v.code}: {v.msg}" for v in decision.violations))
+            reasons = tuple(f"{v.code}: {v.msg} (remedy: {v.remedy})" for v in decision.violations)
+            self._set(stage="refused", reasons=reasons)
         return decision.allow
 
     async def _work(self) -> None:

@@ -262,6 +262,7 @@ def facts(registry: Registry, job: CaseJob) -> dict[str, Any]:
     return {
         "case": job.case,
         "tenant": request.tenant,
+        "tenant_known": registry.tenants.known(request.tenant),
         "ground": request.ground,
         "role": request.role,
         "requested_by": request.requested_by,

@@ -40,6 +40,12 @@ def add(tenant: str, subject: str | None, dataset: str | None, reason: str, by: 
     registry = Registry.open(settings)
     if placed.dataset is not None and registry.datasets.get(placed.dataset).request.tenant != tenant:
         raise NotFound("DATASET_UNKNOWN", f"no dataset {dataset} of {tenant}", "a hold is on the tenant's own data")
+    if not registry.tenants.known(tenant):
+        raise NotFound(
+            "TENANT_UNKNOWN",
+            f"nothing at all is known of tenant {tenant}",
+            "check its spelling; `assay retention list` shows the tenants of datasets, `assay models` those of models",
+        )
     click.echo(registry.holds.place(placed))
 
 

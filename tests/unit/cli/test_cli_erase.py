@@ -318,3 +318,13 @@ def test_no_hold_is_placed_on_a_dataset_that_the_tenant_does_not_have(
         ended = assay("hold", "add", *about)
         assert (ended.code, ended.out, "DATASET_UNKNOWN" in ended.err) == (1, "", True)
     assert registry.holds.list(lifted=True) == ()
+
+
+def test_no_hold_is_placed_for_a_tenant_of_whom_nothing_is_known(
+    assay: Assay, key: bytes, registry: Registry, case: CaseJob
+) -> None:
+    about = ("--subject", "customer-7", "--reason", "a lawsuit", "--by", "leo@acme.example")
+    ended = assay("hold", "add", "--tenant", "acmee", *about)
+    assert (ended.code, ended.out, "TENANT_UNKNOWN" in ended.err) == (1, "", True)
+    assert "assay retention list" in ended.err
+    assert registry.holds.list(lifted=True) == ()
