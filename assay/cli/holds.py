@@ -47,6 +47,13 @@ def add(tenant: str, subject: str | None, dataset: str | None, reason: str, by: 
             "check its spelling; `assay retention list` shows the tenants of datasets, `assay models` those of models",
         )
     click.echo(registry.holds.place(placed))
+    if own is not None and not registry.holds.knows(own):
+        loud = click.style("no row of this person is known now", fg="yellow", bold=True)
+        click.echo(
+            f"{loud} in tenant {tenant}: check the spelling of the id. The hold is placed, and covers rows that come "
+            "later.",
+            err=True,
+        )
 
 
 @hold.command()

@@ -328,3 +328,19 @@ def test_no_hold_is_placed_for_a_tenant_of_whom_nothing_is_known(
     assert (ended.code, ended.out, "TENANT_UNKNOWN" in ended.err) == (1, "", True)
     assert "assay retention list" in ended.err
     assert registry.holds.list(lifted=True) == ()
+
+
+def test_a_hold_on_somebody_without_rows_is_placed_and_says_so(assay: Assay, registry: Registry, case: CaseJob) -> None:
+    add = ("hold", "add", "--tenant", "acme", "--reason", "a lawsuit", "--by", "leo@acme.example")
+    misspelt = assay(*add, "--subject", "customer-7")
+    assert (misspelt.code, misspelt.err.startswith("no row of this person is known now in tenant acme")) == (0, True)
+    [placed] = registry.holds.list("acme")
+    assert misspelt.out == f"{placed.id}\n"
+    assert placed.subject is not None
+    [sealed] = registry.datasets.all_named("acme", "support")
+    of = {"source": "tickets", "outcome": "accepted", "licence": "MIT", "consent": "granted", "tier": "curated"}
+    rows = [LedgerEntry(row_id=sha(9), ordinal=0, subject=placed.subject, **of)]
+    again = sealed.dataset.model_copy(update={"id": sha(7)})
+    registry.datasets.add(again, sealed.request, sealed.ledger, rows)
+    assert assay(*add, "--subject", "customer-7").err == ""
+    assert assay(*add).err == ""
