@@ -69,12 +69,17 @@ class CaseJob(Message):
 
 
 class FoundIn(Message):
-    """Rows of one dataset. `kept` may have been learnt from; `aside` were quarantined; `refused` never entered."""
+    """Rows of one dataset. `kept` may have been learnt from; `aside` were quarantined; `refused` never entered.
+
+    `gone`: another case destroyed it before this one was opened. What was left of it stands in the version that
+    replaced it and is counted there; here are its lines in the registry, and what was made from it.
+    """
 
     dataset: Digest
     kept: int = 0
     aside: int = 0
     refused: int = 0
+    gone: bool = False
 
 
 class Found(Message):
@@ -87,7 +92,7 @@ class Found(Message):
 
 
 class Counts(Message):
-    """Datasets that hold rows, and the rows by what became of them (`FoundIn`)."""
+    """Datasets that hold rows, and the rows by what became of them (`FoundIn`); without those that are gone."""
 
     datasets: int = 0
     kept: int = 0
