@@ -69,17 +69,13 @@ class CaseJob(Message):
 
 
 class FoundIn(Message):
-    """Rows of one dataset. `kept` may have been learnt from; `aside` were quarantined; `refused` never entered.
-
-    `gone`: another case destroyed it before this one was opened. What was left of it stands in the version that
-    replaced it and is counted there; here are its lines in the registry, and what was made from it.
-    """
+    """Rows of one dataset. `kept` may have been learnt from; `aside` were quarantined; `refused` never entered."""
 
     dataset: Digest
     kept: int = 0
     aside: int = 0
     refused: int = 0
-    gone: bool = False
+    gone: bool = Field(default=False, description="an earlier case destroyed it: counted in what replaced it")
 
 
 class Found(Message):
@@ -378,9 +374,7 @@ def search_stores(job: CaseJob) -> Remains:
 
 @activity.defn
 async def search_serving(job: CaseJob) -> Remains:
-    """What was withdrawn, looked for in engines, in what gateways have in force, and among adapters on disk.
-
-    Raises Unavailable."""
+    """What was withdrawn, in engines, what gateways have in force, and adapters on disk. Raises Unavailable."""
     raise NotImplementedError
 
 
