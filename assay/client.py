@@ -117,6 +117,22 @@ class AssayClient:
         named = what or request.subject or request.dataset or request.content_digest()
         return await self._start("Erasure", request, names.erasure_id(request.tenant, named), ErasureStatus)
 
+    async def look_again(self, tenant: str) -> int:
+        """Have a tenant's erasures and retentions look at once for what they wait for; how many were told.
+
+        Raises Unavailable (`TEMPORAL_UNREACHABLE`).
+        """
+        kinds = "WorkflowType IN ('Erasure', 'Retention') AND ExecutionStatus = 'Running'"
+        told = 0
+        try:
+            async for found in self.temporal.list_workflows(f"{kinds} AND {names.TENANT.name} = '{tenant}'"):
+                told += await self._told(found.id, "look_again")
+        except RPCError as error:
+            raise Unavailable(
+                "TEMPORAL_UNREACHABLE", f"Temporal says {error.message}", "start it, and try again"
+            ) from error
+        return told
+
     async def erasure_status(self, workflow_id: str) -> ErasureStatus:
         """Where an erasure stands."""
         return await self._query(workflow_id, ErasureStatus)
@@ -232,6 +248,16 @@ class AssayClient:
         except RPCError as error:
             raise _not_found(id_, error) from error
         return status
+
+    async def _told(self, id_: str, signal: str) -> bool:
+        """Whether it still ran."""
+        try:
+            await self.temporal.get_workflow_handle(id_).signal(signal)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            return False
+        return True
 
     async def _update(self, id_: str, name: str, message: Message, answers: type[Answer]) -> Answer:
         handle = self.temporal.get_workflow_handle(id_)

@@ -26,7 +26,6 @@ from registry.runs import EvaluationRecord, Evaluations, RunRecord, Runs
 from registry.schema import migrate
 from registry.shards import ShardStore
 from registry.suppression import Suppression
-from registry.tenants import Tenants
 from registry.versions import VersionRecord, Versions
 from registry.withdrawals import Withdrawals
 
@@ -79,7 +78,6 @@ class Registry:
         self.quarantine = Quarantine(database)
         self.retention = Retentions(database)
         self.approvals = Approvals(database)
-        self.tenants = Tenants(database)
 
     @classmethod
     def open(cls, settings: Settings) -> Registry:

@@ -34,7 +34,7 @@ from registry.batches import batched
 from registry.columns import now
 from registry.database import Database
 from registry.erasure_tables import NOWHERE, ErasedRow, ErasureRow, SuppressionRow
-from registry.tables import DatasetRow, LedgerMentionRow, LedgerRow, QuarantineMentionRow, QuarantineRow
+from registry.tables import DatasetRow, LedgerMentionRow, LedgerRow, QuarantineMentionRow, QuarantineRow, ShardKeyRow
 
 _ROWS = cast(Table, ErasedRow.__table__)
 _OUTCOMES = {"accepted": "kept", "redacted": "kept", "quarantined": "aside"}
@@ -360,16 +360,25 @@ def _found(session: Session, case: str) -> Found:
         name = _OUTCOMES.get(outcome, "refused")
         of[name] = of.get(name, 0) + int(count)
     waiting = {one: sum(counted[one].pop(NOWHERE, {}).values()) for one in counted}
+    gone = _gone(session, case)
     return Found(
-        own=_sorted(counted[True]),
-        mentioned=_sorted(counted[False]),
+        own=_sorted(counted[True], gone),
+        mentioned=_sorted(counted[False], gone),
         waiting=waiting[True],
         mentioned_waiting=waiting[False],
     )
 
 
-def _sorted(of: dict[str, dict[str, int]]) -> tuple[FoundIn, ...]:
-    return tuple(FoundIn(dataset=dataset, **counts) for dataset, counts in sorted(of.items()))
+def _gone(session: Session, case: str) -> frozenset[str]:
+    """Datasets whose ledger was destroyed before the case was opened, so by another one; its own changes nothing."""
+    opened = select(ErasureRow.opened_at).where(ErasureRow.case == case).scalar_subquery()
+    mine = select(ErasedRow.dataset).where(ErasedRow.case == case)
+    destroyed = and_(ShardKeyRow.shard == DatasetRow.ledger["sha256"].as_string(), ShardKeyRow.destroyed_at < opened)
+    return frozenset(session.scalars(select(DatasetRow.id).join(ShardKeyRow, destroyed).where(DatasetRow.id.in_(mine))))
+
+
+def _sorted(of: dict[str, dict[str, int]], gone: Collection[str]) -> tuple[FoundIn, ...]:
+    return tuple(FoundIn(dataset=one, gone=one in gone, **counts) for one, counts in sorted(of.items()))
 
 
 def _record(row: ErasureRow) -> ErasureRecord:

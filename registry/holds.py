@@ -8,7 +8,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, and_, or_, select, true
 from sqlalchemy.orm import Session
 
 from assay.contracts.base import Message
@@ -69,6 +69,12 @@ class Holds:
             query = query.where(HoldRow.lifted_at.is_(None))
         with self._database.reading() as session:
             return tuple(_record(row) for row in session.scalars(query))
+
+    def knows(self, subject: str) -> bool:
+        """Whether any row is on record that belongs to this person (a keyed hash, which is of one tenant) or names
+        them."""
+        with self._database.reading() as session:
+            return bool(_among(session, (subject,), true()) or _among_aside(session, (subject,), true()))
 
     def on(self, tenant: str, subjects: Collection[str], datasets: Collection[str]) -> tuple[HoldRecord, ...]:
         """Holds in force that touch one of these persons (keyed hashes) or datasets, or the whole tenant."""

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Table, select
 
 from registry.columns import Base
 from registry.database import Database
+from registry.tables import ShardKeyRow
 
 _DATASETS = {"datasets": "name", "quarantine": "dataset", "retention": "name"}
 """Tables in which a tenant's dataset is named, and their column with its name."""
@@ -20,8 +21,17 @@ class Names:
         self._database = database
 
     def tenants(self) -> frozenset[str]:
-        """Tenants whom any table names; `Tenants.known` also knows one whose first intake runs."""
+        """Tenants whom any table names."""
         return self._of((table, "tenant") for table in _tables("tenant"))
+
+    def knows(self, tenant: str) -> bool:
+        """Whether any table names this tenant, or their first intake stages rows, which enters nothing else before it
+        ends."""
+        # What an intake stages is owned by its name, which begins with the tenant's.
+        staged = select(ShardKeyRow.id).where(ShardKeyRow.owner.startswith(f"{tenant}/", autoescape=True))
+        named = (select(table.c.tenant).where(table.c.tenant == tenant) for table in _tables("tenant"))
+        with self._database.reading() as session:
+            return any(session.execute(query.limit(1)).first() is not None for query in (*named, staged))
 
     def datasets(self, tenant: str) -> frozenset[str]:
         """A tenant's datasets: sealed ones, and those of which rows were only set aside."""

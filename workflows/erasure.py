@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from temporalio import workflow
 from temporalio.common import VersioningBehavior
@@ -61,6 +61,8 @@ with workflow.unsafe.imports_passed_through():
 
 LONGEST_LOOK = timedelta(hours=6)
 """Between two looks whether a legal hold was lifted, when nobody says so."""
+IN_USE = timedelta(minutes=1)
+"""After which a removal is tried again of what the second search still finds, when nothing else is new."""
 
 
 @workflow.defn(name="Erasure", versioning_behavior=VersioningBehavior.AUTO_UPGRADE)
@@ -157,7 +159,8 @@ class Erasure:
         )
         self._decision_id = decision.decision_id
         if not decision.allow:
-            self._set(stage="refused", reasons=tuple(f"{v.code}: {v.msg}" for v in decision.violations))
+            reasons = tuple(f"{v.code}: {v.msg} (remedy: {v.remedy})" for v in decision.violations)
+            self._set(stage="refused", reasons=reasons)
         return decision.allow
 
     async def _work(self) -> None:
@@ -286,9 +289,9 @@ class Erasure:
         )
 
     async def _search(self) -> Remains:
-        """Until nothing is found: what still runs may hold a copy, and is being stopped. What is found is removed again
-        before the next look: rows may have been sealed since. What does not go is shown."""
-        pause = timedelta(seconds=2)
+        """Until nothing is found: what still runs may hold a copy, and is being stopped. What does not go is shown."""
+        removed: tuple[str, ...] = ()
+        pause, at = timedelta(seconds=2), self._opened
         while True:
             stores, serving = await asyncio.gather(
                 settled(workflow.execute_activity(search_stores, self._job, **DATA, summary="search the stores")),
@@ -299,12 +302,23 @@ class Erasure:
             if not found:
                 return stores.model_copy(update={"searched": searched})
             self._set(remains=found, reasons=(f"ERASURE_INCOMPLETE: {len(found)} places still hold something",))
-            self._look_again = False
-            await self._remove_all()
-            self._set(stage="verifying")
+            if found != removed or self._wants_removal(at):
+                self._look_again = False
+                await self._remove_all()
+                removed, at = found, workflow.now()
+                self._set(stage="verifying")
             with suppress(TimeoutError):
-                await workflow.wait_condition(lambda: self._look_again, timeout=pause, timeout_summary="search again")
+                await workflow.wait_condition(
+                    lambda: self._look_again or bool(self._confirmed), timeout=pause, timeout_summary="search again"
+                )
             pause = min(pause * 2, LONGEST_LOOK)
+
+    def _wants_removal(self, last: datetime) -> bool:
+        """Whether what was removed and is found all the same is to be removed once more: a word of somebody may help,
+        and so may time, when it was in use before. Else searching is enough, and what is new is another find."""
+        if self._look_again or self._confirmed or workflow.now() - last >= IN_USE:
+            return True
+        return not workflow.patched("a find that persists is searched for, and removed less often")
 
     async def _retrain(self) -> tuple[Retraining, ...]:
         """Start what is planned; with the numbers under which it trains."""

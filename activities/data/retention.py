@@ -1,20 +1,21 @@
-"""When rows expire: by their source's days, from the first seal of what they are in."""
+"""When rows expire: by their source's days, from the first seal of what they are in; and what is left of them now."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 from temporalio import activity
 
-from assay.contracts.base import Digest
-from assay.contracts.errors import NotFound
-from assay.contracts.retention import HoldsOn, RetentionNote, RetentionPlan, RetentionRequest, SourceTerm
+from assay.contracts.base import Digest, Message, Slug
+from assay.contracts.errors import Conflict, NotFound
+from assay.contracts.names import retention_id
+from assay.contracts.retention import HoldsOn, Keeping, RetentionNote, RetentionPlan, RetentionRequest, SourceTerm
 from assay.settings import Settings
-from registry import Registry
+from registry import DatasetRecord, Registry
 from registry.retention import Seal
 
 
@@ -38,6 +39,68 @@ def plan(request: RetentionRequest, registry: Registry) -> RetentionPlan:
     return mine.model_copy(update={"others": tuple(plans.values())})
 
 
+class Standing(Message):
+    """The term of one source of a dataset as it stands now; `current` holds what erasures left of the dataset."""
+
+    dataset: Digest
+    tenant: str
+    name: str
+    version: int
+    source: Slug
+    expires_at: datetime
+    state: Keeping | Literal["erased"]
+    current: Digest
+    current_version: int
+
+
+def standing(registry: Registry, tenant: str | None = None) -> tuple[Standing, ...]:
+    """All terms, the first to expire first; `erased` where an erasure destroyed the rows and left nothing in their
+    place. Raises IntegrityRefused, Unavailable."""
+    newer: dict[tuple[str, str], dict[Digest, Digest]] = {}
+    found = []
+    for term in registry.retention.list(tenant):
+        first = current = _known(registry, term.dataset)
+        if first is not None and first.quarantined:
+            name = (term.tenant, term.name)
+            if name not in newer:
+                newer[name] = {old: new for new, old in _replacements(registry, *name).items()}
+            current = registry.datasets.get(_end(term.dataset, newer[name]))
+        gone = current is not None and current.quarantined and not registry.shards.readable(current.ledger)
+        fields = term.model_dump() | {
+            "state": "erased" if gone and term.state != "removed" else term.state,
+            "current": current.dataset.id if current else term.dataset,
+            "current_version": current.request.version if current else term.version,
+        }
+        found.append(Standing.model_validate(fields))
+    return tuple(found)
+
+
+def _known(registry: Registry, dataset: Digest) -> DatasetRecord | None:
+    try:
+        return registry.datasets.get(dataset)
+    except NotFound:
+        return None
+
+
+def timed(registry: Registry, tenant: str, name: str, version: int) -> DatasetRecord:
+    """The newest seal of a version that has a time of its own: what an erasure sealed has that of the first seal.
+
+    Raises NotFound (`DATASET_UNKNOWN`), Conflict (`RETENTION_COVERED`).
+    """
+    newest = registry.datasets.named(tenant, name, version)
+    replaced = _replacements(registry, tenant, name)
+    for record in registry.datasets.all_named(tenant, name):
+        if record.request.version == version and record.dataset.id not in replaced:
+            return record
+    first = registry.datasets.get(_end(newest.dataset.id, replaced)).request.version
+    timer = retention_id(tenant, name, first)
+    raise Conflict(
+        "RETENTION_COVERED",
+        f"an erasure sealed {tenant}/{name}/{version} in the place of version {first}, whose timer {timer} covers it",
+        f"nothing to do while that one runs; else begin it: `assay retention start {tenant}/{name}/{first}`",
+    )
+
+
 def _plan(registry: Registry, origin: Seal, newer: dict[Digest, Digest]) -> RetentionPlan:
     first = registry.datasets.get(origin.id).request
     terms = (
@@ -49,7 +112,7 @@ def _plan(registry: Registry, origin: Seal, newer: dict[Digest, Digest]) -> Rete
     return RetentionPlan(origin=origin.id, current=current, sources=registry.retention.of(origin.id))
 
 
-def _wanted(request: RetentionRequest, registry: Registry) -> Any:  # noqa: ANN401  # a DatasetRecord
+def _wanted(request: RetentionRequest, registry: Registry) -> DatasetRecord:
     if request.id is None:
         return registry.datasets.named(request.tenant, request.dataset, request.version)
     record = registry.datasets.get(request.id)

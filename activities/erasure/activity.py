@@ -264,6 +264,7 @@ def facts(registry: Registry, job: CaseJob) -> dict[str, Any]:
     return {
         "case": job.case,
         "tenant": request.tenant,
+        "tenant_known": registry.names.knows(request.tenant),
         "ground": request.ground,
         "role": request.role,
         "requested_by": request.requested_by,

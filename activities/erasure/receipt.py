@@ -70,7 +70,8 @@ def _looked(registry: Registry, job: CaseJob) -> bool:
 
 
 def _rows(done: CaseDone) -> bool:
-    return any(found.own.kept or found.own.aside for found in done.found)
+    last = any(one.kept or one.aside for one in _withdrawn(done).found.own)  # also in what another case destroyed
+    return last or any(found.own.kept or found.own.aside for found in done.found)
 
 
 def statement(done: CaseDone) -> dict[str, Any]:

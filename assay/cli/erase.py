@@ -184,8 +184,10 @@ async def _order(request: ErasureRequest, *, wait: bool) -> ErasureStatus:
 
 
 def _tell(status: ErasureStatus) -> None:
-    found = sum(one.kept + one.aside + one.refused for one in status.found.own)
-    click.echo(f"case {status.case}: {status.stage}, {found} rows, {status.artifacts} things made from them")
+    from assay.contracts.erasure_totals import rows_in
+
+    rows = rows_in(status.found.own)
+    click.echo(f"case {status.case}: {status.stage}, {rows} rows, {status.artifacts} things made from them")
     for one in status.replaced:
         click.echo(f"  {one.tenant}/{one.model} is answered by {one.version or 'the base'}")
     if status.receipt:

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Final
+
 import click
 
 from assay.cli.main import as_json, json_option, message, settings_in_force
-from assay.contracts.errors import NotFound
+from assay.cli.watching import PATIENCE
+from assay.contracts.errors import AssayError, NotFound
+
+HOURS: Final = 6
+"""Between two looks of an erasure at most (`LONGEST_LOOK` of its workflow)."""
 
 
 @click.group()
@@ -22,6 +29,7 @@ def hold() -> None:
 def add(tenant: str, subject: str | None, dataset: str | None, reason: str, by: str) -> None:
     """Place a hold, and print its id."""
     from assay.cli.erase import hashes
+    from assay.cli.known import require_tenant
     from assay.cli.naming import dataset_named
     from assay.contracts.erasure import HoldPlaced
     from registry import Registry
@@ -35,14 +43,22 @@ def add(tenant: str, subject: str | None, dataset: str | None, reason: str, by: 
     placed = message(HoldPlaced, tenant=tenant, subject=own, dataset=digest, reason=reason, actor=by)
     if placed.dataset is not None and registry.datasets.get(placed.dataset).request.tenant != tenant:
         raise NotFound("DATASET_UNKNOWN", f"no dataset {dataset} of {tenant}", "a hold is on the tenant's own data")
+    require_tenant(registry, tenant)
     click.echo(registry.holds.place(placed))
+    if own is not None and not registry.holds.knows(own):
+        loud = click.style("no row of this person is known now", fg="yellow", bold=True)
+        click.echo(
+            f"{loud} in tenant {tenant}: check the spelling of the id. The hold is placed, and covers rows that come "
+            "later.",
+            err=True,
+        )
 
 
 @hold.command()
 @click.argument("id_", metavar="ID")
 @click.option("--by", required=True, help="Who lifts it.")
 def lift(id_: str, by: str) -> None:
-    """End a hold; an erasure that waits for it goes on within its next look."""
+    """End a hold, and have the tenant's erasures and retentions that wait look again at once."""
     from registry import Registry
 
     holds = Registry.open(settings_in_force()).holds
@@ -52,6 +68,31 @@ def lift(id_: str, by: str) -> None:
         click.echo("lifted")
     else:
         click.echo(f"was lifted already, on {lifted.lifted_at:%Y-%m-%d} by {lifted.lifted_by}")
+    _tell(lifted.tenant)
+
+
+def _tell(tenant: str) -> None:
+    """The hold is lifted whatever becomes of this: who is not told looks by themselves."""
+    try:
+        told = asyncio.run(_told(tenant))
+    except (AssayError, TimeoutError) as error:
+        why = f"{error.code}: {error.message}" if isinstance(error, AssayError) else "Temporal does not answer"
+        loud = click.style("nobody was told", fg="yellow", bold=True)
+        click.echo(
+            f"{loud} ({why}). Erasures that wait notice at their next look, within {HOURS} hours, and "
+            "retentions within a day; once Temporal answers, this command again tells them at once.",
+            err=True,
+        )
+        return
+    click.echo(f"{told} running erasures and retentions of {tenant} look again now")
+
+
+async def _told(tenant: str) -> int:
+    from assay.client import AssayClient
+
+    async with asyncio.timeout(PATIENCE):
+        client = await AssayClient.connect()
+    return await client.look_again(tenant)
 
 
 @hold.command("list")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def require_tenant(registry: Registry, tenant: str) -> None:
     """Raises NotFound (`TENANT_UNKNOWN`)."""
-    if not registry.tenants.known(tenant):
+    if not registry.names.knows(tenant):
         remedy = _remedy(tenant, registry.names.tenants(), "`assay data list` and `assay models` name tenants")
         raise NotFound("TENANT_UNKNOWN", f"nothing is on record of a tenant {tenant}", remedy)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from assay.contracts.erasure_totals import rows_in
 from assay.contracts.errors import AssayError, Conflict
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def line_of(status: ErasureStatus) -> str:
         reasons = f"{reasons} ({', '.join(status.remains[:PLACES])}{more})".strip()
     if status.stage == "awaiting confirmation":
         found = status.found
-        rows = found.mentioned_waiting + sum(one.kept + one.aside for one in found.mentioned)
+        rows = found.mentioned_waiting + rows_in(found.mentioned)
         reasons = "; ".join(filter(None, (f"{rows} rows, see `assay erase mentions {status.case}`", reasons)))
     return ": ".join(filter(None, (status.stage, "; ".join((*status.holds, *filter(None, (reasons,)))))))
 

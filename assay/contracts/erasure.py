@@ -75,6 +75,7 @@ class FoundIn(Message):
     kept: int = 0
     aside: int = 0
     refused: int = 0
+    gone: bool = Field(default=False, description="an earlier case destroyed it: counted in what replaced it")
 
 
 class Found(Message):
@@ -87,7 +88,7 @@ class Found(Message):
 
 
 class Counts(Message):
-    """Datasets that hold rows, and the rows by what became of them (`FoundIn`)."""
+    """Datasets that hold rows, and the rows by what became of them (`FoundIn`); without those that are gone."""
 
     datasets: int = 0
     kept: int = 0
@@ -373,9 +374,7 @@ def search_stores(job: CaseJob) -> Remains:
 
 @activity.defn
 async def search_serving(job: CaseJob) -> Remains:
-    """What was withdrawn, looked for in engines, in what gateways have in force, and among adapters on disk.
-
-    Raises Unavailable."""
+    """What was withdrawn, in engines, what gateways have in force, and adapters on disk. Raises Unavailable."""
     raise NotImplementedError
 
 

@@ -5,6 +5,8 @@ An erasure looks again until nothing is left, and each pass names everything tha
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from assay.contracts.erasure import Counted, Counts, Found, FoundIn, Shredded, Withdrawn
 
 
@@ -54,7 +56,13 @@ def also_shredded(before: Shredded | None, more: Shredded) -> Shredded:
     )
 
 
-def _counts(of: tuple[FoundIn, ...]) -> Counts:
+def rows_in(of: Iterable[FoundIn]) -> int:
+    """How many rows stand in datasets that are not gone."""
+    return sum(one.kept + one.aside + one.refused for one in of if not one.gone)
+
+
+def _counts(found: tuple[FoundIn, ...]) -> Counts:
+    of = [one for one in found if not one.gone]
     return Counts(
         datasets=len(of),
         kept=sum(one.kept for one in of),

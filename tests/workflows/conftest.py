@@ -77,6 +77,7 @@ class House(Intaking):
     holds: list[str] = field(default_factory=list)
     remains: list[tuple[str, ...]] = field(default_factory=list)
     own: tuple[erasure.FoundIn, ...] = (erasure.FoundIn(dataset=DATASET, kept=1),)
+    forbidding: tuple[policy.Violation, ...] = ()
     confirming: list[tuple[policy.Violation, ...]] = field(default_factory=list)
     confirmed: list[erasure.MentionsConfirmed] = field(default_factory=list)
     done: erasure.CaseDone | None = None
@@ -289,7 +290,7 @@ class House(Intaking):
 
     @activity.defn
     async def decide_erasure(self, job: erasure.CaseJob) -> policy.Decision:
-        return self.decision("erasure")
+        return self.decision("erasure", self.forbidding)
 
     @activity.defn
     async def withdraw_rows(self, job: erasure.CaseJob) -> erasure.Withdrawn:

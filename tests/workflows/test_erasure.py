@@ -12,12 +12,13 @@ from pydantic import ValidationError
 from temporalio.client import WorkflowFailureError
 from temporalio.exceptions import ApplicationError
 
-from assay.cli import mentions
+from assay.cli import holds, mentions
 from assay.cli.erase import erase
 from assay.client import AssayClient
 from assay.contracts import names, policy
-from assay.contracts.erasure import ErasureRequest, FoundIn, MentionsConfirmed
+from assay.contracts.erasure import ErasureRequest, FoundIn, HoldPlaced, MentionsConfirmed
 from assay.contracts.errors import PolicyRefused
+from assay.contracts.retention import RetentionRequest
 from assay.contracts.training import DatasetChoice, TrainingRequest
 from assay.settings import Settings
 from registry import Registry
@@ -59,6 +60,32 @@ async def test_a_hold_stops_destruction_until_it_is_lifted(client: AssayClient, 
     assert (await handle.result()).stage == "erased"
 
 
+async def test_who_lifts_a_hold_by_command_has_the_tenants_cases_look_at_once(
+    client: AssayClient, house: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.holds = ["a1: a lawsuit"]
+    mine, theirs = await client.start_erasure(asked()), await client.start_erasure(asked(tenant="globex"))
+    kept = RetentionRequest(tenant="acme", dataset="held", version=next(versions), id=DATASET, requested_by="ann")
+    keeping = await client.start_retention(kept)
+
+    async def all_wait() -> bool:
+        held = [(await client.erasure_status(one.id)).stage == "held" for one in (mine, theirs)]
+        planned = (await client.retention_status("acme", "held", kept.version)).plan is not None
+        listed = [one async for one in client.temporal.list_workflows("ExecutionStatus = 'Running'")]
+        return all(held) and planned and {mine.id, theirs.id, keeping.id} <= {one.id for one in listed}
+
+    await until(all_wait)
+    placed = HoldPlaced(tenant="acme", reason="a lawsuit", actor="leo")
+    hold = Registry.open(Settings(home=tmp_path)).holds.place(placed)
+    house.holds = []
+    monkeypatch.setenv("ASSAY_HOME", str(tmp_path))
+    monkeypatch.setenv("ASSAY_TEMPORAL_ADDRESS", client.temporal.service_client.config.target_host)
+    ended = await asyncio.to_thread(CliRunner().invoke, holds.hold, ["lift", hold, "--by", "leo"])
+    assert ended.output == "lifted\n2 running erasures and retentions of acme look again now\n"
+    assert (await mine.result()).stage == "erased"
+    assert (await client.erasure_status(theirs.id)).stage == "held"
+
+
 async def test_what_a_second_search_finds_is_removed_before_the_next_look(client: AssayClient, house: Any) -> None:
     house.remains = [("shard of a dataset that was sealed meanwhile",)]
     house.working = (names.training_id("acme", "helpdesk", 1),)
@@ -69,6 +96,37 @@ async def test_what_a_second_search_finds_is_removed_before_the_next_look(client
     # What the receipt is told is no longer for two passes than for one.
     assert (len(house.done.found), house.done.withdrawn.workflows) == (1, house.working)
     assert house.done.shredded.shards == (DATASET,)
+
+
+async def test_a_word_counts_at_once_while_a_find_persists(client: AssayClient, house: Any) -> None:
+    house.remains = [("engine 0: does not answer",)] * 1000
+    house.gates["withdraw 2"] = asyncio.Event()
+    handle = await client.start_erasure(asked())
+
+    async def stands(stage: str, withdrawn: int) -> bool:
+        status = await client.erasure_status(handle.id)
+        return (status.stage, house.diary.count("withdraw")) == (stage, withdrawn)
+
+    await until(lambda: stands("withdrawing", 2))
+    house.mentioned = (FoundIn(dataset=DATASET, kept=1),)  # sealed since the first removal
+    house.gates["withdraw 2"].set()
+    await until(lambda: stands("awaiting confirmation", 2))
+    word = said((await client.erasure_status(handle.id)).case)
+    house.mentioned = ()
+    await client.confirm_mentions(handle.id, word)
+    await until(lambda: stands("verifying", 3))
+    assert house.confirmed == [word]
+    with pytest.raises(PolicyRefused, match="no row waits for a confirmation"):
+        await client.confirm_mentions(handle.id, word)
+    looked = len(house.remains)
+
+    async def looks_twice() -> bool:
+        return len(house.remains) <= looked - 2
+
+    await until(looks_twice)
+    assert house.diary.count("withdraw") == 3
+    house.remains.clear()
+    assert (await handle.result()).stage == "erased"
 
 
 @pytest.mark.parametrize("sealed", [True, False])

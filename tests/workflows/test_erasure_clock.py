@@ -1,13 +1,14 @@
-"""An erasure has a month: reminders and deadline on a clock that skips, while a legal hold keeps it from its end."""
+"""On a clock that skips: reminders and deadline of an erasure that a legal hold keeps from its end, and its looks."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
 from temporalio import activity
+from temporalio.client import Client
 
 from assay.contracts import names
-from assay.contracts.erasure import CaseJob, ErasureRequest, ErasureStatus, Held, Reminder
+from assay.contracts.erasure import CaseJob, ErasureRequest, ErasureStatus, Held, Remains, Reminder
 
 from .clock import skipping
 from .conftest import House
@@ -64,3 +65,60 @@ async def test_an_erasure_that_ends_in_time_reminds_nobody() -> None:
         )
     assert house.reminders == []
     assert (ended.stage, ended.reminders, ended.overdue) == ("erased", 0, False)
+
+
+class Searched(House):
+    """A second search that goes on finding things, and the look at which somebody says `look_again`."""
+
+    def __init__(self, *remains: str, told_at: int = 0) -> None:
+        super().__init__(remains=[(one,) for one in remains])
+        self.looks, self.told_at = 0, told_at
+        self.client: Client | None = None
+
+    @activity.defn
+    async def search_stores(self, job: CaseJob) -> Remains:
+        self.looks += 1
+        self.diary.append(f"look {self.looks}")
+        if self.looks == self.told_at:
+            assert self.client is not None
+            await self.client.get_workflow_handle("erasure").signal("look_again")
+        return Remains(searched=("blobs",), found=self.remains.pop(0) if self.remains else ())
+
+    async def erased(self) -> list[str]:
+        """Removals, by the first thing that they do, and looks, in their order."""
+        async with skipping(self.all(), queues=(names.DATA_QUEUE, names.SERVING_QUEUE)) as client:
+            self.client = client
+            ended: ErasureStatus = await client.execute_workflow(
+                "Erasure", ASKED, id="erasure", task_queue=names.CONTROL_QUEUE, result_type=ErasureStatus
+            )
+        assert (ended.stage, ended.remains, ended.reasons) == ("erased", (), ())
+        return [one for one in self.diary if one.startswith(("withdraw", "look", "receipt"))]
+
+
+async def test_what_is_still_found_is_searched_for_and_not_removed_at_each_look() -> None:
+    house = Searched(*["engine 0: does not answer"] * 4)
+    assert await house.erased() == [
+        *["withdraw", "look 1", "withdraw", "look 2", "look 3", "look 4", "look 5", "receipt"]
+    ]
+
+
+async def test_what_is_still_found_after_a_minute_is_removed_once_more_since_it_may_have_been_in_use() -> None:
+    house = Searched(*["file a"] * 7)  # at 0, 2, 6, 14, 30, 62 and 126 seconds after the removal
+    assert await house.erased() == [
+        *["withdraw", "look 1", "withdraw", "look 2", "look 3", "look 4", "look 5"],
+        *["look 6", "withdraw", "look 7", "withdraw", "look 8", "receipt"],
+    ]
+
+
+async def test_a_find_that_is_new_is_removed_at_once() -> None:
+    house = Searched("engine 0: does not answer", "engine 0: does not answer", "shard sealed meanwhile")
+    assert await house.erased() == [
+        *["withdraw", "look 1", "withdraw", "look 2", "look 3", "withdraw", "look 4", "receipt"]
+    ]
+
+
+async def test_what_is_still_found_is_removed_once_more_when_somebody_says_so() -> None:
+    house = Searched(*["file a"] * 4, told_at=3)
+    assert await house.erased() == [
+        *["withdraw", "look 1", "withdraw", "look 2", "look 3", "withdraw", "look 4", "look 5", "receipt"]
+    ]

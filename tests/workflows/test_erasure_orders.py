@@ -13,6 +13,7 @@ from assay.contracts import names
 from assay.contracts.base import Reference
 from assay.contracts.erasure import ErasureRequest, Found, Retraining
 from assay.contracts.errors import NotFound
+from assay.contracts.policy import Violation
 from assay.contracts.training import DatasetChoice, TrainingRequest
 
 from .asking import until, versions
@@ -104,3 +105,14 @@ async def test_an_order_that_comes_again_after_its_end_finds_nothing_and_ends_we
     assert (first.stage, second.stage, second.found) == ("erased", "erased", Found())
     assert second.case != first.case
     assert house.diary.count("receipt") == 2
+
+
+async def test_an_order_that_its_gate_refuses_changes_nothing_and_says_what_to_do(
+    client: AssayClient, house: Any
+) -> None:
+    why = Violation(code="TENANT_UNKNOWN", msg="nothing at all is known of this tenant", remedy="check its spelling")
+    house.forbidding = (why,)
+    status = await (await client.start_erasure(asked(tenant="acmee"))).result()
+    said = "TENANT_UNKNOWN: nothing at all is known of this tenant (remedy: check its spelling)"
+    assert (status.stage, status.reasons, status.receipt) == ("refused", (said,), None)
+    assert house.diary == []

@@ -29,6 +29,17 @@ stated if {
 }
 
 # METADATA
+# title: The tenant is known
+# description: Something is on record of the tenant, such as a dataset, a row, a model, a key, a hold or a case; a mistyped name would end in a receipt over nothing.
+# custom:
+#   code: TENANT_UNKNOWN
+#   remedy: check the tenant's spelling; `assay data list` and `assay models` name tenants
+#   overridable: false
+deny contains lib.violation(rego.metadata.rule(), "nothing at all is known of this tenant") if not known_tenant
+
+known_tenant if input.tenant_known == true
+
+# METADATA
 # title: The role may order it
 # description: Each ground has roles that may order removal on it.
 # custom:

@@ -6,6 +6,7 @@ import data.assay.testing_test as t
 facts := {
 	"case": "acme.51d0e2aa17cc",
 	"tenant": "acme",
+	"tenant_known": true,
 	"ground": "erasure",
 	"role": "privacy",
 	"requested_by": "pia@acme.example",
@@ -39,6 +40,13 @@ test_refuses_whatever_is_missing if {
 	every path in t.paths(facts) - {["retrain"], ["selects", "mentions"]} {
 		not decided(t.without(facts, path)).allow
 	}
+}
+
+test_refuses_a_tenant_of_whom_nothing_is_known if {
+	every odd in [false, null, "true", 1] {
+		"TENANT_UNKNOWN" in changed(["tenant_known"], odd)
+	}
+	"TENANT_UNKNOWN" in t.codes(decided(t.without(of_dataset, ["tenant_known"])).violations)
 }
 
 test_refuses_a_role_that_may_not if {

@@ -289,7 +289,10 @@ def test_holds_are_placed_listed_and_lifted(assay: Assay, key: bytes, registry: 
     assert [told[id_][3].strip() for id_ in (whole, person, dataset)] == ["all", "a person", sealed]
     assert [told[whole][at].strip() for at in (5, 6)] == ["leo@acme.example", "a lawsuit"]
     assert assay("hold", "list", "--tenant", "globex").out == ""
-    assert assay("hold", "lift", person, "--by", "leo@acme.example").out == "lifted\n"
+    lifted = assay("hold", "lift", person, "--by", "leo@acme.example")
+    assert (lifted.code, lifted.out) == (0, "lifted\n")
+    assert "nobody was told (TEMPORAL_UNREACHABLE: " in lifted.err
+    assert "notice at their next look" in lifted.err
     again = assay("hold", "lift", person, "--by", "max@acme.example")
     assert (again.code, again.out.startswith("was lifted already, on ")) == (0, True)
     assert again.out.endswith(" by leo@acme.example\n")
@@ -315,3 +318,29 @@ def test_no_hold_is_placed_on_a_dataset_that_the_tenant_does_not_have(
         ended = assay("hold", "add", *about)
         assert (ended.code, ended.out, "DATASET_UNKNOWN" in ended.err) == (1, "", True)
     assert registry.holds.list(lifted=True) == ()
+
+
+def test_no_hold_is_placed_for_a_tenant_of_whom_nothing_is_known(
+    assay: Assay, key: bytes, registry: Registry, case: CaseJob
+) -> None:
+    about = ("--subject", "customer-7", "--reason", "a lawsuit", "--by", "leo@acme.example")
+    ended = assay("hold", "add", "--tenant", "acmee", *about)
+    assert (ended.code, ended.out, "TENANT_UNKNOWN" in ended.err) == (1, "", True)
+    assert "did you mean acme?" in ended.err
+    assert registry.holds.list(lifted=True) == ()
+
+
+def test_a_hold_on_somebody_without_rows_is_placed_and_says_so(assay: Assay, registry: Registry, case: CaseJob) -> None:
+    add = ("hold", "add", "--tenant", "acme", "--reason", "a lawsuit", "--by", "leo@acme.example")
+    misspelt = assay(*add, "--subject", "customer-7")
+    assert (misspelt.code, misspelt.err.startswith("no row of this person is known now in tenant acme")) == (0, True)
+    [placed] = registry.holds.list("acme")
+    assert misspelt.out == f"{placed.id}\n"
+    assert placed.subject is not None
+    [sealed] = registry.datasets.all_named("acme", "support")
+    of = {"source": "tickets", "outcome": "accepted", "licence": "MIT", "consent": "granted", "tier": "curated"}
+    rows = [LedgerEntry(row_id=sha(9), ordinal=0, subject=placed.subject, **of)]
+    again = sealed.dataset.model_copy(update={"id": sha(7)})
+    registry.datasets.add(again, sealed.request, sealed.ledger, rows)
+    assert assay(*add, "--subject", "customer-7").err == ""
+    assert assay(*add).err == ""

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from activities.data.retention import plan
+from activities.data.retention import plan, standing, timed
 from assay.contracts.data import Dataset, IntakeRequest, RowCounts, Source
-from assay.contracts.errors import NotFound
+from assay.contracts.errors import Conflict, NotFound
 from assay.contracts.retention import RetentionNote, RetentionRequest
 from assay.settings import Settings
 from registry import Registry
@@ -31,7 +31,8 @@ def sealed(registry: Registry, *sources: Source, version: int = 1, replaces: str
     body = {"version": version, "note": note, **({"replaces": replaces} if replaces else {})}
     manifest = registry.blobs.put(json.dumps(body).encode())
     request = IntakeRequest(tenant="acme", dataset="support", version=version, sources=sources, requested_by="ann")
-    registry.datasets.add(Dataset(id=manifest.sha256, manifest=manifest, counts=RowCounts()), request, manifest, ())
+    ledger = registry.blobs.put(f"ledger of {manifest.sha256}".encode())
+    registry.datasets.add(Dataset(id=manifest.sha256, manifest=manifest, counts=RowCounts()), request, ledger, ())
     return manifest.sha256
 
 
@@ -89,3 +90,43 @@ def test_every_seal_of_a_version_has_its_term(registry: Registry, source: MakeSo
     assert (found.origin, found.current, other.origin, other.current) == (first, first, again, left)
     assert plan(REQUEST.model_copy(update={"id": again}), registry).origin == again
     assert len(registry.retention.list("acme")) == 2
+
+
+def test_terms_say_in_which_version_their_rows_are_and_when_nothing_is_left(
+    registry: Registry, source: MakeSource
+) -> None:
+    first = sealed(registry, source(b"", name="calls"))
+    plan(REQUEST, registry)
+    [term] = standing(registry)
+    assert (term.state, term.current, term.current_version) == ("kept", first, 1)
+    second = sealed(registry, source(b"", name="calls"), version=2, replaces=first)
+    registry.withdrawals.withdraw("acme.51d0e2aa17cc", [first])
+    [term] = standing(registry)
+    assert (term.state, term.current, term.current_version) == ("kept", second, 2)
+    registry.withdrawals.withdraw("acme.51d0e2aa17cc", [second])
+    [term] = standing(registry, "acme")
+    assert (term.state, term.current_version) == ("kept", 2)  # withdrawn, and not destroyed: a legal hold may stop it
+    registry.blobs.remove(registry.datasets.get(second).ledger.sha256)
+    [term] = standing(registry, "acme")
+    assert (term.state, term.current_version) == ("erased", 2)
+    registry.retention.note(RetentionNote(origin=first, source="calls", state="removed"))
+    assert [one.state for one in standing(registry)] == ["removed"]
+    assert standing(registry, "globex") == ()
+
+
+def test_a_version_that_an_erasure_sealed_has_no_timer_of_its_own(registry: Registry, source: MakeSource) -> None:
+    first = sealed(registry, source(b"", name="calls"))
+    second = sealed(registry, source(b"", name="calls"), version=2, replaces=first)
+    sealed(registry, source(b"", name="calls"), version=3, replaces=second)
+    assert timed(registry, "acme", "support", 1).dataset.id == first
+    for version in (2, 3):
+        with pytest.raises(Conflict, match="in the place of version 1") as refused:
+            timed(registry, "acme", "support", version)
+        assert refused.value.code == "RETENTION_COVERED"
+        assert "retention/acme/support/1 covers it" in refused.value.message
+        assert "assay retention start acme/support/1" in refused.value.remedy
+    own = sealed(registry, source(b"", name="mail"), version=3, note="of an intake, under the same number")
+    sealed(registry, source(b"", name="calls"), version=3, replaces=first, note="and of another erasure")
+    assert timed(registry, "acme", "support", 3).dataset.id == own
+    with pytest.raises(NotFound, match="DATASET_UNKNOWN"):
+        timed(registry, "acme", "support", 7)

@@ -8,7 +8,8 @@ import pytest
 
 from activities.erasure import resealing, shredding, withdrawing
 from activities.erasure.probe import read_probe
-from assay.contracts.erasure import HoldPlaced
+from assay.contracts.erasure import Counts, HoldPlaced
+from assay.contracts.erasure_totals import counted
 from registry import Registry
 
 from .scene import OTHER, PER_CASE, SUBJECT, asks, column, erase, job, seal, searched, sha
@@ -98,3 +99,25 @@ def test_a_reseal_that_was_killed_keeps_the_lineage(
     [made] = resealing.reseal(registry, mine)
     assert made.dataset is not None
     assert [node.name for node in registry.lineage.ancestors(made.dataset)] == [source]
+
+
+def test_rows_are_not_counted_in_versions_that_an_earlier_case_destroyed(registry: Registry, tmp_path: Path) -> None:
+    first = seal(registry, tmp_path, ROWS, named={1: ["a" * 64], 3: ["a" * 64]})
+    one = job(suppress=False)
+    _, [made], _ = erase(registry, tmp_path, one)
+    assert counted(registry.erasures.found(one.case)).own == Counts(datasets=1, kept=1)  # also of what is gone by now
+    two = job(SECOND, subject=OTHER, mentions=("a" * 64,), suppress=False)
+    withdrawn, [again, newest], shredded = erase(registry, tmp_path, two)
+    assert {(of.dataset, of.kept, of.gone) for of in withdrawn.found.own} == {
+        (first.id, 1, True),
+        (made.dataset, 1, False),
+    }
+    assert counted(withdrawn.found).mentioned == Counts(datasets=1, kept=1)
+    # Its own destruction changes no number, nor does it matter who takes the case up again.
+    for found in (withdrawn.found, withdrawing.withdraw(registry, two).found, registry.erasures.found(two.case)):
+        assert counted(found).own == Counts(datasets=1, kept=1)
+    # What was made from the version that is gone is still withdrawn and replaced, and its lines in the registry go too.
+    assert {again.replaces, newest.replaces} == {first.id, made.dataset}
+    assert shredded.ledger_rows == 2
+    assert registry.datasets.entries(sha(1)) == ()
+    assert searched(registry, two, tmp_path).found == ()

@@ -102,6 +102,13 @@ def test_the_gate_is_told_whose_the_dataset_is(registry: Registry, tmp_path: Pat
     assert facts(registry, job())["dataset_tenant"] is None
 
 
+def test_the_gate_is_told_whether_anything_is_known_of_the_tenant(registry: Registry, tmp_path: Path) -> None:
+    assert facts(registry, job())["tenant_known"] is False
+    seal(registry, tmp_path, [(1, OTHER, "accepted", WEATHER)])
+    assert facts(registry, job())["tenant_known"] is True
+    assert facts(registry, job(tenant="acmee"))["tenant_known"] is False
+
+
 def test_the_same_rows_of_another_tenant_stay_and_are_not_looked_for(registry: Registry, tmp_path: Path) -> None:
     rows = [(2, SUBJECT, "accepted", asks(PER_CASE))]
     seal(registry, tmp_path, rows)

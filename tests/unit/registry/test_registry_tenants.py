@@ -46,8 +46,8 @@ KNOWN_BY: dict[str, Callable[[Registry, Path], object]] = {
 @pytest.mark.parametrize("what", KNOWN_BY)
 def test_a_tenant_is_known_by(registry: Registry, settings: Settings, tmp_path: Path, what: str) -> None:
     ensure_keys(settings.home)
-    assert not registry.tenants.known("acme")
+    assert not registry.names.knows("acme")
     KNOWN_BY[what](registry, tmp_path)
-    assert registry.tenants.known("acme")
-    assert not registry.tenants.known("acm")
-    assert not registry.tenants.known("acme-2")
+    assert registry.names.knows("acme")
+    assert not registry.names.knows("acm")
+    assert not registry.names.knows("acme-2")
