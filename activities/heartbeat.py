@@ -31,10 +31,10 @@ class Beat:
         self._details = details
 
     def __call__(self, *details: Any) -> None:  # noqa: ANN401  # the SDK's own signature
-        """Send these, and again until others are given."""
+        """Send these, and again until others are given; also when sending them fails, never older ones after them."""
         with self._lock:
-            activity.heartbeat(*details)
             self._details = details
+            activity.heartbeat(*details)
         _seen(time.time())
 
     def again(self) -> None:

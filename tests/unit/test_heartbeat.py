@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 
 from temporalio.testing import ActivityEnvironment
 
@@ -55,6 +56,27 @@ def test_a_heartbeat_that_is_not_accepted_is_not_the_last() -> None:
 
     environment.run(work)
     assert len(heard) > 3
+
+
+def test_what_could_not_be_sent_is_sent_next_and_nothing_older() -> None:
+    environment, heard = ActivityEnvironment(), list[str]()
+
+    def busy(said: str) -> None:
+        if said == "later" and "failed" not in heard:
+            heard.append("failed")
+            raise TimeoutError
+        heard.append(said)
+
+    environment.on_heartbeat = busy
+
+    def work() -> None:
+        with beating("begun", every=0.01) as beat:
+            with suppress(TimeoutError):
+                beat("later")
+            wait_until_more_than(len(heard) + 1, heard)
+
+    environment.run(work)
+    assert {*heard[heard.index("failed") + 1 :]} == {"later"}
 
 
 async def test_a_waiting_coroutine_beats() -> None:
