@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sized
 from contextlib import suppress
 
 from temporalio.testing import ActivityEnvironment
@@ -98,7 +99,7 @@ async def test_a_waiting_coroutine_beats() -> None:
     assert heard == [(), (1, 2), (1, 2), (1, 2)]
 
 
-def wait_until_more_than(count: int, heard: list[tuple[str, ...]] | list[int]) -> None:
+def wait_until_more_than(count: int, heard: Sized) -> None:
     deadline = time.monotonic() + 10
     while len(heard) <= count:
         assert time.monotonic() < deadline
