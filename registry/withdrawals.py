@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -22,6 +23,7 @@ class Withdrawal(Message):
     name: str
     kind: str
     case: str
+    at: datetime
 
 
 class Withdrawals:
@@ -91,4 +93,4 @@ def _of(session: Session, names: Collection[str]) -> tuple[Withdrawal, ...]:
 
 
 def _record(row: WithdrawalRow) -> Withdrawal:
-    return Withdrawal(name=row.name, kind=row.kind, case=row.case)
+    return Withdrawal(name=row.name, kind=row.kind, case=row.case, at=row.created_at)

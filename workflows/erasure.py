@@ -293,10 +293,7 @@ class Erasure:
         removed: tuple[str, ...] = ()
         pause, at = timedelta(seconds=2), self._opened
         while True:
-            stores, serving = await asyncio.gather(
-                settled(workflow.execute_activity(search_stores, self._job, **DATA, summary="search the stores")),
-                settled(workflow.execute_activity(search_serving, self._job, **SERVING, summary="search what serves")),
-            )
+            stores, serving = await self._look()
             found = (*stores.found, *serving.found)
             searched = (*stores.searched, *serving.searched)
             if not found:
@@ -312,6 +309,24 @@ class Erasure:
                     lambda: self._look_again or bool(self._confirmed), timeout=pause, timeout_summary="search again"
                 )
             pause = min(pause * 2, LONGEST_LOOK)
+
+    async def _look(self) -> tuple[Remains, Remains]:
+        """Stores and what serves. Whoever is still at work is asked for first: what has ended stores nothing after."""
+
+        async def serving() -> Remains:
+            return await settled(
+                workflow.execute_activity(search_serving, self._job, **SERVING, summary="search what runs and serves")
+            )
+
+        async def stores() -> Remains:
+            return await settled(
+                workflow.execute_activity(search_stores, self._job, **DATA, summary="search the stores")
+            )
+
+        if workflow.patched("stores are searched when it is known who is still at work"):
+            first = await serving()
+            return await stores(), first
+        return await asyncio.gather(stores(), serving())
 
     def _wants_removal(self, last: datetime) -> bool:
         """Whether what was removed and is found all the same is to be removed once more: a word of somebody may help,

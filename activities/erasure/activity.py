@@ -23,6 +23,7 @@ from activities.erasure import (
     withdrawing,
 )
 from activities.erasure.probe import read_probe
+from activities.erasure.under_way import UnderWay, told_by_temporal
 from activities.heartbeat import beating
 from activities.policy.client import PolicyClient
 from activities.serving.activity import ServingActivities
@@ -170,9 +171,9 @@ class ErasureData(_Opened):
 class ErasureServing(_Opened):
     """Of the serving worker, which reaches gateways and engines."""
 
-    def __init__(self, settings: Settings, serving: ServingActivities) -> None:
+    def __init__(self, settings: Settings, serving: ServingActivities, under_way: UnderWay = told_by_temporal) -> None:
         super().__init__(settings)
-        self._serving = serving
+        self._serving, self._under_way = serving, under_way
 
     def all(self) -> list[Callable[..., Any]]:
         """The activities a worker registers."""
@@ -203,11 +204,14 @@ class ErasureServing(_Opened):
         return tuple(replaced)
 
     @activity.defn(name="search_serving")
-    async def search_serving(self, job: CaseJob) -> Remains:  # noqa: ARG002  # everything that is withdrawn, of any case
-        """See `assay.contracts.erasure.search_serving`."""
+    async def search_serving(self, job: CaseJob) -> Remains:
+        """See `assay.contracts.erasure.search_serving`. In engines and routes: all that is withdrawn, of any case."""
+        working = await asyncio.to_thread(withdrawing.working, self._registry, job)
+        begun = await self._under_way(working)
         gone = {one.name for one in await asyncio.to_thread(self._registry.withdrawals.by_kind, "adapter")}
         held = await asyncio.gather(*(self._held(number) for number in range(len(self._serving.engines))))
         found = [f"engine {n}: does not answer" for n, names in enumerate(held) if names is None]
+        found += [f"under way: {name}" for name in begun]
         found += [f"engine {n}: {name}" for n, names in enumerate(held) for name in names or () if carries(name, gone)]
         table = await asyncio.to_thread(self._registry.routes.current)
         await self._serving.gateways.refresh(table.revision)
@@ -216,7 +220,7 @@ class ErasureServing(_Opened):
         found += [f"route to {digest}" for digest in sorted(used & gone)]
         store = AdapterStore(self._settings.home, self._registry.blobs)
         found += [f"adapter on disk: {digest}" for digest in sorted(gone) if store.path(digest).exists()]
-        return Remains(searched=("engines", "gateways", "adapters on disk"), found=tuple(found))
+        return Remains(searched=("activities", "engines", "gateways", "adapters on disk"), found=tuple(found))
 
     async def _warm(self, version: VersionRecord) -> None:
         job = WarmJob(tenant=version.tenant, model=version.model, base=version.base, version=version.digest)

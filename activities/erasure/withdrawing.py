@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import datetime
 from typing import Final
 
 from assay.contracts import names
@@ -45,6 +46,15 @@ def withdrawn_by_now(registry: Registry, job: CaseJob, before: tuple[Artifact, .
     """What was withdrawn, and what inherited it since: a training that is stopping may have stored a checkpoint."""
     now = registry.withdrawals.below(_learnt(registry.erasures.found(job.case)))
     return tuple(dict.fromkeys((*before, *(Artifact(name=one.name, kind=one.kind) for one in now))))
+
+
+def working(registry: Registry, job: CaseJob) -> dict[str, datetime]:
+    """Ids of workflows that may be working on what is withdrawn by now, and before when they began if they do."""
+    latest: dict[str, datetime] = {}
+    for one in registry.withdrawals.below(_learnt(registry.erasures.found(job.case))):
+        for id_ in _workflows((Artifact(name=one.name, kind=one.kind),)):
+            latest[id_] = max(latest.get(id_, one.at), one.at)
+    return latest
 
 
 def _learnt(found: Found) -> list[str]:

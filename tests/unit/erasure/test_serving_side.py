@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from aiohttp.test_utils import TestServer
 from temporalio.testing import ActivityEnvironment
 
 from activities.erasure.activity import ErasureServing
+from activities.erasure.under_way import UnderWay
 from activities.serving.activity import ServingActivities
 from assay.contracts.errors import Unavailable
 from assay.settings import EngineSettings, Settings
@@ -79,8 +81,14 @@ class Worker:
         return await ActivityEnvironment().run(getattr(self.erasing, name), job())
 
 
+async def _nobody(_: Mapping[str, datetime]) -> tuple[str, ...]:
+    return ()
+
+
 @asynccontextmanager
-async def worker(settings: Settings, gateway: Gateway, *engines: Engine | None) -> AsyncIterator[Worker]:
+async def worker(
+    settings: Settings, gateway: Gateway, *engines: Engine | None, under_way: UnderWay | None = None
+) -> AsyncIterator[Worker]:
     """None is an engine at which nobody answers."""
     async with AsyncExitStack() as running:
 
@@ -93,7 +101,7 @@ async def worker(settings: Settings, gateway: Gateway, *engines: Engine | None) 
         side = ServingActivities(mine := settings.model_copy(update=to))
         for engine in side.engines:
             running.push_async_callback(engine.close)
-        erasing = ErasureServing(mine, side)
+        erasing = ErasureServing(mine, side, under_way or _nobody)
         running.callback(lambda: [one._registry.close() for one in (side, erasing)])
         yield Worker(erasing, side)
 
@@ -208,3 +216,26 @@ async def test_the_loop_beside_unloads_what_somebody_loads_by_hand(
         await one.serving.reconciler().once()
     assert engine.names == {OTHER}
     assert [item.name for item in registry.withdrawals.by_kind("adapter")] == [adapter]
+
+
+async def test_whoever_began_to_work_on_it_before_it_was_withdrawn_is_asked_for(
+    registry: Registry, settings: Settings, tmp_path: Path, gateway: Gateway
+) -> None:
+    """Killed between storing something and looking whether it may stay, it would leave that behind the search."""
+    asked = list[Mapping[str, datetime]]()
+
+    async def under_way(workflows: Mapping[str, datetime]) -> tuple[str, ...]:
+        asked.append(workflows)
+        return tuple(f"{one}: train" for one in workflows if one.startswith("training/"))
+
+    serving(registry, sealed(registry, tmp_path))
+    before = datetime.now(UTC)
+    async with worker(settings, gateway, Engine(), under_way=under_way) as one:
+        assert (await one.do("search_serving")).found == ()  # nothing of it is withdrawn yet
+        withdrawn = await one.do("withdraw_rows")
+        found = (await one.do("search_serving")).found
+    assert asked[0] == {}
+    assert {*asked[1]} == {*withdrawn.workflows}
+    assert all(before < at < datetime.now(UTC) for at in asked[1].values())
+    assert found == tuple(f"under way: {one}: train" for one in sorted(asked[1]) if one.startswith("training/"))
+    assert found
