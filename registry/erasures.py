@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection
 from datetime import datetime
 from typing import Any, NamedTuple, cast
@@ -28,17 +27,16 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from assay.contracts.base import Message, Reference
-from assay.contracts.erasure import ErasureRequest, Found, FoundIn
+from assay.contracts.erasure import ErasureRequest, Found
 from assay.contracts.errors import NotFound
 from registry.batches import batched
 from registry.columns import now
 from registry.database import Database
+from registry.erasure_counts import found_of
 from registry.erasure_tables import NOWHERE, ErasedRow, ErasureRow, SuppressionRow
-from registry.tables import DatasetRow, LedgerMentionRow, LedgerRow, QuarantineMentionRow, QuarantineRow, ShardKeyRow
+from registry.tables import DatasetRow, LedgerMentionRow, LedgerRow, QuarantineMentionRow, QuarantineRow
 
 _ROWS = cast(Table, ErasedRow.__table__)
-_OUTCOMES = {"accepted": "kept", "redacted": "kept", "quarantined": "aside"}
-"""Of `LedgerRow.outcome`; the others were refused."""
 
 
 class Target(NamedTuple):
@@ -105,13 +103,13 @@ class Erasures:
                 _enter(session, case, copies, own=True)
             aside = _aside(request).where(QuarantineRow.row_id.not_in(mine))
             waiting = set(session.scalars(aside)) if request.subject else ()
-            found = _found(session, case)
+            found = found_of(session, case)
             return found.model_copy(update={"waiting": found.waiting + len(waiting)})
 
     def found(self, case: str) -> Found:
         """What stands under a case now."""
         with self._database.reading() as session:
-            return _found(session, case)
+            return found_of(session, case)
 
     def targets(self, case: str, *, dataset: str | None = None) -> tuple[Target, ...]:
         """The person's own rows of a case in the order of their ledgers."""
@@ -210,7 +208,7 @@ class Erasures:
             for batch in batched(sorted(set(others))):
                 # They stay under the case: the next search would find them again.
                 session.execute(update(ErasedRow).where(*waiting, ErasedRow.row_id.in_(batch)).values(let_go=True))
-            return _found(session, case)
+            return found_of(session, case)
 
     def clear_records(self, case: str, request: ErasureRequest) -> int:
         """Delete the ledger entries, mentions and quarantine entries of the case's own rows; how many rows these are.
@@ -348,37 +346,6 @@ def _enter_aside(session: Session, case: str, request: ErasureRequest) -> None:
     fresh = sorted(session.scalars(named.distinct()))
     if fresh:
         session.execute(_ROWS.insert(), [{**entry, "ordinal": n, "row_id": r} for n, r in enumerate(fresh, at)])
-
-
-def _found(session: Session, case: str) -> Found:
-    counted: dict[bool, dict[str, dict[str, int]]] = {True: defaultdict(dict), False: defaultdict(dict)}
-    columns = (ErasedRow.own, ErasedRow.dataset, ErasedRow.outcome)
-    there = (ErasedRow.case == case, ErasedRow.let_go.is_(False))
-    query = select(*columns, func.count()).where(*there).group_by(*columns)
-    for own, dataset, outcome, count in session.execute(query):
-        of = counted[own][dataset]
-        name = _OUTCOMES.get(outcome, "refused")
-        of[name] = of.get(name, 0) + int(count)
-    waiting = {one: sum(counted[one].pop(NOWHERE, {}).values()) for one in counted}
-    gone = _gone(session, case)
-    return Found(
-        own=_sorted(counted[True], gone),
-        mentioned=_sorted(counted[False], gone),
-        waiting=waiting[True],
-        mentioned_waiting=waiting[False],
-    )
-
-
-def _gone(session: Session, case: str) -> frozenset[str]:
-    """Datasets whose ledger was destroyed before the case was opened, so by another one; its own changes nothing."""
-    opened = select(ErasureRow.opened_at).where(ErasureRow.case == case).scalar_subquery()
-    mine = select(ErasedRow.dataset).where(ErasedRow.case == case)
-    destroyed = and_(ShardKeyRow.shard == DatasetRow.ledger["sha256"].as_string(), ShardKeyRow.destroyed_at < opened)
-    return frozenset(session.scalars(select(DatasetRow.id).join(ShardKeyRow, destroyed).where(DatasetRow.id.in_(mine))))
-
-
-def _sorted(of: dict[str, dict[str, int]], gone: Collection[str]) -> tuple[FoundIn, ...]:
-    return tuple(FoundIn(dataset=one, gone=one in gone, **counts) for one, counts in sorted(of.items()))
 
 
 def _record(row: ErasureRow) -> ErasureRecord:

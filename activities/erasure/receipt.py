@@ -18,6 +18,7 @@ from activities.signing.envelope import sign_payload
 from activities.signing.statements import STATEMENT_TYPE
 from assay.contracts.base import Reference
 from assay.contracts.erasure import CaseDone, CaseJob, Found, Shredded, Withdrawn
+from assay.contracts.erasure_totals import counted
 from assay.contracts.errors import Conflict, NotFound
 from registry import Registry
 
@@ -70,8 +71,8 @@ def _looked(registry: Registry, job: CaseJob) -> bool:
 
 
 def _rows(done: CaseDone) -> bool:
-    last = any(one.kept or one.aside for one in _withdrawn(done).found.own)  # also in what another case destroyed
-    return last or any(found.own.kept or found.own.aside for found in done.found)
+    every = (*done.found, counted(_withdrawn(done).found))
+    return any(found.own.kept or found.own.aside for found in every)
 
 
 def statement(done: CaseDone) -> dict[str, Any]:

@@ -84,8 +84,8 @@ class _Seen:
 
     def look(self, status: ErasureStatus) -> None:
         found = status.found
-        counts = (one.kept + one.aside + one.refused for one in (*found.own, *found.mentioned))
-        self.anything |= bool(sum(counts) or found.waiting or found.mentioned_waiting or status.artifacts)
+        rows = rows_in((*found.own, *found.mentioned))
+        self.anything |= bool(rows or found.waiting or found.mentioned_waiting or status.artifacts)
 
 
 async def _watch(client: AssayClient, workflow_id: str, seen: _Seen) -> None:

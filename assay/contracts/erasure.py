@@ -43,9 +43,7 @@ class ErasureRequest(Message):
     suppress: bool = Field(default=True, description="intake refuses this person's rows from now on")
     retrain: bool = Field(default=False, description="start retraining without asking a person")
     deadline: Duration = LAWFUL
-    reminders: tuple[Duration, ...] = Field(
-        default=(timedelta(days=14), timedelta(days=23), timedelta(days=28)), max_length=20
-    )
+    reminders: tuple[Duration, ...] = Field(default=tuple(timedelta(days=n) for n in (14, 23, 28)), max_length=20)
     role: OrderRole = "privacy"
     requested_by: Person
 
@@ -68,14 +66,20 @@ class CaseJob(Message):
     decision_id: str = ""
 
 
-class FoundIn(Message):
-    """Rows of one dataset. `kept` may have been learnt from; `aside` were quarantined; `refused` never entered."""
+class Rows(Message):
+    """How many rows. `kept` may have been learnt from; `aside` were quarantined; `refused` never entered."""
 
-    dataset: Digest
     kept: int = 0
     aside: int = 0
     refused: int = 0
-    gone: bool = Field(default=False, description="an earlier case destroyed it: counted in what replaced it")
+
+
+class FoundIn(Rows):
+    """Rows of one dataset, as the registry lists them."""
+
+    dataset: Digest
+    gone: bool = Field(default=False, description="an earlier case destroyed it")
+    replaced: Rows = Field(default=Rows(), description="those of a gone one that the version in its place has too")
 
 
 class Found(Message):
@@ -87,13 +91,10 @@ class Found(Message):
     mentioned_waiting: int = 0
 
 
-class Counts(Message):
-    """Datasets that hold rows, and the rows by what became of them (`FoundIn`); without those that are gone."""
+class Counts(Rows):
+    """Datasets that hold rows, and the rows; what is counted in the version that replaced a dataset is so once."""
 
     datasets: int = 0
-    kept: int = 0
-    aside: int = 0
-    refused: int = 0
 
 
 class Counted(Message):
@@ -104,8 +105,7 @@ class Counted(Message):
 
 
 class Artifact(Message):
-    """Something that was made from the rows: a dataset, run, checkpoint, adapter, version, report, card, statement or
-    route."""
+    """What was made from the rows: a dataset, run, checkpoint, adapter, version, report, card, statement or route."""
 
     name: str
     kind: str

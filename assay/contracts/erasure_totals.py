@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from assay.contracts.erasure import Counted, Counts, Found, FoundIn, Shredded, Withdrawn
+from assay.contracts.erasure import Counted, Counts, Found, FoundIn, Rows, Shredded, Withdrawn
 
 
 def counted(found: Found) -> Counted:
@@ -57,15 +57,20 @@ def also_shredded(before: Shredded | None, more: Shredded) -> Shredded:
 
 
 def rows_in(of: Iterable[FoundIn]) -> int:
-    """How many rows stand in datasets that are not gone."""
-    return sum(one.kept + one.aside + one.refused for one in of if not one.gone)
+    """How many rows these are, each once: one that a version in the place of a gone dataset has too is counted there,
+    and one that no version has, such as a quarantined row that outlived its dataset, where it was."""
+    counts = _counts(of)
+    return counts.kept + counts.aside + counts.refused
 
 
-def _counts(found: tuple[FoundIn, ...]) -> Counts:
-    of = [one for one in found if not one.gone]
-    return Counts(
-        datasets=len(of),
-        kept=sum(one.kept for one in of),
-        aside=sum(one.aside for one in of),
-        refused=sum(one.refused for one in of),
-    )
+def _counts(found: Iterable[FoundIn]) -> Counts:
+    counts = Counts()
+    for one in found:
+        kept, aside, refused = (getattr(one, name) - getattr(one.replaced, name) for name in Rows.model_fields)
+        counts = Counts(
+            datasets=counts.datasets + (not one.gone or bool(kept + aside + refused)),
+            kept=counts.kept + kept,
+            aside=counts.aside + aside,
+            refused=counts.refused + refused,
+        )
+    return counts

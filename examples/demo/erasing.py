@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
+from assay.contracts.erasure import FoundIn
+from assay.contracts.erasure_totals import rows_in
 from examples.demo.shell import ROOT, assay, run
 from examples.demo.story import Story
 from examples.demo.traffic import Seen, Traffic
@@ -82,7 +84,7 @@ async def _answered(traffic: Traffic, version: str) -> None:
 def _measured(status: dict[str, Any], seen: list[Seen], version: str, ordered: float, ended: float) -> dict[str, Any]:
     after = [one for one in seen if one.started > ended]
     return {
-        "rows": sum(one["kept"] + one["aside"] + one["refused"] for one in status["found"]["own"]),
+        "rows": rows_in(FoundIn.model_validate(one) for one in status["found"]["own"]),
         "datasets": [one["replaces"] for one in status["datasets"]],
         "withdrawn": status["artifacts"],
         "unservable_ms": round(status["unservable_milliseconds"], 1),
