@@ -12,6 +12,7 @@ from registry.blobs import BlobStore
 from registry.database import Database
 from registry.datasets import DatasetRecord, Datasets, LedgerEntry, SealedRecord
 from registry.decisions import Decisions
+from registry.destroyed import Destroyed
 from registry.erasures import Erasures
 from registry.holds import Holds
 from registry.incidents import Incidents
@@ -73,6 +74,7 @@ class Registry:
         self.names = Names(database)
         self.withdrawals = Withdrawals(database)
         self.erasures = Erasures(database)
+        self.destroyed = Destroyed(database)
         self.suppression = Suppression(database)
         self.holds = Holds(database)
         self.quarantine = Quarantine(database)

@@ -58,6 +58,15 @@ class WithdrawalRow(Base):
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 
+class DestroyedRow(Base):
+    """Something that was destroyed and has no key of its own, by digest, and for what: as `ShardKeyRow.reason`."""
+
+    __tablename__ = "destroyed"
+    digest: Mapped[str] = mapped_column(DIGEST, primary_key=True)
+    reason: Mapped[str] = mapped_column(String(255))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
 class SuppressionRow(Base):
     """A person, by keyed hash, whose rows a tenant's intake refuses."""
 

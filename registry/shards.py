@@ -23,9 +23,11 @@ from sqlalchemy import select, update
 from assay.contracts.base import Reference
 from assay.contracts.errors import InputRefused, IntegrityRefused, NotFound
 from registry import sealed_stream
+from registry.batches import batched
 from registry.blobs import BlobStore
 from registry.columns import now
 from registry.database import Database
+from registry.destroyed import Destroyed
 from registry.tables import ShardKeyRow
 
 _NONCE: Final = 12
@@ -38,6 +40,7 @@ class ShardStore:
     def __init__(self, database: Database, blobs: BlobStore, master: Path) -> None:
         """`master` is the file of the shard key, 64 hexadecimal digits; it is read at first use."""
         self._database, self._blobs, self._master = database, blobs, master
+        self._destroyed = Destroyed(database)
 
     def put_file(self, path: Path, owner: str | None = None) -> Reference:
         """Store a file encrypted; `sha256` of the reference is that of the ciphertext.
@@ -103,11 +106,11 @@ class ShardStore:
         return wrapped is not None
 
     def destroyed(self, digest: str) -> str | None:
-        """For what the key of a shard was destroyed, such as a case of erasure; None where no key of it was."""
+        """For what a shard or another blob was destroyed, such as a case of erasure; None where nobody noted that."""
         query = select(ShardKeyRow.reason).where(ShardKeyRow.shard == digest, ShardKeyRow.destroyed_at.is_not(None))
         with self._database.reading() as session:
             row = session.execute(query).first()
-        return None if row is None else row[0] or ""
+        return self._destroyed.reason(digest) if row is None else row[0] or ""
 
     def owned(self, owner: str) -> tuple[Reference, ...]:
         """Shards of an owner whose key stands."""
@@ -132,7 +135,7 @@ class ShardStore:
         """Destroy keys, then remove the bytes; again changes nothing. `reason` names the case, never a person.
 
         The keys go first and together: whoever is killed afterwards leaves nothing readable but plain blobs of older
-        datasets, and those go when this is called again. Raises Unavailable.
+        datasets, which are noted, and those go when this is called again. Raises Unavailable.
         """
         digests = [reference.sha256 for reference in references]
         with self._database.writing() as session:
@@ -143,8 +146,17 @@ class ShardStore:
                     .values(**_gone(reason))
                 )
         self._database.scrub(ShardKeyRow.__tablename__)
+        if plain := [one for one in self._without_key(digests) if self._blobs.has(one)]:
+            self._destroyed.note(plain, reason)
         for digest in digests:
             self._blobs.remove(digest)
+
+    def _without_key(self, digests: Iterable[str]) -> frozenset[str]:
+        left = set(digests)
+        with self._database.reading() as session:
+            for batch in batched(sorted(left)):
+                left -= {*session.scalars(select(ShardKeyRow.shard).where(ShardKeyRow.shard.in_(batch)))}
+        return frozenset(left)
 
     def _key_of(self, plain: str, owner: str | None) -> tuple[str, bytes]:
         """Id and key for a plaintext with this SHA-256; made when there is none. Several at once agree on one."""

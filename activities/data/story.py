@@ -197,8 +197,8 @@ def _destroyed(registry: Registry, record: DatasetRecord) -> Destroyed | None:
     case = registry.shards.destroyed(record.ledger.sha256)
     plain = not record.ledger.uri.startswith("shard:")
     if case is None and plain and not registry.shards.readable(record.ledger):
-        # A file of an older dataset, which leaves no key behind: it went with its dataset.
-        case = next((one.case for one in registry.withdrawals.of((record.dataset.id,))), None)
+        # It went before such files of older datasets were noted: a withdrawal does not tell which case destroyed it.
+        case = "" if record.quarantined else None
     if case is None:
         return None
     return Destroyed(case=case, what=(*DETAILS, *(name for name in OWN_TERMS if name not in LedgerEntry.model_fields)))

@@ -43,15 +43,13 @@ def shred(registry: Registry, job: CaseJob, withdrawn: Withdrawn, home: Path) ->
     _rewrite_ledgers(registry, job)
     _cut_quarantine(registry, job)
     artifacts = withdrawn_by_now(registry, job, withdrawn.artifacts)
-    blobs = learnt_blobs(registry, artifacts)
-    for digest in sorted(blobs):
-        registry.blobs.remove(digest)
+    blobs = _destroy_learnt(registry, job, artifacts)
     rows, scrubbed = registry.erasures.clear_records(job.case, job.request), registry.scrub()
     folders = sum(_remove_folders(registry, artifacts, home))  # last: one that stays is waited for
     return Shredded(
         # All of this case, whoever destroyed it: an earlier try may have been killed before it could say so.
         shards=sealed_probe(registry, job).shards,
-        blobs=len(blobs),
+        blobs=blobs,
         folders=folders,
         ledger_rows=rows,
         scrubbed=scrubbed,
@@ -165,30 +163,41 @@ def _cut_quarantine(registry: Registry, job: CaseJob) -> None:
     _destroy(registry, job, gone)
 
 
-def learnt_blobs(registry: Registry, artifacts: tuple[Artifact, ...]) -> frozenset[str]:
-    """Blobs of these artifacts that hold what their rows taught: weights, and answers."""
-    return frozenset({*_weights(registry, artifacts), *_samples(registry, artifacts)})
+def _destroy_learnt(registry: Registry, job: CaseJob, artifacts: tuple[Artifact, ...]) -> int:
+    """Blobs of these artifacts that hold what their rows taught, weights and answers; how many these are.
+
+    What is there is noted first, as it may be another case that destroys what this one withdrew.
+    """
+    weights = [*_weights(registry, artifacts)]
+    blobs = {*(digest for _, digest in weights), *_samples(registry, artifacts)}
+    there = {digest for digest in blobs if registry.blobs.has(digest)}
+    # An adapter's own name is that of its folder, which no blob has.
+    registry.destroyed.note({*there, *(name for name, digest in weights if digest in there)}, job.case)
+    for digest in sorted(blobs):
+        registry.blobs.remove(digest)
+    return len(blobs)
 
 
 def withdrawn_weights(registry: Registry, job: CaseJob) -> frozenset[str]:
     """Weights that have to be gone by now, also of a checkpoint that was stored after everything was destroyed."""
-    return frozenset(_weights(registry, withdrawn_by_now(registry, job)))
+    return frozenset(digest for _, digest in _weights(registry, withdrawn_by_now(registry, job)))
 
 
-def _weights(registry: Registry, artifacts: tuple[Artifact, ...]) -> Iterator[str]:
+def _weights(registry: Registry, artifacts: tuple[Artifact, ...]) -> Iterator[tuple[str, str]]:
+    """(checkpoint or adapter, blob with weights of it)"""
     names = {one.name: one.kind for one in artifacts}
-    files = [name for name, kind in names.items() if kind == "checkpoint"]
+    files = [(name, name) for name, kind in names.items() if kind == "checkpoint"]
     for run in (name for name, kind in names.items() if kind == "run"):
         try:
-            files += [candidate.files.sha256 for candidate in registry.runs.get(run).result.candidates]
+            files += [(one.adapter, one.files.sha256) for one in registry.runs.get(run).result.candidates]
         except NotFound:
             continue  # it never ended well
-    for digest in files:
+    for name, digest in files:
         try:
             listed = trees.parse(registry.blobs.get(digest))
         except (NotFound, IntegrityRefused):
             continue
-        yield from trees.weights(listed)
+        yield from ((name, weights) for weights in trees.weights(listed))
 
 
 def _samples(registry: Registry, artifacts: tuple[Artifact, ...]) -> Iterator[str]:

@@ -53,6 +53,9 @@ class RunWeights:
 
     def _take_back(self, put: list[str]) -> None:
         """The erasure may have destroyed and searched before the upload was through."""
-        if put and self._registry.withdrawals.of((self._run,)):
+        if put and (withdrawn := self._registry.withdrawals.of((self._run,))):
+            destroyed = self._registry.destroyed
+            known = {digest for digest in put if destroyed.reason(digest) is not None}
+            destroyed.note({one for one in put if one not in known and self.blobs.has(one)}, withdrawn[0].case)
             for digest in put:
                 self.blobs.remove(digest)

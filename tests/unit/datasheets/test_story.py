@@ -134,8 +134,8 @@ def test_erasure_opt_out_and_hold_are_part_of_it(house: House, assay: Run) -> No
 def test_what_a_case_destroyed_is_said_to_be_destroyed_and_not_to_be_nothing(house: House, assay: Run) -> None:
     row = redacted()
     dataset = house.seal([entry(0, MAILED), row], (MAILED,))
-    house.registry.blobs.remove(house.registry.datasets.get(dataset).ledger)
-    house.registry.withdrawals.withdraw("acme.51d0e2aa17cc", [dataset])
+    house.registry.withdrawals.withdraw("acme.000000000001", [dataset])
+    house.registry.shards.destroy(house.registry.datasets.get(dataset).ledger, "acme.51d0e2aa17cc")
     out = assay("data", "why", row["row_id"]).out
     assert "details     destroyed under case acme.51d0e2aa17cc, nobody can read them again: line, findings" in out
     assert "redacted ROW_REDACTED" in out
@@ -143,6 +143,18 @@ def test_what_a_case_destroyed_is_said_to_be_destroyed_and_not_to_be_nothing(hou
     [told] = assay("data", "why", row["row_id"], "--json").json["chapters"]
     assert (told["details"], told["destroyed"]["case"]) == (None, "acme.51d0e2aa17cc")
     assert {"findings", "treatments", "language", "retention_days"} <= set(told["destroyed"]["what"])
+
+
+def test_no_case_is_named_that_only_withdrew_what_is_gone(house: House, assay: Run) -> None:
+    row = redacted()
+    dataset = house.seal([entry(0, MAILED), row], (MAILED,))
+    house.registry.blobs.remove(house.registry.datasets.get(dataset).ledger)
+    house.registry.withdrawals.withdraw("acme.51d0e2aa17cc", [dataset])
+    out = assay("data", "why", row["row_id"]).out
+    assert "details     destroyed by an erasure, nobody can read them again: line, findings" in out
+    assert "withdrawn   under acme.51d0e2aa17cc" in out
+    [told] = assay("data", "why", row["row_id"], "--json").json["chapters"]
+    assert told["destroyed"]["case"] == ""
 
 
 def test_a_ledger_that_nobody_destroyed_is_missing_and_not_destroyed(house: House, assay: Run) -> None:

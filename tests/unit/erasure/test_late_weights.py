@@ -146,6 +146,7 @@ def test_what_was_uploaded_while_it_was_withdrawn_is_taken_back(
     with pytest.raises(KeyboardInterrupt if cancelled else IntegrityRefused):
         weights.put(folder(tmp_path))
     assert not there(registry) & WEIGHTS
+    assert {registry.destroyed.reason(hashed(FILES[name])) for name in WEIGHTS} == {mine.case}
     assert searched(registry, mine, tmp_path).found == ()
 
 

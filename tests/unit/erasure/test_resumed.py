@@ -17,6 +17,7 @@ from assay.contracts.erasure_totals import counted
 from registry import BlobStore, Registry, ShardStore, trees
 from registry.database import Database
 from registry.datasets import Datasets
+from registry.destroyed import Destroyed
 from registry.erasures import Erasures
 from registry.lineage import Lineage
 from registry.quarantine import Quarantine
@@ -34,6 +35,7 @@ WRITES: Final[dict[str, tuple[Any, str, int]]] = {
     "a shard is stored": (ShardStore, "put_file", 9),
     "the probe is kept": (Erasures, "keep_probe", 5),
     "keys are destroyed": (Database, "scrub", 12),
+    "what is destroyed is noted": (Destroyed, "note", 1),
     "bytes are removed": (BlobStore, "remove", 12),
     "lineage is written": (Lineage, "link", 2),
     "a dataset is entered": (Datasets, "add", 1),
@@ -55,6 +57,7 @@ ENDED: Final[dict[str, Any]] = {
     "other ledger": [(sha(0), ""), (sha(1), OTHER)],
     "waiting": (sha(5), 0, True),
     "learnt": set(),
+    "destroyed for": {"acme.51d0e2aa17cc"},
     "plain": True,
     "folders": [],
     "shredded": (4, 4, 2),
@@ -143,6 +146,7 @@ def ended(registry: Registry, home: Path, killer: Callable[[], Killer]) -> dict[
         "other ledger": [(line["row_id"], line["subject"]) for line in lines],
         "waiting": (waiting.row_id, waiting.ordinal, registry.shards.readable(waiting.shard)),
         "learnt": {one for one in made.learnt if registry.blobs.has(one)},
+        "destroyed for": {registry.destroyed.reason(one) for one in (*made.learnt, made.adapter)},
         "plain": all(registry.blobs.has(one) for one in made.plain),
         "folders": [folder for folder in made.folders if folder.exists()],
         "shredded": (len(shredded.shards), shredded.blobs, shredded.ledger_rows),

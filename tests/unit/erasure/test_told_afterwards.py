@@ -13,14 +13,16 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.data.datasheet import page_of, sheet_of
 from activities.data.story import story
-from activities.erasure import resealing, withdrawing
+from activities.erasure import resealing, shredding, withdrawing
 from activities.erasure.activity import ErasureData
 from activities.erasure.destroyed import why_destroyed
 from assay.contracts.base import Reference
+from assay.contracts.erasure import HoldPlaced
 from assay.contracts.errors import Unavailable
 from assay.contracts.policy import Decision, Gate
 from assay.settings import Settings
-from registry import Registry
+from registry import BlobStore, Registry
+from registry.withdrawals import Withdrawals
 
 from .made import made_of
 from .scene import OTHER, PER_CASE, SUBJECT, asks, erase, job, seal, sha
@@ -133,13 +135,72 @@ def test_of_everything_that_a_case_destroyed_the_case_is_known(registry: Registr
     assert why_destroyed(registry, sha(12345)) is None
 
 
-def test_an_adapter_is_said_to_be_destroyed_when_its_case_is_over(registry: Registry, tmp_path: Path) -> None:
+def test_an_adapter_is_withdrawn_under_a_case_until_its_weights_are_destroyed(
+    registry: Registry, tmp_path: Path
+) -> None:
     made = made_of(registry, tmp_path, seal(registry, tmp_path, ROWS).id)
-    mine = job()
-    erase(registry, tmp_path, mine)
     assert why_destroyed(registry, made.adapter) is None
-    registry.erasures.close(mine.case, sha(3), {})
-    assert "BLOB_DESTROYED" in str(why_destroyed(registry, made.adapter))
+    mine = job()
+    withdrawing.withdraw(registry, mine)
+    said = why_destroyed(registry, made.adapter)
+    assert said is not None
+    assert (said.code, "was destroyed (" in said.message) == ("BLOB_UNKNOWN", False)
+    assert f"the adapter of this name was withdrawn under case {mine.case}, and nothing says" in said.message
+    assert f"`assay erase show {mine.case}`" in said.remedy
+    erase(registry, tmp_path, mine)
+    assert f"was destroyed (case {mine.case})" in str(why_destroyed(registry, made.adapter))
+
+
+def test_the_case_that_destroyed_is_named_and_not_the_one_that_withdrew_first(
+    registry: Registry, tmp_path: Path
+) -> None:
+    made = made_of(registry, tmp_path, seal(registry, tmp_path, ROWS).id)
+    hold = registry.holds.place(HoldPlaced(tenant="acme", subject=SUBJECT, reason="a lawsuit", actor="leo"))
+    held, other = job(suppress=False), job("acme.000000000001", subject=OTHER, suppress=False)
+    first = withdrawing.withdraw(registry, held)
+    erase(registry, tmp_path, other)
+    assert {one.case for one in registry.withdrawals.of((made.checkpoint, made.adapter))} == {held.case}
+
+    def named() -> set[bool]:
+        told = [str(why_destroyed(registry, digest)) for digest in (*made.learnt, made.adapter)]
+        return {f"was destroyed (case {other.case})" in one for one in told}
+
+    assert named() == {True}
+    registry.holds.lift(hold, "leo")
+    resealing.reseal(registry, held)
+    shredding.shred(registry, held, first, tmp_path)
+    assert named() == {True}
+
+
+def test_a_digest_that_nobody_knows_is_looked_up_and_nothing_is_read(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = made_of(registry, tmp_path, seal(registry, tmp_path, ROWS).id)
+    erase(registry, tmp_path, job())
+    read: list[object] = []
+    monkeypatch.setattr(BlobStore, "get", lambda _, what: read.append(what))
+    monkeypatch.setattr(Withdrawals, "by_kind", lambda _, kind: read.append(kind))
+    assert why_destroyed(registry, sha(12345)) is None
+    assert "BLOB_DESTROYED" in str(why_destroyed(registry, min(made.learnt)))
+    assert read == []
+
+
+def test_a_plain_file_of_an_older_dataset_is_known_by_the_case_that_destroyed_it(
+    registry: Registry, tmp_path: Path
+) -> None:
+    plain = registry.blobs.put(b"rows of an older dataset")
+    registry.shards.destroy(plain, "acme.000000000001")
+    registry.shards.destroy(plain, "acme.000000000002")  # it is not there any more
+    assert registry.shards.destroyed(plain.sha256) == "acme.000000000001"
+    assert registry.destroyed.reason(plain.sha256) == "acme.000000000001"
+    assert "(case acme.000000000001)" in str(why_destroyed(registry, plain.sha256))
+
+
+def test_what_was_noted_and_not_destroyed_is_of_who_destroys_it(registry: Registry) -> None:
+    plain = registry.blobs.put(b"rows of an older dataset")
+    registry.destroyed.note([plain.sha256], "acme.000000000001")  # and killed
+    registry.shards.destroy(plain, "acme.000000000002")
+    assert registry.shards.destroyed(plain.sha256) == "acme.000000000002"
 
 
 def test_what_was_staged_for_an_intake_is_said_to_be_that(registry: Registry, tmp_path: Path) -> None:
