@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import cast
 
-from sqlalchemy import Table, and_, func, select
+from sqlalchemy import Table, and_, func, select, tuple_
 from sqlalchemy.orm import Session
 
 from assay.contracts.base import Digest, Message, Reference
@@ -105,6 +105,25 @@ class Datasets:
         if row is None:
             raise NotFound("DATASET_UNKNOWN", f"no dataset {id_}", "`assay data list` has the name and digest of each")
         return _record(row)
+
+    def among(self, ids: Collection[str]) -> dict[str, DatasetRecord]:
+        """Those of these datasets that there are, by id."""
+        found: dict[str, DatasetRecord] = {}
+        with self._database.reading() as session:
+            for batch in batched(sorted(ids)):
+                rows = session.scalars(select(DatasetRow).where(DatasetRow.id.in_(batch)))
+                found |= {row.id: _record(row) for row in rows}
+        return found
+
+    def all_of(self, names: Collection[tuple[str, str]]) -> dict[tuple[str, str], list[DatasetRecord]]:
+        """Every seal of these datasets, given and answered by tenant and name; the oldest first."""
+        found: dict[tuple[str, str], list[DatasetRecord]] = {}
+        with self._database.reading() as session:
+            for batch in batched(sorted(names)):
+                query = select(DatasetRow).where(tuple_(DatasetRow.tenant, DatasetRow.name).in_(batch))
+                for row in session.scalars(query.order_by(DatasetRow.created_at)):
+                    found.setdefault((row.tenant, row.name), []).append(_record(row))
+        return found
 
     def named(self, tenant: str, name: str, version: int) -> DatasetRecord:
         """A tenant's dataset by name and version; of several seals of one version the newest.

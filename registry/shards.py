@@ -105,6 +105,17 @@ class ShardStore:
             wrapped = session.scalar(select(ShardKeyRow.wrapped).where(ShardKeyRow.shard == reference.sha256))
         return wrapped is not None
 
+    def unreadable(self, references: Iterable[Reference]) -> frozenset[str]:
+        """Digests of those of these that cannot be read any more."""
+        left = {one.sha256: one for one in references}
+        sealed = sorted(digest for digest, one in left.items() if one.uri.startswith("shard:"))
+        gone = {digest for digest in left.keys() - set(sealed) if not self._blobs.has(digest)}
+        with self._database.reading() as session:
+            for batch in batched(sealed):
+                query = select(ShardKeyRow.shard).where(ShardKeyRow.shard.in_(batch), ShardKeyRow.wrapped.is_not(None))
+                gone |= {*batch} - {*session.scalars(query)}
+        return frozenset(gone)
+
     def destroyed(self, digest: str) -> str | None:
         """For what a shard or another blob was destroyed, such as a case of erasure; None where nobody noted that."""
         query = select(ShardKeyRow.reason).where(ShardKeyRow.shard == digest, ShardKeyRow.destroyed_at.is_not(None))

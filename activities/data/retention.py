@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime, timedelta
 from functools import cached_property
+from itertools import dropwhile
 from typing import Any, Literal
 
 from temporalio import activity
@@ -25,7 +26,7 @@ def plan(request: RetentionRequest, registry: Registry) -> RetentionPlan:
     Raises NotFound (`DATASET_UNKNOWN`), IntegrityRefused, Unavailable.
     """
     found = _wanted(request, registry)
-    replaced = _replacements(registry, request.tenant, found.request.dataset)
+    replaced = _replacements(registry, _seals(registry, request.tenant, found.request.dataset))
     newer = {old: new for new, old in replaced.items()}
     origin = _end(found.dataset.id, replaced)
     seals = registry.retention.seals(request.tenant, found.request.dataset)
@@ -56,18 +57,15 @@ class Standing(Message):
 def standing(registry: Registry, tenant: str | None = None) -> tuple[Standing, ...]:
     """All terms, the first to expire first; `erased` where an erasure destroyed the rows and left nothing in their
     place. Raises IntegrityRefused, Unavailable."""
-    newer: dict[tuple[str, str], dict[Digest, Digest]] = {}
+    terms = registry.retention.list(tenant)
+    known = _current(registry, {term.dataset for term in terms})
+    gone = registry.shards.unreadable(one.ledger for one in known.values() if one.quarantined)
     found = []
-    for term in registry.retention.list(tenant):
-        first = current = _known(registry, term.dataset)
-        if first is not None and first.quarantined:
-            name = (term.tenant, term.name)
-            if name not in newer:
-                newer[name] = {old: new for new, old in _replacements(registry, *name).items()}
-            current = registry.datasets.get(_end(term.dataset, newer[name]))
-        gone = current is not None and current.quarantined and not registry.shards.readable(current.ledger)
+    for term in terms:
+        current = known.get(term.dataset)
+        erased = current is not None and current.quarantined and current.ledger.sha256 in gone
         fields = term.model_dump() | {
-            "state": "erased" if gone and term.state != "removed" else term.state,
+            "state": "erased" if erased and term.state != "removed" else term.state,
             "current": current.dataset.id if current else term.dataset,
             "current_version": current.request.version if current else term.version,
         }
@@ -75,11 +73,22 @@ def standing(registry: Registry, tenant: str | None = None) -> tuple[Standing, .
     return tuple(found)
 
 
-def _known(registry: Registry, dataset: Digest) -> DatasetRecord | None:
-    try:
-        return registry.datasets.get(dataset)
-    except NotFound:
-        return None
+def _current(registry: Registry, origins: Collection[Digest]) -> dict[Digest, DatasetRecord]:
+    """What holds the rows of datasets with terms now, by theirs.
+
+    Manifests are read of what may be in the place of a withdrawn one: it was sealed after it, and has no term of its
+    own (`plan`).
+    """
+    known = registry.datasets.among(origins)
+    withdrawn = {id_ for id_, one in known.items() if one.quarantined}
+    names = {(known[id_].request.tenant, known[id_].request.dataset) for id_ in withdrawn}
+    later: dict[Digest, DatasetRecord] = {}
+    for seals in registry.datasets.all_of(names).values():
+        since = dropwhile(lambda one: one.dataset.id not in withdrawn, seals)
+        later |= {one.dataset.id: one for one in since if one.dataset.id not in known}
+    newer = {old: new for new, old in _replacements(registry, later.values()).items()}
+    every = known | later
+    return known | {id_: every[_end(id_, newer)] for id_ in withdrawn}
 
 
 def timed(registry: Registry, tenant: str, name: str, version: int) -> DatasetRecord:
@@ -88,7 +97,7 @@ def timed(registry: Registry, tenant: str, name: str, version: int) -> DatasetRe
     Raises NotFound (`DATASET_UNKNOWN`), Conflict (`RETENTION_COVERED`).
     """
     newest = registry.datasets.named(tenant, name, version)
-    replaced = _replacements(registry, tenant, name)
+    replaced = _replacements(registry, _seals(registry, tenant, name))
     for record in registry.datasets.all_named(tenant, name):
         if record.request.version == version and record.dataset.id not in replaced:
             return record
@@ -125,16 +134,20 @@ def _wanted(request: RetentionRequest, registry: Registry) -> DatasetRecord:
     return record
 
 
-def _replacements(registry: Registry, tenant: str, name: str) -> dict[Digest, Digest]:
-    """Dataset -> the one that it was sealed in the place of, by what its manifest says."""
+def _seals(registry: Registry, tenant: str, name: str) -> Collection[DatasetRecord]:
+    return registry.datasets.all_of({(tenant, name)}).get((tenant, name), [])
+
+
+def _replacements(registry: Registry, seals: Iterable[DatasetRecord]) -> dict[Digest, Digest]:
+    """Dataset -> the one that it was sealed in the place of, by what its manifest says; in the order of the seals."""
     found = {}
-    for seal in registry.retention.seals(tenant, name):
+    for seal in seals:
         try:
-            manifest = json.loads(registry.blobs.get(registry.datasets.get(seal.id).dataset.manifest))
+            manifest = json.loads(registry.blobs.get(seal.dataset.manifest))
         except NotFound:
             continue  # destroyed whole
         if isinstance(old := manifest.get("replaces"), str):
-            found[seal.id] = old
+            found[seal.dataset.id] = old
     return found
 
 

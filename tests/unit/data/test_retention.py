@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy.orm import Session
 
 from activities.data.retention import plan, standing, timed
+from assay.contracts.base import Reference
 from assay.contracts.data import Dataset, IntakeRequest, RowCounts, Source
 from assay.contracts.errors import Conflict, NotFound
 from assay.contracts.retention import RetentionNote, RetentionRequest
 from assay.settings import Settings
-from registry import Registry
+from registry import BlobStore, Registry
+from registry.database import Database
 
 MakeSource = Callable[..., Source]
 REQUEST = RetentionRequest(tenant="acme", dataset="support", version=1, requested_by="ann")
@@ -27,10 +31,17 @@ def registry(tmp_path: Path) -> Iterator[Registry]:
     opened.close()
 
 
-def sealed(registry: Registry, *sources: Source, version: int = 1, replaces: str | None = None, note: str = "") -> str:
-    body = {"version": version, "note": note, **({"replaces": replaces} if replaces else {})}
+def sealed(
+    registry: Registry,
+    *sources: Source,
+    version: int = 1,
+    replaces: str | None = None,
+    note: str = "",
+    name: str = "support",
+) -> str:
+    body = {"name": name, "version": version, "note": note, **({"replaces": replaces} if replaces else {})}
     manifest = registry.blobs.put(json.dumps(body).encode())
-    request = IntakeRequest(tenant="acme", dataset="support", version=version, sources=sources, requested_by="ann")
+    request = IntakeRequest(tenant="acme", dataset=name, version=version, sources=sources, requested_by="ann")
     ledger = registry.blobs.put(f"ledger of {manifest.sha256}".encode())
     registry.datasets.add(Dataset(id=manifest.sha256, manifest=manifest, counts=RowCounts()), request, ledger, ())
     return manifest.sha256
@@ -130,3 +141,59 @@ def test_a_version_that_an_erasure_sealed_has_no_timer_of_its_own(registry: Regi
     assert timed(registry, "acme", "support", 3).dataset.id == own
     with pytest.raises(NotFound, match="DATASET_UNKNOWN"):
         timed(registry, "acme", "support", 7)
+
+
+def test_terms_are_listed_with_as_many_queries_however_many_there_are(
+    registry: Registry, source: MakeSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+    reading = Database.reading
+
+    def counted(database: Database) -> AbstractContextManager[Session]:
+        asked.append(database)
+        return reading(database)
+
+    def queries() -> int:
+        asked.clear()
+        with monkeypatch.context() as patch:
+            patch.setattr(Database, "reading", counted)
+            standing(registry)
+        return len(asked)
+
+    def replaced(name: str) -> None:
+        first = sealed(registry, source(b"", name="calls"), source(b"", name="mail"), name=name)
+        plan(REQUEST.model_copy(update={"dataset": name}), registry)
+        sealed(registry, source(b"", name="calls"), version=2, replaces=first, name=name)
+        registry.withdrawals.withdraw("acme.51d0e2aa17cc", [first])
+
+    replaced("support")
+    few = queries()
+    for at in range(7):
+        replaced(f"support-{at}")
+    assert (len(standing(registry)), queries()) == (16, few)
+    assert {(term.state, term.current_version) for term in standing(registry)} == {("kept", 2)}
+
+
+def test_no_manifest_is_read_twice_nor_of_what_an_intake_sealed(
+    registry: Registry, source: MakeSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls, mail = source(b"", name="calls"), source(b"", name="mail")
+    intakes = [sealed(registry, calls, mail, version=version) for version in range(1, 6)]
+    for version in range(1, 6):
+        plan(REQUEST.model_copy(update={"version": version}), registry)
+    other = sealed(registry, calls, name="other")
+    plan(REQUEST.model_copy(update={"dataset": "other"}), registry)
+    left = [sealed(registry, calls, mail, version=6 + at, replaces=intakes[at]) for at in range(2)]
+    last = sealed(registry, calls, mail, version=8, replaces=left[0])
+    registry.withdrawals.withdraw("acme.51d0e2aa17cc", [*intakes[:2], left[0]])
+    read: list[str] = []
+    get = BlobStore.get
+
+    def noted(blobs: BlobStore, what: Reference) -> bytes:
+        read.append(what.sha256)
+        return get(blobs, what)
+
+    monkeypatch.setattr(BlobStore, "get", noted)
+    found = {(term.dataset, term.current) for term in standing(registry)}
+    assert found == {(intakes[0], last), (intakes[1], left[1]), *((one, one) for one in (*intakes[2:], other))}
+    assert sorted(read) == sorted((*left, last))
