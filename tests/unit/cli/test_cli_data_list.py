@@ -132,6 +132,23 @@ def test_a_hold_is_placed_on_a_dataset_by_its_name(assay: Assay, registry: Regis
     assert len(registry.holds.list()) == 1
 
 
+def test_a_hold_on_what_is_destroyed_would_protect_nothing(assay: Assay, registry: Registry, seal: Seal) -> None:
+    gone, held = seal(), seal("calls")
+    new = seal(version=2, replaces=gone)
+    registry.withdrawals.withdraw("acme.51d0", [gone, held])
+    registry.shards.destroy(registry.datasets.get(gone).ledger, "acme.51d0")
+    add = ("hold", "add", "--tenant", "acme", "--reason", "a lawsuit", "--by", "leo", "--dataset")
+    for name in ("acme/support/1", gone):
+        ended = assay(*add, name)
+        assert (ended.code, ended.out) == (1, "")
+        assert f"DATASET_DESTROYED: acme/support/1 ({gone}) is destroyed" in ended.err
+        assert "assay data list acme" in ended.err
+    assert registry.holds.list() == ()
+    assert f"held: {new}" in assay(*add, "acme/support/2").err
+    assert assay(*add, "acme/calls/1").code == 0  # withdrawn, and still there
+    assert {one.dataset for one in registry.holds.list()} == {new, held}
+
+
 def test_what_is_typed_wrongly_is_told_in_words_of_ours(assay: Assay, registry: Registry, seal: Seal) -> None:
     seal()
     add = ("hold", "add", "--tenant", "acme", "--reason", "a lawsuit", "--by", "le\u043e")
