@@ -23,6 +23,7 @@ from sqlalchemy import select, update
 from assay.contracts.base import Reference
 from assay.contracts.errors import InputRefused, IntegrityRefused, NotFound
 from registry import sealed_stream
+from registry.batches import batched
 from registry.blobs import BlobStore
 from registry.columns import now
 from registry.database import Database
@@ -96,11 +97,18 @@ class ShardStore:
 
     def readable(self, reference: Reference) -> bool:
         """Whether it can still be read: its key stands, or it is a plain blob that is there."""
-        if not reference.uri.startswith("shard:"):
-            return self._blobs.has(reference)
+        return bool(self.all_readable((reference,)))
+
+    def all_readable(self, references: Iterable[Reference]) -> frozenset[str]:
+        """Digests of those that can still be read. Of shards by a query for hundreds; each plain blob is looked for."""
+        once = {reference.sha256: reference for reference in references}
+        shards = sorted(digest for digest, one in once.items() if one.uri.startswith("shard:"))
+        found = {digest for digest, one in once.items() if not one.uri.startswith("shard:") and self._blobs.has(one)}
         with self._database.reading() as session:
-            wrapped = session.scalar(select(ShardKeyRow.wrapped).where(ShardKeyRow.shard == reference.sha256))
-        return wrapped is not None
+            for batch in batched(shards):
+                query = select(ShardKeyRow.shard).where(ShardKeyRow.shard.in_(batch), ShardKeyRow.wrapped.is_not(None))
+                found.update(one for one in session.scalars(query) if one)
+        return frozenset(found)
 
     def destroyed(self, digest: str) -> str | None:
         """For what the key of a shard was destroyed, such as a case of erasure; None where no key of it was."""
