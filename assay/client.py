@@ -18,10 +18,10 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from assay.contracts import names
 from assay.contracts.approval import ApprovalQuery, OwnerApproval, OwnerRejection, OwnerStatus
-from assay.contracts.base import Message
+from assay.contracts.base import Message, is_slug
 from assay.contracts.data import IntakeRequest, IntakeStatus
 from assay.contracts.erasure import ErasureRequest, ErasureStatus, MentionsConfirmed
-from assay.contracts.errors import NotFound, PolicyRefused, Unavailable
+from assay.contracts.errors import InputRefused, NotFound, PolicyRefused, Unavailable
 from assay.contracts.evaluation import EvaluationRequest, EvaluationStatus
 from assay.contracts.lifecycle import LifecycleRequest, LifecycleStatus
 from assay.contracts.promotion import Approval, Hold, Override, PromotionRequest, PromotionStatus, Rejection, Release
@@ -120,14 +120,18 @@ class AssayClient:
     async def look_again(self, tenant: str) -> int:
         """Have a tenant's erasures and retentions look at once for what they wait for; how many were told.
 
-        Raises Unavailable (`TEMPORAL_UNREACHABLE`).
+        Raises InputRefused (`TENANT_MALFORMED`), Unavailable (`TEMPORAL_UNREACHABLE`), RPCError.
         """
+        if not is_slug(tenant):
+            raise InputRefused("TENANT_MALFORMED", "this is no name of a tenant", "lower-case letters, digits, dashes")
         kinds = "WorkflowType IN ('Erasure', 'Retention') AND ExecutionStatus = 'Running'"
         told = 0
         try:
             async for found in self.temporal.list_workflows(f"{kinds} AND {names.TENANT.name} = '{tenant}'"):
                 told += await self._told(found.id, "look_again")
         except RPCError as error:
+            if error.status not in (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED):
+                raise
             raise Unavailable(
                 "TEMPORAL_UNREACHABLE", f"Temporal says {error.message}", "start it, and try again"
             ) from error

@@ -69,9 +69,9 @@ class BlobStore:
 
     def put(self, data: bytes) -> Reference:
         """Store bytes; storing them twice stores them once. Raises Unavailable."""
-        digest = hashlib.sha256(data).hexdigest()
-        self._create(digest, data)
-        return _reference(digest)
+        reference = reference_to(data)
+        self._create(_digest(reference), data)
+        return reference
 
     def put_file(self, path: Path, expected: str | None = None) -> Reference:
         """Store a file, at most 5 GB where the store is S3 (create-only puts cannot be split into parts).
@@ -211,6 +211,11 @@ def reference_of(path: Path) -> Reference:
     """What `put_file` would return, without storing anything."""
     with path.open("rb") as file:
         return _reference(hashlib.file_digest(file, "sha256").hexdigest())
+
+
+def reference_to(data: bytes) -> Reference:
+    """What `put` would return, without storing anything."""
+    return _reference(hashlib.sha256(data).hexdigest())
 
 
 def _changed(path: Path) -> InputRefused:

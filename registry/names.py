@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
-from sqlalchemy import ColumnElement, Table, select
+from sqlalchemy import ColumnElement, Select, Table, select
 
 from registry.columns import Base
 from registry.database import Database
@@ -28,18 +29,28 @@ class Names:
         """Whether any table names this tenant, or their first intake stages rows, which enters nothing else before it
         ends."""
         # What an intake stages is owned by its name, which begins with the tenant's.
-        staged = select(ShardKeyRow.id).where(ShardKeyRow.owner.startswith(f"{tenant}/", autoescape=True))
-        named = (select(table.c.tenant).where(table.c.tenant == tenant) for table in _tables("tenant"))
-        with self._database.reading() as session:
-            return any(session.execute(query.limit(1)).first() is not None for query in (*named, staged))
+        staged: Select[Any] = select(ShardKeyRow.id).where(ShardKeyRow.owner.startswith(f"{tenant}/", autoescape=True))
+        return self._any((*(_naming(table, tenant) for table in _tables("tenant")), staged))
+
+    def knows_dataset(self, tenant: str, dataset: str) -> bool:
+        """Whether `datasets` has it; that list is not made for it."""
+        return self._any(_naming(table, tenant, column, dataset) for table, column in _dataset_columns())
+
+    def knows_model(self, tenant: str, model: str) -> bool:
+        """Whether `models` has it; that list is not made for it."""
+        return self._any(_naming(table, tenant, "model", model) for table in _tables("tenant", "model"))
 
     def datasets(self, tenant: str) -> frozenset[str]:
         """A tenant's datasets: sealed ones, and those of which rows were only set aside."""
-        return self._of(((Base.metadata.tables[table], column) for table, column in _DATASETS.items()), tenant)
+        return self._of(_dataset_columns(), tenant)
 
     def models(self, tenant: str) -> frozenset[str]:
         """A tenant's models: registered, trained, evaluated or pointed at."""
         return self._of(((table, "model") for table in _tables("tenant", "model")), tenant)
+
+    def _any(self, queries: Iterable[Select[Any]]) -> bool:
+        with self._database.reading() as session:
+            return any(session.execute(query.limit(1)).first() is not None for query in queries)
 
     def _of(self, columns: Iterable[tuple[Table, str]], tenant: str | None = None) -> frozenset[str]:
         found = set[str]()
@@ -48,6 +59,16 @@ class Names:
                 among: list[ColumnElement[bool]] = [] if tenant is None else [table.c.tenant == tenant]
                 found.update(session.scalars(select(table.c[column]).where(*among).distinct()))
         return frozenset(found)
+
+
+def _naming(table: Table, tenant: str, column: str = "tenant", name: str | None = None) -> Select[Any]:
+    """Rows of a tenant, and of one name in a column where one is given."""
+    query = select(table.c.tenant).where(table.c.tenant == tenant)
+    return query if name is None else query.where(table.c[column] == name)
+
+
+def _dataset_columns() -> list[tuple[Table, str]]:
+    return [(Base.metadata.tables[table], column) for table, column in _DATASETS.items()]
 
 
 def _tables(*columns: str) -> list[Table]:

@@ -99,22 +99,18 @@ class ShardStore:
 
     def readable(self, reference: Reference) -> bool:
         """Whether it can still be read: its key stands, or it is a plain blob that is there."""
-        if not reference.uri.startswith("shard:"):
-            return self._blobs.has(reference)
-        with self._database.reading() as session:
-            wrapped = session.scalar(select(ShardKeyRow.wrapped).where(ShardKeyRow.shard == reference.sha256))
-        return wrapped is not None
+        return bool(self.all_readable((reference,)))
 
-    def unreadable(self, references: Iterable[Reference]) -> frozenset[str]:
-        """Digests of those of these that cannot be read any more."""
-        left = {one.sha256: one for one in references}
-        sealed = sorted(digest for digest, one in left.items() if one.uri.startswith("shard:"))
-        gone = {digest for digest in left.keys() - set(sealed) if not self._blobs.has(digest)}
+    def all_readable(self, references: Iterable[Reference]) -> frozenset[str]:
+        """Digests of those that can still be read. Of shards by a query for hundreds; each plain blob is looked for."""
+        once = {reference.sha256: reference for reference in references}
+        shards = sorted(digest for digest, one in once.items() if one.uri.startswith("shard:"))
+        found = {digest for digest, one in once.items() if not one.uri.startswith("shard:") and self._blobs.has(one)}
         with self._database.reading() as session:
-            for batch in batched(sealed):
+            for batch in batched(shards):
                 query = select(ShardKeyRow.shard).where(ShardKeyRow.shard.in_(batch), ShardKeyRow.wrapped.is_not(None))
-                gone |= {*batch} - {*session.scalars(query)}
-        return frozenset(gone)
+                found.update(one for one in session.scalars(query) if one)
+        return frozenset(found)
 
     def destroyed(self, digest: str) -> str | None:
         """For what a shard or another blob was destroyed, such as a case of erasure; None where nobody noted that."""

@@ -9,11 +9,10 @@ from datetime import datetime, timedelta
 
 from temporalio import workflow
 from temporalio.common import VersioningBehavior
-from temporalio.exceptions import ActivityError, FailureError, WorkflowAlreadyStartedError, is_cancelled_exception
-from temporalio.workflow import ParentClosePolicy
+from temporalio.exceptions import ActivityError, FailureError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
-    from assay.contracts import names
+    from assay.contracts.datasheet import DatasheetJob, write_datasheet
     from assay.contracts.erasure import (
         CaseDone,
         CaseJob,
@@ -33,7 +32,6 @@ with workflow.unsafe.imports_passed_through():
         decide_mentions,
         plan_retraining,
         read_holds,
-        read_training_request,
         remind_erasure,
         replace_routes,
         reseal_datasets,
@@ -44,7 +42,6 @@ with workflow.unsafe.imports_passed_through():
         write_receipt,
     )
     from assay.contracts.erasure_totals import also_found, also_shredded, also_withdrawn
-    from assay.contracts.training import TrainingRequest
     from workflows.common import (
         CONTROL,
         DATA,
@@ -58,9 +55,12 @@ with workflow.unsafe.imports_passed_through():
         settled,
         stand,
     )
+    from workflows.retraining import retrain
 
 LONGEST_LOOK = timedelta(hours=6)
 """Between two looks whether a legal hold was lifted, when nobody says so."""
+SHEET = timedelta(minutes=30)
+"""In which a sheet is written, or not."""
 IN_USE = timedelta(minutes=1)
 """After which a removal is tried again of what the second search still finds, when nothing else is new."""
 
@@ -247,12 +247,14 @@ class Erasure:
     async def _not_held(self) -> None:
         """Unservable is not destroyed: a legal hold stops here, and says so."""
         pause = timedelta(minutes=1)
+        before = workflow.patched("a hold that is lifted while holds are read is not waited for")
         while True:
+            self._look_again = self._look_again and not before
             held = await settled(workflow.execute_activity(read_holds, self._job, **CONTROL, summary="legal holds"))
             if not held.holds:
                 return
             self._set(stage="held", holds=held.holds)
-            self._look_again = False
+            self._look_again = self._look_again and before
             with suppress(TimeoutError):
                 await workflow.wait_condition(lambda: self._look_again, timeout=pause, timeout_summary="legal hold")
             pause = min(pause * 2, LONGEST_LOOK)
@@ -278,8 +280,28 @@ class Erasure:
         )
         receipt = await settled(workflow.execute_activity(write_receipt, job, **CONTROL, summary="sign the receipt"))
         if self._request.retrain:
-            retraining = await self._retrain()
+            retraining = await retrain(self._status.retraining)
         self._set(stage="erased", receipt=receipt.reference, retraining=retraining, remains=(), reasons=())
+        if workflow.patched("what is sealed again gets its sheet when the case is over"):
+            await self._describe()
+
+    async def _describe(self) -> None:
+        """Sheets of what was sealed again. Nothing waits for one, which can be made at any time."""
+        for dataset in sorted({one.dataset for one in self._status.datasets if one.dataset}):
+            try:
+                await settled(
+                    workflow.execute_activity(
+                        write_datasheet,
+                        DatasheetJob(dataset=dataset),
+                        **DATA,
+                        schedule_to_close_timeout=SHEET,
+                        summary="write its sheet",
+                    )
+                )
+            except ActivityError as error:
+                if is_cancelled_exception(error):
+                    raise
+                workflow.logger.warning("no sheet of %s: %s", dataset, reason_of(error))
 
     async def _plan(self) -> tuple[Retraining, ...]:
         return await settled(
@@ -305,9 +327,7 @@ class Erasure:
                 removed, at = found, workflow.now()
                 self._set(stage="verifying")
             with suppress(TimeoutError):
-                await workflow.wait_condition(
-                    lambda: self._look_again or bool(self._confirmed), timeout=pause, timeout_summary="search again"
-                )
+                await workflow.wait_condition(lambda: self._look_again, timeout=pause, timeout_summary="search again")
             pause = min(pause * 2, LONGEST_LOOK)
 
     async def _look(self) -> tuple[Remains, Remains]:
@@ -331,32 +351,9 @@ class Erasure:
     def _wants_removal(self, last: datetime) -> bool:
         """Whether what was removed and is found all the same is to be removed once more: a word of somebody may help,
         and so may time, when it was in use before. Else searching is enough, and what is new is another find."""
-        if self._look_again or self._confirmed or workflow.now() - last >= IN_USE:
+        if self._look_again or workflow.now() - last >= IN_USE:
             return True
         return not workflow.patched("a find that persists is searched for, and removed less often")
-
-    async def _retrain(self) -> tuple[Retraining, ...]:
-        """Start what is planned; with the numbers under which it trains."""
-        started = []
-        for one in self._status.retraining:
-            request = await settled(
-                workflow.execute_activity(read_training_request, one, **CONTROL, summary="read the request")
-            )
-            started.append(one.model_copy(update={"version": await self._train(request)}))
-        return tuple(started)
-
-    async def _train(self, request: TrainingRequest) -> int:
-        """Under the planned number, or the next one at which nobody is: another order, or one that still stops."""
-        while True:
-            id_ = names.training_id(request.tenant, request.model, request.version)
-            try:
-                await workflow.start_child_workflow(
-                    "Training", request, id=id_, parent_close_policy=ParentClosePolicy.ABANDON
-                )
-            except WorkflowAlreadyStartedError:
-                request = request.model_copy(update={"version": request.version + 1})
-            else:
-                return request.version
 
     async def _remind(self) -> None:
         """Time passes whatever this waits for; when it is up, the work goes on and is late."""

@@ -1,7 +1,8 @@
 """YAML as contracts are written in: read safely, with the line of every field.
 
-The safe loader makes plain data only. Anchors are refused (a few lines of them unfold to gigabytes), and so is a key
-that stands twice: which of both counts is for no reader to guess.
+The safe loader makes plain data only. Anchors are refused (a few lines of them unfold to gigabytes), tags (a value is
+what it looks like, and the loader fails on one that its tag does not fit), and a key that stands twice: which of both
+counts is for no reader to guess.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ def composed(data: bytes) -> yaml.Node | None:
         raise Unfit(1, 1, f"a contract is no longer than {LARGEST_BYTES} bytes", "name the file of one contract")
     text = _decoded(data)
     try:
-        _refuse_aliases(text)
+        _refuse_aliases_and_tags(text)
         tree: yaml.Node | None = yaml.compose(text, yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -39,8 +40,6 @@ def composed(data: bytes) -> yaml.Node | None:
     except (yaml.YAMLError, RecursionError) as error:
         raise _no_yaml((0, 0)) from error
     for node in _nodes(tree):
-        if not node.tag.startswith("tag:yaml.org,2002:") or ":python/" in node.tag:
-            raise _at(node, "tags are not read", "write the value without its tag (the word that begins with `!`)")
         if isinstance(node, yaml.MappingNode):
             _refuse_twice(node)
     return tree
@@ -50,7 +49,7 @@ def constructed(tree: yaml.Node) -> object:
     """The plain data of a tree. Raises Unfit."""
     try:
         return yaml.SafeLoader("").construct_document(tree)
-    except (yaml.YAMLError, ValueError):
+    except (yaml.YAMLError, ValueError, OverflowError):
         raise _at(
             tree, "a value is none that YAML knows", "put quotation marks around what only looks like a date or number"
         ) from None
@@ -75,10 +74,13 @@ def _decoded(data: bytes) -> str:
         raise Unfit(line + 1, column + 1, "a byte is not UTF-8", "save the file as UTF-8") from None
 
 
-def _refuse_aliases(text: str) -> None:
-    if alias := next((e for e in yaml.parse(text, yaml.SafeLoader) if isinstance(e, yaml.AliasEvent)), None):
-        mark = alias.start_mark
-        raise Unfit(mark.line + 1, mark.column + 1, "anchors and aliases are not read", "write the value out again")
+def _refuse_aliases_and_tags(text: str) -> None:
+    # Read off the events: in the tree a tag that somebody wrote looks like one that the value was given.
+    for event in yaml.parse(text, yaml.SafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            raise _at(event, "anchors and aliases are not read", "write the value out again")
+        if getattr(event, "tag", None) is not None:
+            raise _at(event, "tags are not read", "write the value without its tag (the word that begins with `!`)")
 
 
 def _refuse_twice(node: yaml.MappingNode) -> None:
@@ -101,7 +103,7 @@ def _no_yaml(place: tuple[int, int]) -> Unfit:
     return Unfit(place[0] + 1, place[1] + 1, "it is no YAML from here on", remedy)
 
 
-def _at(node: yaml.Node, what: str, remedy: str) -> Unfit:
+def _at(node: yaml.Node | yaml.Event, what: str, remedy: str) -> Unfit:
     return Unfit(node.start_mark.line + 1, node.start_mark.column + 1, what, remedy)
 
 

@@ -122,20 +122,21 @@ def judge(rows: Known, question: Question, released: Mapping[str, frozenset[str]
         row_facts(row_id, facts.terms, facts.findings, facts.language) for facts, row_id in first.items() if facts.terms
     ]
     said = question.verdicts(asked, admitted=admitted)
-    fates = {facts: _fate(row_id, said.get(row_id)) for facts, row_id in first.items()}
+    fates = {facts: fate_of(row_id, said.get(row_id)) for facts, row_id in first.items()}
     return [
-        Fate("refused", (facts.code,)) if facts.code else _after_review(fates[facts], released.get(row_id))
+        Fate("refused", (facts.code,)) if facts.code else after_review(fates[facts], released.get(row_id))
         for row_id, facts in zip(rows.ids, rows.facts, strict=True)
     ]
 
 
-def _fate(row_id: str, verdict: Verdict | None) -> Fate:
+def fate_of(row_id: str, verdict: Verdict | None) -> Fate:
+    """What the gate's verdict makes of a row; refused where there is none."""
     if verdict is None:
         return Fate("refused", ("ROW_UNDECIDED",), asked_as=row_id)
     return Fate(_OUTCOMES[verdict.action], verdict.codes, tuple(sorted(verdict.treatments.items())), row_id)
 
 
-def _after_review(fate: Fate, released: frozenset[str] | None) -> Fate:
+def after_review(fate: Fate, released: frozenset[str] | None) -> Fate:
     """A row that a reviewer let in enters, unless something is found now that nobody has seen."""
     if fate.outcome != "quarantined" or released is None or not released.issuperset(fate.codes):
         return fate

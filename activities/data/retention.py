@@ -59,11 +59,11 @@ def standing(registry: Registry, tenant: str | None = None) -> tuple[Standing, .
     place. Raises IntegrityRefused, Unavailable."""
     terms = registry.retention.list(tenant)
     known = _current(registry, {term.dataset for term in terms})
-    gone = registry.shards.unreadable(one.ledger for one in known.values() if one.quarantined)
+    there = registry.shards.all_readable(one.ledger for one in known.values() if one.quarantined)
     found = []
     for term in terms:
         current = known.get(term.dataset)
-        erased = current is not None and current.quarantined and current.ledger.sha256 in gone
+        erased = current is not None and current.quarantined and current.ledger.sha256 not in there
         fields = term.model_dump() | {
             "state": "erased" if erased and term.state != "removed" else term.state,
             "current": current.dataset.id if current else term.dataset,

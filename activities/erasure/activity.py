@@ -150,9 +150,7 @@ class ErasureData(_Opened):
     def reseal_datasets(self, job: CaseJob) -> tuple[NewDataset, ...]:
         """See `assay.contracts.erasure.reseal_datasets`."""
         with beating():
-            made = resealing.reseal(self._registry, job)
-            resealing.describe(self._registry, made, self._policy)
-            return made
+            return resealing.reseal(self._registry, job)
 
     @activity.defn(name="shred_rows")
     def shred_rows(self, job: CaseJob, withdrawn: Withdrawn) -> Shredded:

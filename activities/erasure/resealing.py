@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import json
-import logging
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import rfc8785
 
-from activities.data.datasheet import page_of, write
 from activities.data.ledger import KEPT, read_ledger
 from activities.data.ledgers import composition
 from activities.data.licences import normalise
 from activities.erasure.probe import learn
 from activities.erasure.tables import cut, holds, store_like
-from activities.policy.asking import Asks
 from assay.contracts.base import CodeCount, Reference
 from assay.contracts.data import Dataset, RowCounts
 from assay.contracts.erasure import CaseJob, NewDataset
-from assay.contracts.errors import AssayError, NotFound
+from assay.contracts.errors import NotFound
 from registry import DatasetRecord, LedgerEntry, Registry
-
-logger = logging.getLogger(__name__)
 
 HELD: Final = "held rows"
 """Lineage from a dataset to a shard of rows that a legal hold kept when the rest of their shard had to go."""
@@ -61,20 +56,6 @@ def reseal(registry: Registry, job: CaseJob) -> tuple[NewDataset, ...]:
         )
         for old, new in answers
     )
-
-
-def describe(registry: Registry, made: Iterable[NewDataset], gate: Asks) -> None:
-    """Write the sheets of new versions that have none; the licences gate is asked about the rows that are left.
-
-    Nothing waits for a sheet, which can be made at any time: without one, a version is described by the sheet of the
-    dataset that it replaces.
-    """
-    for dataset in dict.fromkeys(one.dataset for one in made if one.dataset):
-        try:
-            if page_of(registry, dataset) is None:
-                write(registry, dataset, gate)
-        except AssayError as error:
-            logger.warning("no sheet of %s is written: %s: %s", dataset, error.code, error.message)
 
 
 def shard_uri(digest: str) -> str:

@@ -21,6 +21,7 @@ from assay.contracts.base import Reference
 from assay.contracts.errors import AssayError, InputRefused, PolicyUndefined, Unavailable
 from assay.contracts.policy import Decision, Gate, Violation
 from assay.telemetry import meters, traces
+from registry.blobs import reference_to
 
 TIMEOUT_SECONDS: Final = 10.0
 DOWN: Final = "start OPA with `assay up`, or set ASSAY_OPA_URL; nothing is decided meanwhile"
@@ -32,6 +33,14 @@ class Blobs(Protocol):
 
     def put(self, data: bytes) -> Reference:
         """Store bytes under their digest."""
+
+
+class NotKept:
+    """Where a dry run has its questions kept: nowhere. `input` of its decisions is the digest of what was asked."""
+
+    def put(self, data: bytes) -> Reference:
+        """What storing would answer."""
+        return reference_to(data)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """What a request would draw and what the training gate would say of it, before anything is built.
 
 Of a lifecycle whose dataset is not sealed yet the sources are read, and the intake gate is asked which rows it would
-take by the terms that they state. Scanning can only take more of them away, so the plan says that it is an estimate.
+take by the terms that they state and the language that they are in. Scanning can only take more of them away, so the
+plan says that it is an estimate.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from assay.contracts.data import Source
 from assay.contracts.datasheet import RowGroup
 from assay.contracts.errors import NotFound
 from assay.contracts.lifecycle import LifecycleRequest
+from assay.contracts.review import ReviewQueue
 from assay.contracts.screening import IntakeKey
 from assay.contracts.training import (
     DatasetChoice,
@@ -72,7 +74,9 @@ def planned(registry: Registry, request: TrainingRequest | LifecycleRequest, gat
         def question(source: Source) -> Question:
             return Question(gate, key, source, read_assessment(source, registry.blobs, public_key), now)
 
-        each = [expected(question(source)) for source in request.sources]
+        queue = ReviewQueue(tenant=key.tenant, dataset=key.dataset, purpose=key.purpose)
+        released = registry.quarantine.released(queue)
+        each = [expected(question(source), released) for source in request.sources]
         return _expected(registry, request, reduce(Expected.and_, each))
     return _sealed(registry, _training(request))
 

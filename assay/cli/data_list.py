@@ -13,7 +13,8 @@ from assay.cli.main import as_json, json_option, settings_in_force
 def list_(tenant: str | None, *, as_json_: bool) -> None:
     """Datasets that were sealed, all or TENANT's, newest first: rows, state, and what each was made in the place of.
 
-    `sealed` is in use, `withdrawn` is not used any more, and of `destroyed` ones rows cannot be read any more.
+    `sealed` is in use, `withdrawn` is not used any more, of `destroyed` ones rows cannot be read any more, and of
+    `damaged` ones the manifest is gone or not what was sealed.
     """
     from activities.data.catalogue import catalogue
     from assay.cli import tables

@@ -25,13 +25,14 @@ if TYPE_CHECKING:
 @click.pass_context
 def plan(context: click.Context, request: Path, *, as_json_: bool) -> None:
     """What the training or lifecycle REQUEST (a JSON file) would draw, by tier and depth, and whether it may."""
-    from activities.policy.client import PolicyClient
+    from activities.policy.client import NotKept, PolicyClient
     from activities.policy.planning import planned
     from registry import Registry
 
     settings = settings_in_force()
     registry = Registry.open(settings)
-    gate, public_key = PolicyClient(settings.opa, registry.blobs), settings.home / "keys" / "signing.pub.pem"
+    # Nothing is decided by a plan: of what it asks nothing may be left behind, where nobody would look for it.
+    gate, public_key = PolicyClient(settings.opa, NotKept()), settings.home / "keys" / "signing.pub.pem"
     found = planned(registry, read_request(request), gate, public_key)
     if not as_json_:
         _tell(found)
@@ -40,7 +41,7 @@ def plan(context: click.Context, request: Path, *, as_json_: bool) -> None:
     if as_json_:
         shown = found.plan and found.plan.model_dump(mode="json")
         said = {"plan": shown, "estimated": found.estimated, "left_out": _left_out(found.expected)}
-        as_json({**said, "decision": decision.model_dump(mode="json")})
+        as_json({**said, "decision": decision.model_dump(mode="json", exclude={"input"})})
     else:
         _verdict(decision, estimated=found.estimated)
     context.exit(0 if decision.allow else 1)
@@ -87,7 +88,8 @@ def _tell(found: Planned) -> None:
 
 def _tell_expected(expected: Expected) -> None:
     click.echo(
-        "an estimate: the dataset is not sealed yet. Rows are counted as the intake gate takes them by their terms.\n"
+        "an estimate: the dataset is not sealed yet.\n"
+        "Rows are counted as the intake gate takes them by their terms and language.\n"
         "What scanners find in the texts, near repetitions and opt-outs are known once the intake has run;\n"
         "they can only leave more rows out."
     )

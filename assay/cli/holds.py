@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from assay.cli.main import as_json, json_option, message, settings_in_force
 from assay.cli.watching import PATIENCE
-from assay.contracts.errors import AssayError, NotFound
+from assay.contracts.errors import AssayError, Conflict, NotFound
+
+if TYPE_CHECKING:
+    from registry import Registry
 
 HOURS: Final = 6
 """Between two looks of an erasure at most (`LONGEST_LOOK` of its workflow)."""
@@ -44,6 +47,9 @@ def add(tenant: str, subject: str | None, dataset: str | None, reason: str, by: 
     if placed.dataset is not None and registry.datasets.get(placed.dataset).request.tenant != tenant:
         raise NotFound("DATASET_UNKNOWN", f"no dataset {dataset} of {tenant}", "a hold is on the tenant's own data")
     require_tenant(registry, tenant)
+    if placed.dataset is not None:
+        _require_rows(registry, placed.dataset)
+        click.echo(f"held: {placed.dataset}", err=True)
     click.echo(registry.holds.place(placed))
     if own is not None and not registry.holds.knows(own):
         loud = click.style("no row of this person is known now", fg="yellow", bold=True)
@@ -51,6 +57,18 @@ def add(tenant: str, subject: str | None, dataset: str | None, reason: str, by: 
             f"{loud} in tenant {tenant}: check the spelling of the id. The hold is placed, and covers rows that come "
             "later.",
             err=True,
+        )
+
+
+def _require_rows(registry: Registry, digest: str) -> None:
+    """A hold on what is destroyed would protect nothing. Raises Conflict (`DATASET_DESTROYED`)."""
+    record = registry.datasets.get(digest)
+    if record.quarantined and not registry.shards.readable(record.ledger):
+        request = record.request
+        raise Conflict(
+            "DATASET_DESTROYED",
+            f"{request.tenant}/{request.dataset}/{request.version} ({digest}) is destroyed: there is nothing to hold",
+            f"hold what was sealed in its place: `assay data list {request.tenant}` names it under `replaces`",
         )
 
 
@@ -73,10 +91,14 @@ def lift(id_: str, by: str) -> None:
 
 def _tell(tenant: str) -> None:
     """The hold is lifted whatever becomes of this: who is not told looks by themselves."""
+    from temporalio.service import RPCError
+
     try:
         told = asyncio.run(_told(tenant))
-    except (AssayError, TimeoutError) as error:
-        why = f"{error.code}: {error.message}" if isinstance(error, AssayError) else "Temporal does not answer"
+    except (AssayError, RPCError, TimeoutError) as error:
+        why = "Temporal does not answer"
+        if isinstance(error, AssayError | RPCError):
+            why = f"{error.code if isinstance(error, AssayError) else error.status.name}: {error.message}"
         loud = click.style("nobody was told", fg="yellow", bold=True)
         click.echo(
             f"{loud} ({why}). Erasures that wait notice at their next look, within {HOURS} hours, and "
@@ -91,8 +113,7 @@ async def _told(tenant: str) -> int:
     from assay.client import AssayClient
 
     async with asyncio.timeout(PATIENCE):
-        client = await AssayClient.connect()
-    return await client.look_again(tenant)
+        return await (await AssayClient.connect()).look_again(tenant)
 
 
 @hold.command("list")

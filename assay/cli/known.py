@@ -22,8 +22,8 @@ def require_tenant(registry: Registry, tenant: str) -> None:
 def require_dataset(registry: Registry, tenant: str, dataset: str) -> None:
     """Raises NotFound (`TENANT_UNKNOWN`, `DATASET_UNKNOWN`)."""
     require_tenant(registry, tenant)
-    known = registry.names.datasets(tenant)
-    if dataset not in known:
+    if not registry.names.knows_dataset(tenant, dataset):
+        known = registry.names.datasets(tenant)
         remedy = _remedy(dataset, known, f"`assay data list {tenant}` names the sealed ones; an intake makes them")
         raise NotFound("DATASET_UNKNOWN", f"{tenant} has no dataset {dataset}", remedy)
 
@@ -31,8 +31,8 @@ def require_dataset(registry: Registry, tenant: str, dataset: str) -> None:
 def require_model(registry: Registry, tenant: str, model: str) -> None:
     """Raises NotFound (`TENANT_UNKNOWN`, `MODEL_UNKNOWN`)."""
     require_tenant(registry, tenant)
-    known = registry.names.models(tenant)
-    if model not in known:
+    if not registry.names.knows_model(tenant, model):
+        known = registry.names.models(tenant)
         remedy = _remedy(model, known, f"`assay models --tenant {tenant}` and `assay runs --tenant {tenant}` name them")
         raise NotFound("MODEL_UNKNOWN", f"{tenant} has no model {model}", remedy)
 

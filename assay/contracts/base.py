@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import unicodedata
 from typing import Annotated, Any, Final, cast
 
@@ -10,7 +11,13 @@ import rfc8785
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$", description="sha256:<64 hex digits>")]
-Slug = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", description="lower-case name, DNS label")]
+_SLUG = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+Slug = Annotated[str, Field(pattern=_SLUG, description="lower-case name, DNS label")]
+
+
+def is_slug(text: str) -> bool:
+    """Whether this may be a name of a tenant, a model, a dataset or a source."""
+    return re.fullmatch(_SLUG, text) is not None
 
 
 _MOST_OF_A_NAME: Final = 128

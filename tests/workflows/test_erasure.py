@@ -17,7 +17,7 @@ from assay.cli.erase import erase
 from assay.client import AssayClient
 from assay.contracts import names, policy
 from assay.contracts.erasure import ErasureRequest, FoundIn, HoldPlaced, MentionsConfirmed
-from assay.contracts.errors import PolicyRefused
+from assay.contracts.errors import InputRefused, PolicyRefused
 from assay.contracts.retention import RetentionRequest
 from assay.contracts.training import DatasetChoice, TrainingRequest
 from assay.settings import Settings
@@ -178,6 +178,26 @@ async def test_a_reviewer_confirms_by_command(
         said(case, role="legal", others=(THIRD,)),
         said(case, role="legal", rows=(), others=(OTHER,)),
     ]
+
+
+async def test_only_a_name_is_taken_for_a_tenant_whose_cases_are_told(client: AssayClient) -> None:
+    for odd in ("x' OR ExecutionStatus = 'Running", "acme'", "", "Acme"):
+        with pytest.raises(InputRefused, match="TENANT_MALFORMED"):
+            await client.look_again(odd)
+    assert await client.look_again("nobody") == 0
+
+
+async def test_nothing_waits_for_the_sheet_of_what_is_sealed_again(client: AssayClient, house: Any) -> None:
+    house.gates["write_datasheet"] = asyncio.Event()
+    handle = await client.start_erasure(asked())
+
+    async def erased() -> bool:
+        return (await client.erasure_status(handle.id)).stage == "erased" and "write_datasheet" in house.begun
+
+    await until(erased)
+    house.refused["write_datasheet"] = "SHARD_DESTROYED"
+    house.gates["write_datasheet"].set()
+    assert (await handle.result()).stage == "erased"
 
 
 async def test_a_word_that_its_gate_refuses_changes_nothing(client: AssayClient, house: Any) -> None:

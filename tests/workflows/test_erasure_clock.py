@@ -67,6 +67,35 @@ async def test_an_erasure_that_ends_in_time_reminds_nobody() -> None:
     assert (ended.stage, ended.reminders, ended.overdue) == ("erased", 0, False)
 
 
+class LiftedMeanwhile(House):
+    """A hold that somebody lifts, and says so, while it is read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reads: list[datetime] = []
+        self.client: Client | None = None
+
+    @activity.defn
+    async def read_holds(self, job: CaseJob) -> Held:
+        self.reads.append(activity.info().current_attempt_scheduled_time)
+        if len(self.reads) > 1:
+            return Held()
+        assert self.client is not None
+        await self.client.get_workflow_handle("erasure").signal("look_again")
+        return Held(holds=("a1: a lawsuit",))
+
+
+async def test_a_hold_that_is_lifted_while_it_is_read_is_looked_for_again_at_once() -> None:
+    house = LiftedMeanwhile()
+    async with skipping(house.all(), queues=(names.DATA_QUEUE, names.SERVING_QUEUE)) as client:
+        house.client = client
+        ended: ErasureStatus = await client.execute_workflow(
+            "Erasure", ASKED, id="erasure", task_queue=names.CONTROL_QUEUE, result_type=ErasureStatus
+        )
+    assert (ended.stage, len(house.reads)) == ("erased", 2)
+    assert house.reads[1] - house.reads[0] < timedelta(minutes=1)
+
+
 class Searched(House):
     """A second search that goes on finding things, and the look at which somebody says `look_again`."""
 

@@ -5,6 +5,6 @@ Each is a small pure function; `Checks` runs them over a batch. `NearDuplicates`
 
 from activities.data.checks.contamination import Contamination
 from activities.data.checks.duplicates import NearDuplicates
-from activities.data.checks.looking import Checks, RowChecks, near_duplicate
+from activities.data.checks.looking import Checks, RowChecks, language_in, near_duplicate
 
-__all__ = ["Checks", "Contamination", "NearDuplicates", "RowChecks", "near_duplicate"]
+__all__ = ["Checks", "Contamination", "NearDuplicates", "RowChecks", "language_in", "near_duplicate"]

@@ -43,7 +43,7 @@ class Checks:
         texts = [texts_of(row) for row in rows]
         signed = signatures(rows, [text.said for text in texts])
         return [
-            RowChecks(self._findings(text), language_of(text.spoken), signature)
+            RowChecks(self._findings(text), _spoken_in(text), signature)
             for text, signature in zip(texts, signed, strict=True)
         ]
 
@@ -57,9 +57,18 @@ class Checks:
         )
 
 
+def language_in(row: PlainRow) -> str:
+    """The `language` of `RowChecks`, where nothing else is asked."""
+    return _spoken_in(texts_of(row))
+
+
 def near_duplicate() -> Finding:
     """What the gate is told of a row that nearly repeats an earlier one."""
     return Finding(category="near-duplicate", kind="row", count=1)
+
+
+def _spoken_in(text: RowTexts) -> str:
+    return language_of(text.spoken)
 
 
 def _found(category: Category, counts: Mapping[str, int]) -> tuple[Finding, ...]:

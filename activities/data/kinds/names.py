@@ -157,7 +157,7 @@ def _may_go_on(text: str, end: int, known: Gazetteer) -> bool:
     while match := _NEXT.match(text, at):
         word = match["word"].lower()
         if word not in PARTICLES:
-            return word not in NOT_NAMES and (word not in known.words or word in known.family or word in known.given)
+            return word in known.family or word not in NOT_NAMES
         at = match.end()
     return False
 

@@ -13,10 +13,10 @@ decision := lib.decision(deny, set(), set())
 
 # METADATA
 # title: Facts are complete
-# description: Whose installation, which case, on which ground, who orders it and in which role.
+# description: Whose installation, whether it is known there, which case, on which ground, who orders it and in which role.
 # custom:
 #   code: ERASURE_FACTS_MISSING
-#   remedy: order it with tenant, ground, role and the name of who orders it
+#   remedy: order it with tenant, ground, role and the name of who orders it; a control worker of an older release does not say whether the tenant is known, replace it before the bundle
 #   overridable: false
 deny contains lib.violation(rego.metadata.rule(), "the facts of this erasure are not complete") if not stated
 
@@ -26,6 +26,7 @@ stated if {
 	lib.is_text(input.ground)
 	lib.is_text(input.role)
 	lib.is_text(input.requested_by)
+	is_boolean(input.tenant_known)
 }
 
 # METADATA
@@ -35,9 +36,7 @@ stated if {
 #   code: TENANT_UNKNOWN
 #   remedy: check the tenant's spelling; `assay data list` and `assay models` name tenants
 #   overridable: false
-deny contains lib.violation(rego.metadata.rule(), "nothing at all is known of this tenant") if not known_tenant
-
-known_tenant if input.tenant_known == true
+deny contains lib.violation(rego.metadata.rule(), "nothing at all is known of this tenant") if input.tenant_known == false
 
 # METADATA
 # title: The role may order it

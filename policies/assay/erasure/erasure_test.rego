@@ -43,10 +43,11 @@ test_refuses_whatever_is_missing if {
 }
 
 test_refuses_a_tenant_of_whom_nothing_is_known if {
-	every odd in [false, null, "true", 1] {
-		"TENANT_UNKNOWN" in changed(["tenant_known"], odd)
+	"TENANT_UNKNOWN" in changed(["tenant_known"], false)
+	every odd in [null, "true", 1] {
+		changed(["tenant_known"], odd) == {"ERASURE_FACTS_MISSING"}
 	}
-	"TENANT_UNKNOWN" in t.codes(decided(t.without(of_dataset, ["tenant_known"])).violations)
+	t.codes(decided(t.without(facts, ["tenant_known"])).violations) == {"ERASURE_FACTS_MISSING"}
 }
 
 test_refuses_a_role_that_may_not if {

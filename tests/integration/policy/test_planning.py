@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from activities.data.datasheet import datasheet, judged
 from activities.data.manifest import composition_of, licence_terms
 from activities.policy.activity import PolicyActivities
+from activities.policy.bundle import POLICIES, build_bundle
 from activities.policy.client import PolicyClient
 from activities.policy.planning import Planned, planned
 from activities.policy.repeat import repeat
@@ -25,7 +27,7 @@ from assay.contracts.training import TrainingRequest
 from assay.settings import Settings
 from examples.data import planted
 
-from .conftest import OpaServer
+from .conftest import OpaServer, StartOpa
 from .house import BASE, COMPOSITION, House
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
@@ -45,7 +47,7 @@ def training(house: House, **manifest: Any) -> TrainingRequest:
     )
 
 
-def lifecycle(folder: Path, **terms: Any) -> LifecycleRequest:
+def lifecycle(folder: Path, asks: str = "", **terms: Any) -> LifecycleRequest:
     """The example, about files of a few rows that have the kinds and terms of the real ones."""
     request = json.loads((EXAMPLES / "lifecycle.json").read_text("utf-8"))
     call = {"tool_calls": [{"function": {"name": "f", "arguments": {}}}]}
@@ -56,7 +58,7 @@ def lifecycle(folder: Path, **terms: Any) -> LifecycleRequest:
             {
                 "id": str(n),
                 "kind": kind,
-                "messages": [{"role": "user", "content": f"{number} {n}"}, {"role": "assistant", **answer}],
+                "messages": [{"role": "user", "content": f"{asks}{number} {n}"}, {"role": "assistant", **answer}],
             }
             for n in range(9 if source["name"] != "planted" else 1)
         ]
@@ -104,6 +106,39 @@ def test_rows_that_intake_leaves_out_refuse_no_plan(house: House, opa: OpaServer
     assert sum(group.rows for group in found.expected.groups if group.source == "planted") == len(rows) - 6
     decision = ask(house, opa, request)
     assert decision.allow, decision.violations
+
+
+GERMAN = "Wie kann ich mein Passwort ändern, wenn ich es seit gestern nicht mehr weiß?"
+FRENCH = "Comment puis-je changer mon mot de passe si je ne le connais plus depuis hier soir ?"
+
+
+@pytest.fixture(scope="module")
+def german_is_wanted(start_opa: StartOpa, policy_key: Path, tmp_path_factory: pytest.TempPathFactory) -> OpaServer:
+    """The policies of an installation that trains on German and English alone."""
+    policies = tmp_path_factory.mktemp("german") / "policies"
+    shutil.copytree(POLICIES, policies)
+    tunables = policies / "tunables/findings/data.yaml"
+    before = tunables.read_text("utf-8")
+    after = before.replace("train-tenant-model: null", "train-tenant-model: [de, en]", 1)
+    assert after != before
+    tunables.write_text(after, "utf-8")
+    server = start_opa(build_bundle(policies.parent / "bundle.tar.gz", policy_key, policies=policies).path)
+    assert server.ready
+    return server
+
+
+def test_only_rows_in_a_wanted_language_are_expected(house: House, german_is_wanted: OpaServer, tmp_path: Path) -> None:
+    request = lifecycle(tmp_path, asks=GERMAN)
+    found = plan_of(house, german_is_wanted, request)
+    assert found.expected is not None
+    assert found.expected.left_out_by_code == ()
+    decision = ask(house, german_is_wanted, request)
+    assert decision.allow, decision.violations
+    found = plan_of(house, german_is_wanted, lifecycle(tmp_path, asks=FRENCH))
+    assert found.expected is not None
+    [left_out] = found.expected.left_out_by_code
+    assert (left_out.code, left_out.count) == ("ROW_LANGUAGE_NOT_WANTED", found.expected.left_out)
+    assert found.expected.groups == ()
 
 
 def test_a_source_that_intake_refuses_is_drawn_from_by_nobody(house: House, opa: OpaServer, tmp_path: Path) -> None:
@@ -184,6 +219,7 @@ def assay(
 def test_the_command_prints_plan_and_verdict(house: House, assay: Any, tmp_path: Path) -> None:
     file = tmp_path / "request.json"
     file.write_text(lifecycle(tmp_path).model_dump_json(), "utf-8")
+    before = set(house.registry.blobs.digests())
     code, out, _ = assay("data", "plan", str(file))
     assert code == 0
     assert "an estimate" in out
@@ -195,7 +231,10 @@ def test_the_command_prints_plan_and_verdict(house: House, assay: Any, tmp_path:
     assert (
         "6 rows would be left out: LICENCE_NOT_SPDX 1, ROW_CONSENT_MISSING 1, " in assay("data", "plan", str(file))[1]
     )
-    assert json.loads(assay("data", "plan", str(file), "--json")[1])["left_out"]["rows"] == 6
+    told = json.loads(assay("data", "plan", str(file), "--json")[1])
+    # Nothing that a plan asks is stored, and none of it is named as if it were.
+    assert set(house.registry.blobs.digests()) == before
+    assert (told["left_out"]["rows"], "input" in told["decision"]) == (6, False)
     file.write_text(training(house, composition=COMPOSITION[:2]).model_dump_json(), "utf-8")
     code, out, _ = assay("data", "plan", str(file), "--json")
     told = json.loads(out)

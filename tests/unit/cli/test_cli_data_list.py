@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 import rfc8785
+from sqlalchemy import event
 
+from activities.data.catalogue import catalogue
 from activities.data.ledger import LEDGER, SHARD, Table
 from assay.contracts.data import Dataset, IntakeRequest, RowCounts, Source
 from assay.contracts.review import ReviewQueue
@@ -81,6 +83,49 @@ def test_every_seal_is_listed_with_its_state_and_what_it_replaces(
     assert len([line for line in lines if "globex/support/1" in line]) == 1
 
 
+def test_a_manifest_that_is_not_what_was_sealed_hides_no_other_dataset(
+    assay: Assay, registry: Registry, seal: Seal, home: Path
+) -> None:
+    one, held, other = seal(version=2), seal("calls"), seal(version=3)
+    missing, odd, new = seal(version=4), seal(version=5, replaces="the one before"), seal(version=6, replaces=one)
+    registry.withdrawals.withdraw("acme.51d0", [held])
+    for digest in (other, held):
+        [manifest] = home.rglob(digest.removeprefix("sha256:"))
+        manifest.chmod(0o600)
+        manifest.write_bytes(b"{}")
+    registry.blobs.remove(missing)
+    listed = {one["digest"]: one for one in assay("data", "list", "--json").json}
+    assert {digest: found["state"] for digest, found in listed.items()} == {
+        one: "sealed",
+        held: "damaged",
+        other: "damaged",
+        missing: "damaged",
+        odd: "damaged",
+        new: "sealed",
+    }
+    assert (listed[held]["cases"], listed[new]["replaces"], listed[other]["accepted"]) == (["acme.51d0"], one, 6)
+    assert "damaged (acme.51d0)" in assay("data", "list").out
+
+
+def test_as_many_queries_are_asked_of_many_datasets_as_of_one(registry: Registry, seal: Seal) -> None:
+    def queries() -> int:
+        asked: list[str] = []
+        engine = registry.datasets._database._engine
+
+        def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+            asked.append(statement)
+
+        event.listen(engine, "before_cursor_execute", note)
+        assert {one.state for one in catalogue(registry)} == {"withdrawn"}
+        event.remove(engine, "before_cursor_execute", note)
+        return len([one for one in asked if one.startswith("SELECT")])
+
+    registry.withdrawals.withdraw("acme.51d0", [seal()])
+    alone = queries()
+    registry.withdrawals.withdraw("acme.51d0", [seal(version=number) for number in range(2, 12)])
+    assert queries() == alone
+
+
 def test_nothing_sealed_is_said_and_is_no_table(assay: Assay, registry: Registry) -> None:
     ended = assay("data", "list")
     assert (ended.code, ended.out, ended.err) == (0, "", "no dataset is sealed yet\n")
@@ -130,6 +175,23 @@ def test_a_hold_is_placed_on_a_dataset_by_its_name(assay: Assay, registry: Regis
     seal(tenant="globex")
     assert "DATASET_UNKNOWN" in assay(*add, "globex/support/1").err
     assert len(registry.holds.list()) == 1
+
+
+def test_a_hold_on_what_is_destroyed_would_protect_nothing(assay: Assay, registry: Registry, seal: Seal) -> None:
+    gone, held = seal(), seal("calls")
+    new = seal(version=2, replaces=gone)
+    registry.withdrawals.withdraw("acme.51d0", [gone, held])
+    registry.shards.destroy(registry.datasets.get(gone).ledger, "acme.51d0")
+    add = ("hold", "add", "--tenant", "acme", "--reason", "a lawsuit", "--by", "leo", "--dataset")
+    for name in ("acme/support/1", gone):
+        ended = assay(*add, name)
+        assert (ended.code, ended.out) == (1, "")
+        assert f"DATASET_DESTROYED: acme/support/1 ({gone}) is destroyed" in ended.err
+        assert "assay data list acme" in ended.err
+    assert registry.holds.list() == ()
+    assert f"held: {new}" in assay(*add, "acme/support/2").err
+    assert assay(*add, "acme/calls/1").code == 0  # withdrawn, and still there
+    assert {one.dataset for one in registry.holds.list()} == {new, held}
 
 
 def test_what_is_typed_wrongly_is_told_in_words_of_ours(assay: Assay, registry: Registry, seal: Seal) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import sys
@@ -12,11 +13,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from temporalio.service import RPCError, RPCStatusCode
 
 from activities.data.ledger import SHARD, Table, mention_hash, subject_hash
 from activities.data.normal_form import _FORMS
 from activities.erasure import withdrawing
-from assay.cli import identifiers
+from assay.cli import holds, identifiers
+from assay.client import AssayClient
 from assay.contracts.data import Dataset, IntakeRequest, RowCounts, Source
 from assay.contracts.erasure import CaseJob, ErasureRequest
 from assay.contracts.names import erasure_id
@@ -298,6 +301,31 @@ def test_holds_are_placed_listed_and_lifted(assay: Assay, key: bytes, registry: 
     assert again.out.endswith(" by leo@acme.example\n")
     assert {one["id"] for one in assay("hold", "list", "--json").json} == {whole, dataset}
     assert registry.holds.on("acme", [], [])[0].id == whole
+
+
+def test_a_hold_is_lifted_whatever_becomes_of_telling_others(
+    assay: Assay, key: bytes, registry: Registry, case: CaseJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def connect() -> AssayClient:
+        return AssayClient(None)  # type: ignore[arg-type]
+
+    async def hangs(*_: object) -> int:
+        await asyncio.sleep(60)
+        return 0
+
+    async def refuses(*_: object) -> int:
+        raise RPCError("no such search attribute", RPCStatusCode.INVALID_ARGUMENT, b"")
+
+    monkeypatch.setattr(AssayClient, "connect", connect)
+    monkeypatch.setattr(holds, "PATIENCE", 0.05)
+    said = {hangs: "Temporal does not answer", refuses: "INVALID_ARGUMENT: no such search attribute"}
+    for look_again, why in said.items():
+        monkeypatch.setattr(AssayClient, "look_again", look_again)
+        placed = assay("hold", "add", "--tenant", "acme", "--reason", "a lawsuit", "--by", "leo@acme.example")
+        lifted = assay("hold", "lift", placed.out.strip(), "--by", "leo@acme.example")
+        assert (lifted.code, lifted.out) == (0, "lifted\n")
+        assert f"nobody was told ({why})" in lifted.err
+    assert registry.holds.list() == ()
 
 
 def test_a_hold_that_says_too_little_or_nonsense_is_not_placed(assay: Assay, key: bytes, registry: Registry) -> None:

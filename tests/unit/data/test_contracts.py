@@ -151,6 +151,41 @@ def test_what_is_no_contract_at_all_is_told_with_its_place_and_a_remedy(
         load(file)
 
 
+TAGS = {
+    "a word for a bool": ("regulated: !!bool perhaps-erika", 12, 12),
+    "a word for a time": ("description: !!timestamp erika", 12, 14),
+    "nothing for a number": ('retries: !!int ""', 12, 10),
+    "text for a list": ("purposes: !!seq erika", 12, 11),
+    "one that fits": ("description: !!str erika", 12, 14),
+    "one that says nothing": ("description: ! erika", 12, 14),
+    "one of nobody": ("description: !erika erika", 12, 14),
+    "on a list": ("systems: !!seq [erika]", 12, 10),
+    "on an object": ("mapping:\n  !!map\n  a: erika", 13, 3),
+    "on a key": ("!!str erika: 1", 12, 1),
+    "written out": ("description: !<tag:yaml.org,2002:int> erika", 12, 14),
+}
+
+
+@pytest.mark.parametrize(("text", "line", "column"), TAGS.values(), ids=TAGS.keys())
+def test_no_tag_is_read_and_the_other_files_are_looked_at(file: Path, text: str, line: int, column: int) -> None:
+    file.write_text(f"{GOOD}# who was asked\n{text}\n")
+    other = file.with_name("calls.yaml")
+    other.write_text(GOOD.replace("name: tickets", "name: calls"))
+    ended = CliRunner().invoke(cli, ["sources", "check", str(file), str(other)])
+    assert ended.exit_code == 1
+    assert isinstance(ended.exception, SystemExit)
+    assert f"  line {line}, column {column}: SOURCE_CONTRACT_MALFORMED: tags are not read" in ended.output
+    assert f"{other}: ok" in ended.output
+    assert "erika" not in ended.output
+
+
+@pytest.mark.parametrize("value", ["1" + ":00" * 200 + ".0", "2026-13-01", "0b_", "0000-01-01", "=", "<<"])
+def test_what_only_looks_like_a_number_or_a_date_is_told(file: Path, value: str) -> None:
+    file.write_text(f"{GOOD}description: {value}\n")
+    [fault] = check(file).faults
+    assert (fault.code, fault.what) == ("SOURCE_CONTRACT_MALFORMED", "a value is none that YAML knows")
+
+
 def test_a_folder_or_a_missing_file_hides_no_fault_of_the_others(file: Path) -> None:
     file.write_text(GOOD + "colour: red\n")
     missing = file.with_name("calls.yaml")

@@ -38,6 +38,7 @@ def test_names_are_told_from_words() -> None:
         ("ich heiße mehmet und brauche hilfe", 0, 1),
         ("ich heiße leonie drosselhain und brauche hilfe", 1, 1),
         ("ich heiße leonie von drosselhain", 1, 1),
+        ("ich heiße leonie may", 1, 1),
         ("pls book it under tyrone", 0, 1),
     ],
 )

@@ -9,18 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from temporalio.testing import ActivityEnvironment
 
-from activities.data.datasheet import page_of, sheet_of
+from activities.data.datasheet import page_of, sheet_of, write
 from activities.data.story import story
 from activities.erasure import resealing, shredding, withdrawing
-from activities.erasure.activity import ErasureData
 from activities.erasure.destroyed import why_destroyed
 from assay.contracts.base import Reference
 from assay.contracts.erasure import HoldPlaced
-from assay.contracts.errors import Unavailable
 from assay.contracts.policy import Decision, Gate
-from assay.settings import Settings
 from registry import BlobStore, Registry
 from registry.withdrawals import Withdrawals
 
@@ -41,14 +37,11 @@ class StubAnswer:
 
 @dataclass
 class StubGate:
-    """Allows every licence, or is down."""
+    """Allows every licence."""
 
-    down: bool = False
     asked: list[dict[str, Any]] = field(default_factory=list)
 
     def decide(self, gate: Gate, facts: dict[str, Any]) -> StubAnswer:
-        if self.down:
-            raise Unavailable("OPA_UNREACHABLE", "OPA did not answer", "start it")
         self.asked.append(facts)
         question = Reference(uri=f"blob:{sha(7)[7:]}", sha256=sha(7))
         decision = Decision(gate=gate, allow=True, decision_id="d", policy_revision=sha(8), input=question)
@@ -67,7 +60,7 @@ def test_a_new_version_has_a_sheet_of_its_own_judged_for_the_rows_that_are_left(
     _, made, _ = erase(registry, tmp_path, mine)
     [new] = made
     assert new.dataset is not None
-    resealing.describe(registry, made, gate)
+    write(registry, new.dataset, gate)
     sheet = sheet_of(registry, new.dataset)
     assert [term["rows"] for facts in gate.asked for term in facts["terms"]] == [1]
     assert [(use.outcome, use.rows) for use in sheet.licences] == [("allowed", 1)]
@@ -75,31 +68,7 @@ def test_a_new_version_has_a_sheet_of_its_own_judged_for_the_rows_that_are_left(
     assert sheet.resealed is not None
     assert (sheet.resealed.case, sheet.resealed.replaces) == (mine.case, former.id)
     assert sheet.resealed.name == "acme/support/1"
-    written = page_of(registry, new.dataset)
-    resealing.describe(registry, made, gate)
-    assert (page_of(registry, new.dataset), len(gate.asked)) == (written, 1)
-
-
-def test_the_activity_that_seals_writes_the_sheet(registry: Registry, settings: Settings, tmp_path: Path) -> None:
-    seal(registry, tmp_path, ROWS)
-    mine, data = job(), ErasureData(settings)
-    vars(data).update(_registry=registry, _policy=StubGate())
-    withdrawing.withdraw(registry, mine)
-    [new] = ActivityEnvironment().run(data.reseal_datasets, mine)
-    assert new.dataset is not None
     assert page_of(registry, new.dataset) is not None
-
-
-def test_an_erasure_does_not_wait_for_a_sheet(
-    registry: Registry, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    seal(registry, tmp_path, ROWS)
-    _, made, _ = erase(registry, tmp_path, job())
-    resealing.describe(registry, made, StubGate(down=True))
-    assert made[0].dataset is not None
-    assert page_of(registry, made[0].dataset) is None
-    assert "no sheet of" in caplog.text
-    assert "OPA_UNREACHABLE" in caplog.text
 
 
 def test_the_manifest_of_a_new_version_names_the_case(registry: Registry, tmp_path: Path) -> None:

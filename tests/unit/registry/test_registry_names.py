@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from assay.cli.known import require_dataset, require_model
 from assay.contracts.errors import NotFound
-from registry import Registry
+from assay.contracts.review import ReviewQueue
+from registry import QuarantinedRow, Registry
+from registry.names import Names
 
 from .conftest import Examples, ref
 
@@ -21,6 +24,29 @@ def test_names_are_where_their_things_are(registry: Registry, examples: Examples
     assert registry.names.datasets("globex") == frozenset()
     assert registry.names.models("acme") == frozenset()
     assert registry.names.models("globex") == {"helpdesk"}
+
+
+def test_a_name_that_is_known_is_looked_up_without_listing_the_others(
+    registry: Registry, examples: Examples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry.datasets.add(examples.dataset(), examples.intake(), ref("ledger"), [])
+    registry.runs.add(*examples.run())
+    registry.runs.add(*examples.run(tenant="globex"))
+    # What is only set aside is a dataset too.
+    waiting = QuarantinedRow(row_id=ref("row").sha256, source="tickets", codes=("A",), shard=ref("rows"), ordinal=0)
+    registry.quarantine.add(ReviewQueue(tenant="acme", dataset="calls"), [waiting], requested_by="ann")
+    with monkeypatch.context() as changed:
+        changed.setattr(Names, "_of", None)
+        require_dataset(registry, "acme", examples.intake().dataset)
+        require_dataset(registry, "acme", "calls")
+        require_model(registry, "globex", "helpdesk")
+    for tenant, dataset in (("acme", "call"), ("globex", "calls")):
+        with pytest.raises(NotFound, match="DATASET_UNKNOWN") as unknown:
+            require_dataset(registry, tenant, dataset)
+        assert ("did you mean calls?" in unknown.value.remedy) == (tenant == "acme")
+    with pytest.raises(NotFound, match="MODEL_UNKNOWN") as unknown:
+        require_model(registry, "globex", "helpdisk")
+    assert "did you mean helpdesk?" in unknown.value.remedy
 
 
 def test_the_newest_of_a_name_is_its_highest_version_that_is_in_use(registry: Registry, examples: Examples) -> None:

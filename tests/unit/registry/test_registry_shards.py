@@ -103,6 +103,15 @@ def test_a_plain_blob_of_an_older_dataset_is_read_and_destroyed(
     assert not shards.readable(reference)
 
 
+def test_many_are_asked_about_at_once(shards: ShardStore, registry: Registry, tmp_path: Path) -> None:
+    kept, gone = (shards.put_file(written(tmp_path / name, name.encode())) for name in ("kept", "gone"))
+    plain = registry.blobs.put_file(written(tmp_path / "plain", b"plain"))
+    nowhere = [Reference(uri=f"{kind}:x", sha256=f"sha256:{n:064x}") for n, kind in enumerate(("blob", "shard") * 600)]
+    shards.destroy(gone)
+    assert shards.all_readable((kept, gone, plain, *nowhere)) == {kept.sha256, plain.sha256}
+    assert shards.all_readable(()) == frozenset()
+
+
 def test_changed_bytes_are_refused(shards: ShardStore, registry: Registry, tmp_path: Path) -> None:
     one = shards.put_file(written(tmp_path / "one", b"1" * CHUNK * 2))
     sealed = registry.blobs.get(one.sha256)
