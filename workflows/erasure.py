@@ -41,7 +41,7 @@ with workflow.unsafe.imports_passed_through():
         withdraw_rows,
         write_receipt,
     )
-    from assay.contracts.erasure_totals import also_found, also_shredded, also_withdrawn
+    from assay.contracts.erasure_totals import also_found, also_shredded, also_withdrawn, counted
     from workflows.common import (
         CONTROL,
         DATA,
@@ -141,7 +141,8 @@ class Erasure:
 
     def _nothing_waits(self) -> str | None:
         found = self._status.found
-        waiting = found.mentioned_waiting or any(one.kept or one.aside for one in found.mentioned)
+        mentioned = counted(found).mentioned
+        waiting = found.mentioned_waiting or mentioned.kept or mentioned.aside
         return None if waiting else "no row waits for a confirmation"
 
     @property

@@ -29,8 +29,10 @@ class Ended:
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home of one's own: nothing of this checkout's stack is seen, and no `.env`."""
+    """A home of one's own: no `.env`, and nothing of any stack that runs here is seen or spoken to."""
     monkeypatch.setenv("ASSAY_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("ASSAY_TEMPORAL_ADDRESS", "127.0.0.1:1")
+    monkeypatch.setenv("ASSAY_OPA_URL", "http://127.0.0.1:1")
     (tmp_path / "home").mkdir()
     monkeypatch.chdir(tmp_path)
     return tmp_path / "home"
