@@ -21,7 +21,6 @@ with workflow.unsafe.imports_passed_through():
         ErasureRequest,
         ErasureStatus,
         MentionsConfirmed,
-        Remains,
         Reminder,
         Retraining,
         Shredded,
@@ -42,6 +41,7 @@ with workflow.unsafe.imports_passed_through():
         write_receipt,
     )
     from assay.contracts.erasure_totals import also_found, also_shredded, also_withdrawn, counted
+    from assay.contracts.remains import UNDER_WAY, Remains
     from workflows.common import (
         CONTROL,
         DATA,
@@ -59,7 +59,7 @@ with workflow.unsafe.imports_passed_through():
 
 LONGEST_LOOK = timedelta(hours=6)
 """Between two looks whether a legal hold was lifted, when nobody says so."""
-SHEET = timedelta(minutes=30)
+SHEET = timedelta(minutes=1)
 """In which a sheet is written, or not."""
 IN_USE = timedelta(minutes=1)
 """After which a removal is tried again of what the second search still finds, when nothing else is new."""
@@ -263,6 +263,8 @@ class Erasure:
     async def _prove(self) -> None:
         retraining, datasets = await self._plan(), self._status.datasets
         self._set(stage="verifying", retraining=retraining)
+        if workflow.patched("what is sealed again gets its sheet before the last search"):
+            await self._describe()
         remains = await self._search()
         if self._status.datasets != datasets:
             retraining = await self._plan()
@@ -283,26 +285,24 @@ class Erasure:
         if self._request.retrain:
             retraining = await retrain(self._status.retraining)
         self._set(stage="erased", receipt=receipt.reference, retraining=retraining, remains=(), reasons=())
-        if workflow.patched("what is sealed again gets its sheet when the case is over"):
-            await self._describe()
 
     async def _describe(self) -> None:
-        """Sheets of what was sealed again. Nothing waits for one, which can be made at any time."""
-        for dataset in sorted({one.dataset for one in self._status.datasets if one.dataset}):
-            try:
-                await settled(
-                    workflow.execute_activity(
-                        write_datasheet,
-                        DatasheetJob(dataset=dataset),
-                        **DATA,
-                        schedule_to_close_timeout=SHEET,
-                        summary="write its sheet",
-                    )
+        """Sheets of what was sealed again, or none: one can be made at any time, and a case does not wait for long."""
+        made = sorted({one.dataset for one in self._status.datasets if one.dataset})
+        await asyncio.gather(*map(self._sheet, made))
+
+    async def _sheet(self, dataset: str) -> None:
+        job = DatasheetJob(dataset=dataset, once=True)
+        try:
+            await settled(
+                workflow.execute_activity(
+                    write_datasheet, job, **DATA, schedule_to_close_timeout=SHEET, summary="write its sheet"
                 )
-            except ActivityError as error:
-                if is_cancelled_exception(error):
-                    raise
-                workflow.logger.warning("no sheet of %s: %s", dataset, reason_of(error))
+            )
+        except ActivityError as error:
+            if is_cancelled_exception(error):
+                raise
+            workflow.logger.warning("no sheet of %s: %s", dataset, reason_of(error))
 
     async def _plan(self) -> tuple[Retraining, ...]:
         return await settled(
@@ -314,15 +314,18 @@ class Erasure:
     async def _search(self) -> Remains:
         """Until nothing is found: what still runs may hold a copy, and is being stopped. What does not go is shown."""
         removed: tuple[str, ...] = ()
-        pause, at = timedelta(seconds=2), self._opened
+        pause, at, worked = timedelta(seconds=2), self._opened, False
         while True:
             stores, serving = await self._look()
             found = (*stores.found, *serving.found)
             searched = (*stores.searched, *serving.searched)
-            if not found:
+            works = any(one.startswith(UNDER_WAY) for one in serving.found)
+            # Whoever has ended since the last look may have stored something after the last removal.
+            ended, worked = worked and not works, works
+            if not found and not ended:
                 return stores.model_copy(update={"searched": searched})
             self._set(remains=found, reasons=(f"ERASURE_INCOMPLETE: {len(found)} places still hold something",))
-            if found != removed or self._wants_removal(at):
+            if found != removed or ended or self._wants_removal(at):
                 self._look_again = False
                 await self._remove_all()
                 removed, at = found, workflow.now()

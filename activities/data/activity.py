@@ -15,7 +15,7 @@ from temporalio import activity
 from activities.data import deciding, repeats, staging
 from activities.data.checks import Checks, Contamination
 from activities.data.clearing import clear
-from activities.data.datasheet import write
+from activities.data.datasheet import files_of, write
 from activities.data.dpia import read_assessment
 from activities.data.ledger import pseudonym_key
 from activities.data.licences import normalise
@@ -143,6 +143,8 @@ class DataActivities:
     def write_datasheet(self, job: DatasheetJob) -> DatasheetFiles:
         """See `assay.contracts.datasheet.write_datasheet`."""
         with beating():
+            if job.once and (written := files_of(self._registry, job.dataset)):
+                return written
             return write(self._registry, job.dataset, self._gate)
 
     def _question(self, intake: IntakeKey, source: Source) -> Question:

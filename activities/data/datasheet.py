@@ -17,6 +17,7 @@ from activities.data.ledgers import fetch
 from activities.data.manifest import composition_of, formers_of, licence_terms, manifest_of
 from activities.data.profile import profile
 from activities.policy.asking import Asks
+from assay.contracts.base import Reference
 from assay.contracts.data import Source
 from assay.contracts.datasheet import Datasheet, DatasheetFiles, LicenceUse, Profile, Resealed, SourceTerms
 from assay.contracts.errors import IntegrityRefused
@@ -94,6 +95,13 @@ def sheet_of(registry: Registry, dataset: str) -> Datasheet:
     """
     numbers = page_of(registry, dataset, "numbers")
     return Datasheet.model_validate_json(registry.blobs.get(numbers)) if numbers else datasheet(registry, dataset)
+
+
+def files_of(registry: Registry, dataset: str) -> DatasheetFiles | None:
+    """The pages that were written, if all were; of several the last."""
+    found = {name: page_of(registry, dataset, name) for name in DatasheetFiles.model_fields}
+    uris = {name: Reference(uri=f"blob:{one[7:]}", sha256=one) for name, one in found.items() if one}
+    return DatasheetFiles(**uris) if len(uris) == len(found) else None
 
 
 def page_of(registry: Registry, dataset: str, page: str = "markdown") -> str | None:

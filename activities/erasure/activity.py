@@ -35,7 +35,6 @@ from assay.contracts.erasure import (
     Held,
     NewDataset,
     Receipt,
-    Remains,
     Reminder,
     Replaced,
     Retraining,
@@ -44,6 +43,7 @@ from assay.contracts.erasure import (
 )
 from assay.contracts.errors import AssayError, NotFound
 from assay.contracts.policy import Decision
+from assay.contracts.remains import UNDER_WAY, Remains
 from assay.contracts.rollout import WarmJob
 from assay.contracts.training import TrainingRequest
 from assay.settings import Settings
@@ -162,8 +162,10 @@ class ErasureData(_Opened):
     def search_stores(self, job: CaseJob) -> Remains:
         """See `assay.contracts.erasure.search_stores`."""
         with beating():
-            probe, weights = read_probe(self._registry, job), shredding.withdrawn_weights(self._registry, job)
-            return second_search.search(self._registry, probe, self._settings.home, weights=weights)
+            probe, learnt = read_probe(self._registry, job), shredding.withdrawn_blobs(self._registry, job)
+            remains = second_search.search(self._registry, probe, self._settings.home, learnt=learnt)
+            folders = shredding.run_folders(self._registry, job, self._settings.home)
+            return remains.model_copy(update={"found": (*remains.found, *folders)})
 
 
 class ErasureServing(_Opened):
@@ -209,7 +211,7 @@ class ErasureServing(_Opened):
         gone = {one.name for one in await asyncio.to_thread(self._registry.withdrawals.by_kind, "adapter")}
         held = await asyncio.gather(*(self._held(number) for number in range(len(self._serving.engines))))
         found = [f"engine {n}: does not answer" for n, names in enumerate(held) if names is None]
-        found += [f"under way: {name}" for name in begun]
+        found += [f"{UNDER_WAY}{name}" for name in begun]
         found += [f"engine {n}: {name}" for n, names in enumerate(held) for name in names or () if carries(name, gone)]
         table = await asyncio.to_thread(self._registry.routes.current)
         await self._serving.gateways.refresh(table.revision)

@@ -1,5 +1,5 @@
 """The second search. It shares no code with the first: no ledger, no lineage, no manifest is believed that says that
-something is gone. They may say what else to look for: weights, in which no text stands.
+something is gone. They may say what else to look for: weights, in which no text stands, and answers.
 
 It reads bytes: every blob and every file below the state folder, raw and, where a living key or a plain Parquet file
 lets it, in the clear; the tables as the database prints them. It looks for texts that only the erased rows said, for
@@ -25,8 +25,8 @@ from pyarrow import ArrowException, parquet
 from activities.erasure.needles import Needles
 from activities.erasure.probe import Probe
 from assay.contracts.base import Reference
-from assay.contracts.erasure import Remains
 from assay.contracts.errors import IntegrityRefused, NotFound
+from assay.contracts.remains import Remains
 from registry import Registry
 
 _CHUNK: Final = 8 * 1024 * 1024
@@ -64,18 +64,18 @@ def search(
     home: Path,
     beat: Callable[[], None] = lambda: None,
     *,
-    weights: Collection[str] = (),
+    learnt: Collection[str] = (),
 ) -> Remains:
     """Places in which something is left, by digest, table or path; not in the probes of open cases, which go with them.
 
-    `weights` are blobs that must be gone as well, though no text tells of what they are made.
+    `learnt` are blobs that must be gone as well, though no text tells of what they are made: weights, answers.
 
     Below the state folder stand the suppression list and the ids of workflows, which are keyed hashes: there only texts
     are looked for. Raises Unavailable.
     """
     look = _Look(probe)
     read, shards, suspected, others = 0, 0, list[_Place](), set[str]()
-    found, gone = list[str](), frozenset({*probe.shards, *probe.former, *weights})
+    found, gone = list[str](), frozenset({*probe.shards, *probe.former, *learnt})
     with tempfile.TemporaryDirectory(prefix=_SCRATCH) as folder:
         for place in chain(_stored(registry), _files(home, _sources(registry, home))):
             with suppress(*_GONE), _opened(place, Path(folder)) as path:

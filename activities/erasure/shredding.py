@@ -12,6 +12,7 @@ from activities.erasure.probe import Probe, add_to_probe, learn, sealed_probe
 from activities.erasure.resealing import HELD, shard_uri, shards_of
 from activities.erasure.tables import blank, cut, holds, pick, store_like
 from activities.erasure.withdrawing import withdrawn_by_now
+from activities.evaluation.samples import SAMPLES
 from assay.contracts.base import Reference
 from assay.contracts.erasure import Artifact, CaseJob, Held, Shredded, Withdrawn
 from assay.contracts.errors import Conflict, IntegrityRefused, NotFound, Unavailable
@@ -178,9 +179,16 @@ def _destroy_learnt(registry: Registry, job: CaseJob, artifacts: tuple[Artifact,
     return len(blobs)
 
 
-def withdrawn_weights(registry: Registry, job: CaseJob) -> frozenset[str]:
-    """Weights that have to be gone by now, also of a checkpoint that was stored after everything was destroyed."""
-    return frozenset(digest for _, digest in _weights(registry, withdrawn_by_now(registry, job)))
+def withdrawn_blobs(registry: Registry, job: CaseJob) -> frozenset[str]:
+    """Weights and answers that have to be gone by now, also those that were stored after everything was destroyed."""
+    gone = withdrawn_by_now(registry, job)
+    return frozenset({*(digest for _, digest in _weights(registry, gone)), *_samples(registry, gone)})
+
+
+def run_folders(registry: Registry, job: CaseJob, home: Path) -> tuple[str, ...]:
+    """Folders of withdrawn runs that are there on this disk: a trainer that is stopped saves a last checkpoint."""
+    runs = (one.name for one in withdrawn_by_now(registry, job) if one.kind == "run")
+    return tuple(f"folder runs/{run}" for run in sorted(runs) if (home / "runs" / run).exists())
 
 
 def _weights(registry: Registry, artifacts: tuple[Artifact, ...]) -> Iterator[tuple[str, str]]:
@@ -201,7 +209,8 @@ def _weights(registry: Registry, artifacts: tuple[Artifact, ...]) -> Iterator[tu
 
 
 def _samples(registry: Registry, artifacts: tuple[Artifact, ...]) -> Iterator[str]:
-    """Answers of withdrawn adapters in evaluation reports; those of the base stay."""
+    """Answers of withdrawn adapters, also those that no report names yet; those of the base stay."""
+    yield from (one.name for one in artifacts if one.kind == SAMPLES)
     adapters = {one.name for one in artifacts if one.kind == "adapter"}
     for report in (one.name for one in artifacts if one.kind == "report"):
         try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from temporalio import activity
@@ -28,9 +28,13 @@ _BEGUN: Final = frozenset(
     )
 )
 """An attempt runs, or its worker died and its time is not up yet. One that has not begun is refused when it begins."""
+_CUT_OFF: Final = (WorkflowExecutionStatus.TERMINATED, WorkflowExecutionStatus.TIMED_OUT)
+"""Did not wait for their activities, which hear of it with their next heartbeat."""
 _AT_ONCE: Final = 16
 _SKEW: Final = timedelta(minutes=1)
 """Between the clocks of Temporal and of who withdraws."""
+_UNHEARD: Final = timedelta(seconds=30) + _SKEW
+"""The longest heartbeat timeout of what stores something (`workflows/common.py`)."""
 
 
 async def told_by_temporal(workflows: Mapping[str, datetime]) -> tuple[str, ...]:
@@ -62,7 +66,11 @@ async def _begun(client: Client, id_: str, before: datetime) -> list[str]:
         raise Unavailable(
             "TEMPORAL_UNREACHABLE", f"Temporal says {error.message}", "none: it is asked again"
         ) from error
-    if known.status is not WorkflowExecutionStatus.RUNNING or known.start_time >= before + _SKEW:
+    if known.start_time >= before + _SKEW:
+        return []
+    if known.status in _CUT_OFF and known.close_time and datetime.now(UTC) < known.close_time + _UNHEARD:
+        return [f"{id_}: ended from outside a moment ago"]
+    if known.status is not WorkflowExecutionStatus.RUNNING:
         return []
     pending = known.raw_description.pending_activities
     return [f"{id_}: {one.activity_type.name}" for one in pending if one.state in _BEGUN]

@@ -14,7 +14,7 @@ from temporalio import activity
 
 from activities.evaluation.borrowed import asking, borrowed, name_for
 from activities.evaluation.facts import dataset_facts, production_card
-from activities.evaluation.samples import dump_samples, load_samples
+from activities.evaluation.samples import keep_samples, load_samples
 from activities.heartbeat import Beat, beating_async
 from assay.contracts.base import Digest
 from assay.contracts.evaluation import ArmJob, ArmScores, EvaluationResult, ReportJob
@@ -59,7 +59,7 @@ class EvaluationActivities:
             adapter=job.candidate.adapter if job.candidate else None,
             schema_decoding=job.schema_decoding,
             rates=rates(samples),
-            samples=self._registry.blobs.put(dump_samples(samples)),
+            samples=keep_samples(self._registry, samples, job.candidate.adapter if job.candidate else None),
             seconds=round(time.monotonic() - begun, 1),
         )
 

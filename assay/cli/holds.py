@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -49,8 +50,9 @@ def add(tenant: str, subject: str | None, dataset: str | None, reason: str, by: 
     require_tenant(registry, tenant)
     if placed.dataset is not None:
         _require_rows(registry, placed.dataset)
-        click.echo(f"held: {placed.dataset}", err=True)
     click.echo(registry.holds.place(placed))
+    if placed.dataset is not None:
+        click.echo(f"held: {placed.dataset}", err=True)
     if own is not None and not registry.holds.knows(own):
         loud = click.style("no row of this person is known now", fg="yellow", bold=True)
         click.echo(
@@ -62,8 +64,14 @@ def add(tenant: str, subject: str | None, dataset: str | None, reason: str, by: 
 
 def _require_rows(registry: Registry, digest: str) -> None:
     """A hold on what is destroyed would protect nothing. Raises Conflict (`DATASET_DESTROYED`)."""
+    from activities.erasure.resealing import shards_of
+
     record = registry.datasets.get(digest)
-    if record.quarantined and not registry.shards.readable(record.ledger):
+    parts = [record.ledger]
+    with suppress(NotFound):  # a manifest that went with the rest
+        # The ledger may be gone, and a shard with rows that another hold keeps still be there.
+        parts += shards_of(registry, record)
+    if record.quarantined and not registry.shards.all_readable(parts):
         request = record.request
         raise Conflict(
             "DATASET_DESTROYED",
@@ -99,7 +107,7 @@ def _tell(tenant: str) -> None:
         why = "Temporal does not answer"
         if isinstance(error, AssayError | RPCError):
             why = f"{error.code if isinstance(error, AssayError) else error.status.name}: {error.message}"
-        loud = click.style("nobody was told", fg="yellow", bold=True)
+        loud = click.style("not everybody was told", fg="yellow", bold=True)
         click.echo(
             f"{loud} ({why}). Erasures that wait notice at their next look, within {HOURS} hours, and "
             "retentions within a day; once Temporal answers, this command again tells them at once.",

@@ -159,6 +159,7 @@ class DatasheetJob(Message):
     """Write the sheet of one sealed dataset."""
 
     dataset: Digest
+    once: bool = Field(default=False, description="leave the sheet that there is")
 
 
 class DatasheetFiles(Message):

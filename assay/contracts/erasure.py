@@ -14,6 +14,7 @@ from temporalio import activity
 
 from assay.contracts.base import Digest, Message, Person, Reference, Sentence, Slug
 from assay.contracts.policy import Decision
+from assay.contracts.remains import Remains
 from assay.contracts.training import TrainingRequest
 
 KeyedHash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="HMAC-SHA-256, as `assay erase hash` prints")]
@@ -182,15 +183,6 @@ class Retraining(Message):
     steps: int
     seconds: float | None = None
     tokens_per_second: float | None = None
-
-
-class Remains(Message):
-    """What the second search still found, by place; empty is what a receipt needs."""
-
-    searched: tuple[str, ...] = ()
-    found: tuple[str, ...] = ()
-    bytes: int = 0
-    shards: int = 0
 
 
 class Receipt(Message):

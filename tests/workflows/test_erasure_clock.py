@@ -8,7 +8,8 @@ from temporalio import activity
 from temporalio.client import Client
 
 from assay.contracts import names
-from assay.contracts.erasure import CaseJob, ErasureRequest, ErasureStatus, Held, Remains, Reminder
+from assay.contracts.erasure import CaseJob, ErasureRequest, ErasureStatus, Held, Reminder
+from assay.contracts.remains import UNDER_WAY, Remains
 
 from .clock import skipping
 from .conftest import House
@@ -144,6 +145,19 @@ async def test_a_find_that_is_new_is_removed_at_once() -> None:
     assert await house.erased() == [
         *["withdraw", "look 1", "withdraw", "look 2", "look 3", "withdraw", "look 4", "receipt"]
     ]
+
+
+class Worked(Searched):
+    """Somebody was still at work at the first look."""
+
+    @activity.defn
+    async def search_serving(self, job: CaseJob) -> Remains:
+        found = () if self.looks else (f"{UNDER_WAY}training/acme/helpdesk/1: train",)
+        return Remains(searched=("activities",), found=found)
+
+
+async def test_when_the_last_one_at_work_has_ended_it_is_removed_and_searched_for_once_more() -> None:
+    assert await Worked().erased() == ["withdraw", "look 1", "withdraw", "look 2", "withdraw", "look 3", "receipt"]
 
 
 async def test_what_is_still_found_is_removed_once_more_when_somebody_says_so() -> None:

@@ -15,9 +15,9 @@ from temporalio.client import (
     WorkflowExecutionDescription,
 )
 from temporalio.service import RPCError, RPCStatusCode
-from temporalio.testing import WorkflowEnvironment
+from temporalio.testing import ActivityEnvironment, WorkflowEnvironment
 
-from activities.erasure.under_way import under_way
+from activities.erasure.under_way import told_by_temporal, under_way
 from assay.client import AssayClient
 from assay.contracts import names
 from assay.contracts.errors import Unavailable
@@ -45,9 +45,22 @@ async def test_what_has_begun_is_under_way_until_its_end_is_known(client: AssayC
     await until(begun)
     # One that began later under the same id works on something else; clocks may differ by a minute.
     assert await asked(datetime.now(UTC) - timedelta(minutes=5)) == ()
+    # As the activity asks, by the client of its worker.
+    environment = ActivityEnvironment(client=client.temporal)
+    assert await environment.run(told_by_temporal, {WORKING: datetime.now(UTC)}) == (f"{WORKING}: evaluate_arm",)
     house.gates["evaluate_arm"].set()
     await handle.result()
     assert await asked(datetime.now(UTC)) == ()
+
+
+async def test_who_was_ended_from_outside_may_not_have_heard_of_it_yet(client: AssayClient, house: Any) -> None:
+    house.gates["evaluate_arm"] = asyncio.Event()
+    handle = await client.start_evaluation(REQUEST)
+    await handle.terminate("an operator's word")
+    assert await under_way(client.temporal, {WORKING: datetime.now(UTC)}) == (
+        f"{WORKING}: ended from outside a moment ago",
+    )
+    house.gates["evaluate_arm"].set()
 
 
 class _Down(Interceptor):

@@ -12,6 +12,7 @@ from sqlalchemy import event
 
 from activities.data.catalogue import catalogue
 from activities.data.ledger import LEDGER, SHARD, Table
+from activities.erasure.resealing import shards_of
 from assay.contracts.data import Dataset, IntakeRequest, RowCounts, Source
 from assay.contracts.review import ReviewQueue
 from assay.contracts.rollout import Incident
@@ -181,7 +182,10 @@ def test_a_hold_on_what_is_destroyed_would_protect_nothing(assay: Assay, registr
     gone, held = seal(), seal("calls")
     new = seal(version=2, replaces=gone)
     registry.withdrawals.withdraw("acme.51d0", [gone, held])
-    registry.shards.destroy(registry.datasets.get(gone).ledger, "acme.51d0")
+    destroyed = registry.datasets.get(gone)
+    for reference in (destroyed.ledger, *shards_of(registry, destroyed)):
+        registry.shards.destroy(reference, "acme.51d0")
+    registry.shards.destroy(registry.datasets.get(held).ledger, "acme.51d0")
     add = ("hold", "add", "--tenant", "acme", "--reason", "a lawsuit", "--by", "leo", "--dataset")
     for name in ("acme/support/1", gone):
         ended = assay(*add, name)
@@ -190,7 +194,7 @@ def test_a_hold_on_what_is_destroyed_would_protect_nothing(assay: Assay, registr
         assert "assay data list acme" in ended.err
     assert registry.holds.list() == ()
     assert f"held: {new}" in assay(*add, "acme/support/2").err
-    assert assay(*add, "acme/calls/1").code == 0  # withdrawn, and still there
+    assert assay(*add, "acme/calls/1").code == 0  # rows of it are still there, kept by another hold
     assert {one.dataset for one in registry.holds.list()} == {new, held}
 
 

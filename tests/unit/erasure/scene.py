@@ -16,7 +16,8 @@ from activities.erasure import resealing, second_search, shredding, withdrawing
 from activities.erasure.probe import read_probe
 from assay.contracts.base import BasePin, Reference
 from assay.contracts.data import Dataset, IntakeRequest, RowCounts, Source
-from assay.contracts.erasure import CaseJob, ErasureRequest, NewDataset, Remains, Shredded, Withdrawn
+from assay.contracts.erasure import CaseJob, ErasureRequest, NewDataset, Shredded, Withdrawn
+from assay.contracts.remains import Remains
 from assay.contracts.review import ReviewQueue
 from assay.contracts.rollout import Arm, Route, RouteTable
 from registry import LedgerEntry, QuarantinedRow, Registry
@@ -114,8 +115,8 @@ def job(case: str = "acme.51d0e2aa17cc", **fields: Any) -> CaseJob:
 
 
 def searched(registry: Registry, mine: CaseJob, home: Path) -> Remains:
-    weights = shredding.withdrawn_weights(registry, mine)
-    return second_search.search(registry, read_probe(registry, mine), home, weights=weights)
+    learnt = shredding.withdrawn_blobs(registry, mine)
+    return second_search.search(registry, read_probe(registry, mine), home, learnt=learnt)
 
 
 Said = tuple[int, str, str, list[dict[str, str]]]
