@@ -113,8 +113,12 @@ class AssayClient:
     async def start_erasure(
         self, request: ErasureRequest, what: str | None = None
     ) -> WorkflowHandle[object, ErasureStatus]:
-        """Start an erasure; `what` names it where no `subject` or `dataset` does. Nobody is named in either."""
-        named = what or request.subject or request.dataset or request.content_digest()
+        """Start an erasure, or go on with the same one. `what` names it where it is more than one person or dataset.
+
+        Nobody is named in either.
+        """
+        alone = None if request.mentions else request.subject or request.dataset
+        named = what or alone or request.content_digest()
         return await self._start("Erasure", request, names.erasure_id(request.tenant, named), ErasureStatus)
 
     async def look_again(self, tenant: str) -> int:

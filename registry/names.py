@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Select, Table, select
 
 from registry.columns import Base
 from registry.database import Database
-from registry.tables import ShardKeyRow
+from registry.tables import ApiKeyRow, ShardKeyRow
 
 _DATASETS = {"datasets": "name", "quarantine": "dataset", "retention": "name"}
 """Tables in which a tenant's dataset is named, and their column with its name."""
@@ -22,15 +22,15 @@ class Names:
         self._database = database
 
     def tenants(self) -> frozenset[str]:
-        """Tenants whom any table names."""
-        return self._of((table, "tenant") for table in _tables("tenant"))
+        """Tenants whom any table names but that of keys: one may be made for a name that is misspelt."""
+        return self._of((table, "tenant") for table in _naming_tenants())
 
     def knows(self, tenant: str) -> bool:
-        """Whether any table names this tenant, or their first intake stages rows, which enters nothing else before it
+        """Whether this is one of `tenants`, or their first intake stages rows, which enters nothing else before it
         ends."""
         # What an intake stages is owned by its name, which begins with the tenant's.
         staged: Select[Any] = select(ShardKeyRow.id).where(ShardKeyRow.owner.startswith(f"{tenant}/", autoescape=True))
-        return self._any((*(_naming(table, tenant) for table in _tables("tenant")), staged))
+        return self._any((*(_naming(table, tenant) for table in _naming_tenants()), staged))
 
     def knows_dataset(self, tenant: str, dataset: str) -> bool:
         """Whether `datasets` has it; that list is not made for it."""
@@ -69,6 +69,10 @@ def _naming(table: Table, tenant: str, column: str = "tenant", name: str | None 
 
 def _dataset_columns() -> list[tuple[Table, str]]:
     return [(Base.metadata.tables[table], column) for table, column in _DATASETS.items()]
+
+
+def _naming_tenants() -> list[Table]:
+    return [table for table in _tables("tenant") if table is not ApiKeyRow.__table__]
 
 
 def _tables(*columns: str) -> list[Table]:

@@ -182,14 +182,15 @@ class DataReview:
         return self._status
 
     async def _decide(self, vote: Vote) -> None:
-        case = ReviewCase(
-            tenant=self._request.tenant, dataset=self._request.dataset, votes=(*self._about_the_same(vote), vote)
-        )
+        former = self._former(vote)  # of the same person in another role: one that was wrong is corrected so
+        others = tuple(other for other in self._about_the_same(vote) if other is not former)
+        case = ReviewCase(tenant=self._request.tenant, dataset=self._request.dataset, votes=(*others, vote))
         decision = await workflow.execute_activity(decide_rows, case, **CONTROL, summary="ask the data review gate")
         if decision.allow:
             await self._settle(case, decision)
         elif {v.code for v in decision.violations} <= MORE_PEOPLE:
-            self._set(votes=(*self._status.votes, vote)[-MOST_VOTES:], reasons=reasons_of(decision))
+            waiting = (other for other in self._status.votes if other is not former)
+            self._set(votes=(*waiting, vote)[-MOST_VOTES:], reasons=reasons_of(decision))
         else:
             raise refused(decision)
 
@@ -203,10 +204,15 @@ class DataReview:
         self._settled = (*self._settled, *(_name(vote) for vote in case.votes))[-KEPT:]
         self._set(
             counts=counts,
-            votes=tuple(vote for vote in self._status.votes if vote not in case.votes),
+            votes=tuple(vote for vote in self._status.votes if not self._settles(case, vote)),
             decisions=(*self._status.decisions, decision.decision_id)[-KEPT:],
             reasons=(),
         )
+
+    def _settles(self, case: ReviewCase, vote: Vote) -> bool:
+        """Whether a vote that waits is one of the case, or what one of its people said before."""
+        people = {principal(one.ruling.reviewer) for one in case.votes}
+        return _same(vote, case.votes[-1]) and principal(vote.ruling.reviewer) in people
 
     def _about_the_same(self, vote: Vote) -> tuple[Vote, ...]:
         return tuple(other for other in self._status.votes if _same(other, vote))
@@ -216,10 +222,16 @@ class DataReview:
             return f"not awaiting review but {self._status.stage}"
         if _name(vote) in self._settled:
             return None
-        reviewer = principal(vote.ruling.reviewer)
-        if any(principal(other.ruling.reviewer) == reviewer for other in self._about_the_same(vote)):
-            return "this reviewer has said so already"
+        former = self._former(vote)
+        if former is not None and former.ruling.role == vote.ruling.role:
+            return "this reviewer has said so already, in this role"
         return None
+
+    def _former(self, vote: Vote) -> Vote | None:
+        """What the same person said of the same rows before, and others have not followed yet."""
+        person = principal(vote.ruling.reviewer)
+        mine = (other for other in self._about_the_same(vote) if principal(other.ruling.reviewer) == person)
+        return next(mine, None)
 
     def _state(self, deadline: datetime) -> ReviewState:
         return ReviewState(

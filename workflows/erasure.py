@@ -81,6 +81,7 @@ class Erasure:
         self._withdrawn: Withdrawn | None = None
         self._shredded: Shredded | None = None
         self._confirmed: list[MentionsConfirmed] = []
+        self._stopped: set[str] = set()
         self._removing = False
         self._look_again = False
 
@@ -211,6 +212,7 @@ class Erasure:
     async def _tell(self, workflow_id: str, notice: StopNotice) -> None:
         with suppress(FailureError):
             await workflow.get_external_workflow_handle(workflow_id).signal("stop_for_erasure", notice)
+            self._stopped.add(workflow_id)
 
     async def _replace(self, withdrawn: Withdrawn) -> None:
         self._set(stage="replacing")
@@ -272,7 +274,7 @@ class Erasure:
         job = CaseDone(
             job=self._job,
             found=self._found,
-            withdrawn=self._withdrawn,
+            withdrawn=given(self._withdrawn).model_copy(update={"workflows": tuple(sorted(self._stopped))}),
             replaced=self._status.replaced,
             shredded=self._shredded,
             datasets=self._status.datasets,

@@ -48,8 +48,8 @@ def shred(registry: Registry, job: CaseJob, withdrawn: Withdrawn, home: Path) ->
     rows, scrubbed = registry.erasures.clear_records(job.case, job.request), registry.scrub()
     folders = sum(_remove_folders(registry, artifacts, home))  # last: one that stays is waited for
     return Shredded(
-        # All of this case, whoever destroyed it: an earlier try may have been killed before it could say so.
-        shards=sealed_probe(registry, job).shards,
+        # By what the registry says: an earlier try may have been killed before it could. Another case's are not named.
+        shards=tuple(one for one in sealed_probe(registry, job).shards if registry.shards.destroyed(one) == job.case),
         blobs=blobs,
         folders=folders,
         ledger_rows=rows,

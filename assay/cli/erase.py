@@ -164,15 +164,18 @@ def hashes(
     except OSError as error:
         raise NotFound("SUBJECT_KEY_MISSING", f"{path.name} cannot be read", "run `assay up`: it makes keys") from error
     if subject == "-":
-        subject = sys.stdin.readline().rstrip("\r\n")
+        subject = sys.stdin.readline().strip()
         if not subject:
             raise InputRefused("SUBJECT_MISSING", "standard input has no id on its first line", "write the id there")
     return subject_hash(key, tenant, subject) or None, sorted(mention_hash(key, tenant, *one) for one in named)
 
 
 def what_of(subject: str | None, mentions: list[str]) -> str:
-    """What names the workflow: the person's hash, else one over the values."""
-    return subject or hmac.digest(b"assay/erasure/1", "\0".join(mentions).encode(), hashlib.sha256).hex()
+    """What names the workflow: the person's hash, or one over all that it looks for; another order is another case."""
+    if subject and not mentions:
+        return subject
+    named = "\0".join((*([subject] if subject else []), *mentions))
+    return hmac.digest(b"assay/erasure/1", named.encode(), hashlib.sha256).hex()
 
 
 async def _order(request: ErasureRequest, *, wait: bool) -> ErasureStatus:

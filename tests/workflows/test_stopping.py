@@ -116,6 +116,8 @@ async def test_all_that_may_work_on_a_version_are_told_and_those_that_ended_do_n
     case = await erase(client, house, *(id_of(*key) for id_of in WORKERS.values()), "training/acme/nobody/1")
     await expect_stopped(client, names.rollout_id(*key), case)
     await expect_stopped(client, names.lifecycle_id(*key), case)
+    # The receipt names those that were stopped, and nobody who had ended before.
+    assert house.done.withdrawn.workflows == (names.lifecycle_id(*key), names.rollout_id(*key))
     expect_nothing_moved(house, "rollout")
     assert (await client.promotion_status(*key)).stage == "staged"
     assert (await client.evaluation_status(*key)).stage == "evaluated"

@@ -31,7 +31,7 @@ stated if {
 
 # METADATA
 # title: The tenant is known
-# description: Something is on record of the tenant, such as a dataset, a row, a model, a key, a hold or a case; a mistyped name would end in a receipt over nothing.
+# description: Something is on record of the tenant, such as a dataset, a row, a model, a hold or a case (a key alone is none); a mistyped name would end in a receipt over nothing.
 # custom:
 #   code: TENANT_UNKNOWN
 #   remedy: check the tenant's spelling; `assay data list` and `assay models` name tenants

@@ -14,6 +14,7 @@ from activities.data.catalogue import catalogue
 from activities.data.ledger import LEDGER, SHARD, Table
 from activities.erasure.resealing import shards_of
 from assay.contracts.data import Dataset, IntakeRequest, RowCounts, Source
+from assay.contracts.erasure import HoldPlaced
 from assay.contracts.review import ReviewQueue
 from assay.contracts.rollout import Incident
 from assay.settings import Settings
@@ -130,7 +131,7 @@ def test_as_many_queries_are_asked_of_many_datasets_as_of_one(registry: Registry
 def test_nothing_sealed_is_said_and_is_no_table(assay: Assay, registry: Registry) -> None:
     ended = assay("data", "list")
     assert (ended.code, ended.out, ended.err) == (0, "", "no dataset is sealed yet\n")
-    registry.keys.create("acme")
+    registry.holds.place(HoldPlaced(tenant="acme", reason="a lawsuit", actor="leo"))
     assert assay("data", "list", "acme").err == "acme has no sealed dataset\n"
     assert assay("data", "list", "acme", "--json").json == []
 

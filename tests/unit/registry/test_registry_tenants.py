@@ -34,7 +34,6 @@ def ordered(registry: Registry, _folder: Path) -> None:
 
 
 KNOWN_BY: dict[str, Callable[[Registry, Path], object]] = {
-    "a key": lambda registry, _: registry.keys.create("acme"),
     "a hold": lambda registry, _: registry.holds.place(HoldPlaced(tenant="acme", reason="a lawsuit", actor="leo")),
     "the suppression list": lambda registry, _: registry.suppression.add("acme", [PERSON], "acme.51d0e2aa17cc"),
     "a case": ordered,
@@ -51,3 +50,9 @@ def test_a_tenant_is_known_by(registry: Registry, settings: Settings, tmp_path: 
     assert registry.names.knows("acme")
     assert not registry.names.knows("acm")
     assert not registry.names.knows("acme-2")
+
+
+def test_a_key_alone_may_have_been_made_for_a_misspelt_name(registry: Registry) -> None:
+    registry.keys.create("acme")
+    assert not registry.names.knows("acme")
+    assert registry.names.tenants() == frozenset()

@@ -143,8 +143,12 @@ async def test_two_people_must_have_read_the_same_where_the_quorum_is_two(
     first = await client.release_rows("acme", queue.dataset, ruling(registry, queue, "bea", rows=rows[:1]))
     assert (len(first.votes), first.counts.released) == (1, 0)
     assert first.reasons == ("ROWS_QUORUM_NOT_MET: 1 people so far for rows with findings of category injection",)
-    with pytest.raises(PolicyRefused, match="this reviewer has said so already"):
-        await client.release_rows("acme", queue.dataset, ruling(registry, queue, "BEA", "owner", rows=rows[:1]))
+    with pytest.raises(PolicyRefused, match="this reviewer has said so already, in this role"):
+        await client.release_rows("acme", queue.dataset, ruling(registry, queue, "BEA", rows=rows[:1]))
+    # Of one person there is one word, whatever the role: another role corrects the first.
+    again = await client.release_rows("acme", queue.dataset, ruling(registry, queue, "BEA", "owner", rows=rows[:1]))
+    assert ([one.ruling.role for one in again.votes], again.counts.released) == (["owner"], 0)
+    await client.release_rows("acme", queue.dataset, ruling(registry, queue, "bea", rows=rows[:1]))
     other = await client.release_rows("acme", queue.dataset, ruling(registry, queue, "cyd", rows=rows[1:]))
     assert (len(other.votes), other.counts.released) == (1, 1)
     second = await client.release_rows("acme", queue.dataset, ruling(registry, queue, "cyd", "legal", rows=rows[:1]))
