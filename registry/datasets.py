@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from contextlib import closing
 from datetime import datetime
 from typing import cast
 
@@ -186,6 +187,17 @@ class Datasets:
         query = select(DatasetRow.id, DatasetRow.ledger).where(DatasetRow.quarantined.is_(False))
         with self._database.reading() as session:
             return frozenset(ledger["sha256"] for id_, ledger in session.execute(query) if id_ not in gone)
+
+    def has_all(self, id_: str, of: str, but: Collection[str] = ()) -> bool:
+        """Whether every row that entered the dataset `of` entered this one too, but for some, by id."""
+        entered = LedgerRow.outcome.in_(("accepted", "redacted"))
+        here = select(LedgerRow.row_id).where(LedgerRow.dataset == id_, entered)
+        missing = select(LedgerRow.row_id).where(LedgerRow.dataset == of, entered, LedgerRow.row_id.not_in(here))
+        with (
+            self._database.reading() as session,
+            closing(session.scalars(missing.execution_options(yield_per=1000))) as rows,
+        ):
+            return all(row in but for row in rows)
 
     def outcomes(self, id_: str) -> dict[str, int]:
         """How many ledger entries of a dataset ended how."""

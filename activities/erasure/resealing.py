@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,7 +27,8 @@ HELD: Final = "held rows"
 
 
 def reseal(registry: Registry, job: CaseJob) -> tuple[NewDataset, ...]:
-    """A new version of every dataset that the case withdrew, named once however many versions of it were withdrawn.
+    """For every dataset that the case withdrew the newest clean version with all of its other rows: one that is there,
+    or a new one. A version that a newer one has all rows of gets none of its own.
 
     Looks for the rows again first: another case may have sealed them into a new version since they were found. What is
     found so is withdrawn here. Looks once more at the end: rows that mention the person stand in the new versions too,
@@ -40,13 +41,11 @@ def reseal(registry: Registry, job: CaseJob) -> tuple[NewDataset, ...]:
     records = [registry.datasets.get(one) for one in learnt]
     shards = (one for record in records for one in shards_of(registry, record))
     learn(registry, job, (*shards, *registry.erasures.set_aside(job.case, job.request)))
-    made: dict[tuple[str, str], DatasetRecord | None] = {}
-    for record in records:
-        name = (record.request.tenant, record.request.dataset)
-        if name not in made:
-            made[name] = _newest(registry, job, name)
+    made: dict[str, DatasetRecord | None] = {}
+    for name in dict.fromkeys((record.request.tenant, record.request.dataset) for record in records):
+        made |= _clean(registry, job, name, {record.dataset.id for record in records})
     registry.erasures.find(job.case, job.request)
-    answers = ((record, made[record.request.tenant, record.request.dataset]) for record in records)
+    answers = ((record, made[record.dataset.id]) for record in records)
     return tuple(
         NewDataset(
             replaces=old.dataset.id,
@@ -73,25 +72,57 @@ def shards_of(registry: Registry, record: DatasetRecord) -> tuple[Reference, ...
     )
 
 
-def _newest(registry: Registry, job: CaseJob, name: tuple[str, str]) -> DatasetRecord | None:
-    """The newest version that is clean: there, or made now from the newest one of the case that can still be read."""
+def _clean(
+    registry: Registry, job: CaseJob, name: tuple[str, str], withdrawn: Collection[str]
+) -> dict[str, DatasetRecord | None]:
+    """The answer for each of these versions of one name; others' rows may stand in an older one alone."""
     known = registry.datasets.all_named(*name)
-    for record in known:
-        rows = _rows(registry, job, record)
-        if not rows and not record.quarantined:
-            return record
-        if rows and (made := _without(registry, job, record, 1 + max(r.request.version for r in known))):
-            return made
-    return None
+    old = [record for record in known if record.dataset.id in withdrawn]
+    going = {record.dataset.id: _going(registry, job, record) for record in old}
+    clean = [record for record in known if not record.quarantined and not _rows(registry, job, record)]
+    alone: list[DatasetRecord] = []
+    for record in old:
+        if _readable(registry, record) and _with_all_of(registry, record, going, (*clean, *alone)) is None:
+            alone.append(record)
+    version = max(record.request.version for record in known)
+    for record in reversed(alone):  # the newest gets the highest number
+        version += 1
+        if (made := _without(registry, record, going[record.dataset.id], job.case, version)) is not None:
+            clean.insert(0, made)
+    return {record.dataset.id: _with_all_of(registry, record, going, clean) for record in old}
+
+
+def _with_all_of(
+    registry: Registry, record: DatasetRecord, going: Mapping[str, Collection[str]], among: Iterable[DatasetRecord]
+) -> DatasetRecord | None:
+    """The first of these with every row of a version that does not have to go."""
+    of = record.dataset.id
+    return next((one for one in among if registry.datasets.has_all(one.dataset.id, of, going[of])), None)
+
+
+def _readable(registry: Registry, record: DatasetRecord) -> bool:
+    """False where another case destroyed its keys."""
+    try:
+        entries = json.loads(registry.blobs.get(record.dataset.manifest))["shards"]
+    except NotFound:
+        return False
+    parts = [record.ledger, *(Reference(uri=one["uri"], sha256=one["sha256"]) for one in entries)]
+    return {one.sha256 for one in parts} == registry.shards.all_readable(parts)
+
+
+def _going(registry: Registry, job: CaseJob, record: DatasetRecord) -> set[str]:
+    """Rows of the case, of another open one or of somebody who is suppressed: a new version is clean for all."""
+    return _rows(registry, job, record) | registry.erasures.leaving(record.request.tenant, record.dataset.id)
 
 
 def _rows(registry: Registry, job: CaseJob, record: DatasetRecord) -> set[str]:
     return {one.row_id for one in registry.erasures.targets(job.case, dataset=record.dataset.id)}
 
 
-def _without(registry: Registry, job: CaseJob, record: DatasetRecord, version: int) -> DatasetRecord | None:
-    """No row of the case, of another open one or of somebody who is suppressed: the new version is clean for all."""
-    rows = _rows(registry, job, record) | registry.erasures.leaving(record.request.tenant, record.dataset.id)
+def _without(
+    registry: Registry, record: DatasetRecord, rows: Collection[str], case: str, version: int
+) -> DatasetRecord | None:
+    """A version like this one without these rows; None when nothing is left, or its keys are destroyed."""
     manifest = json.loads(registry.blobs.get(record.dataset.manifest))
     with tempfile.TemporaryDirectory(prefix="assay-reseal-") as folder:
         scratch = Path(folder)
@@ -114,7 +145,7 @@ def _without(registry: Registry, job: CaseJob, record: DatasetRecord, version: i
             "licences": sorted({one for group in groups for one in normalise(group.licence).ids}),
             "composition": [group.model_dump() for group in groups],
             "replaces": record.dataset.id,
-            "case": job.case,
+            "case": case,
         }
         stored = registry.blobs.put(rfc8785.dumps(body))
         dataset = Dataset(id=stored.sha256, manifest=stored, counts=counts)
@@ -126,7 +157,7 @@ def _without(registry: Registry, job: CaseJob, record: DatasetRecord, version: i
 
 
 def _shards(
-    registry: Registry, shards: list[dict[str, Any]], rows: set[str], scratch: Path
+    registry: Registry, shards: list[dict[str, Any]], rows: Collection[str], scratch: Path
 ) -> Iterator[dict[str, Any]]:
     """Entries of the new manifest; a shard in which none of the rows stands is the same as before."""
     for entry in shards:
