@@ -16,7 +16,7 @@ from assay.cli.review import review
 if TYPE_CHECKING:
     from activities.data.story import Chapter, Repeats
     from assay.settings import Settings
-    from registry import Registry
+    from registry import DatasetRecord, Registry
 
 dataset_metavar = "DIGEST|TENANT/NAME[/VERSION]"
 
@@ -71,8 +71,7 @@ def sheet(dataset: str, out: Path | None, *, html_: bool, as_json_: bool) -> Non
     if as_json_:
         as_json({"quarantined": record.quarantined, **found.model_dump(mode="json")})
         return
-    if record.quarantined:
-        click.echo("this dataset is quarantined: nothing is trained on it", err=True)
+    _tell_withdrawn(registry, record)
     page = html(found) if html_ else markdown(found)
     if out is None:
         click.echo(page)
@@ -93,7 +92,16 @@ def croissant(dataset: str) -> None:
 
     registry = Registry.open(settings_in_force())
     record = dataset_or_newest(registry, dataset)
+    _tell_withdrawn(registry, record)
     as_json(written(json.loads(registry.blobs.get(record.dataset.manifest)), record.dataset.id))
+
+
+def _tell_withdrawn(registry: Registry, record: DatasetRecord) -> None:
+    if record.quarantined:
+        cases = ", ".join(one.case for one in registry.withdrawals.of((record.dataset.id,)))
+        rows = "" if registry.shards.readable(record.ledger) else ", and its rows are destroyed"
+        name = f"{record.request.tenant}/{record.request.dataset}/{record.request.version}"
+        click.echo(f"{name} is withdrawn (case {cases}): nothing is trained on it{rows}", err=True)
 
 
 def _repeats(settings: Settings, registry: Registry) -> Repeats:
@@ -105,7 +113,7 @@ def _repeats(settings: Settings, registry: Registry) -> Repeats:
 
 
 def _tell(chapter: Chapter) -> None:
-    state = ", quarantined" if chapter.quarantined else ""
+    state = ", withdrawn" if chapter.quarantined else ""
     click.echo(f"\nin {chapter.name} ({chapter.dataset}{state})")
     details = chapter.details or {}
     place = f", line {details['line']}" if details.get("line") else ""

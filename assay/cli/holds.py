@@ -130,9 +130,13 @@ async def _told(tenant: str) -> int:
 def list_(tenant: str | None, *, as_json_: bool) -> None:
     """Holds in force."""
     from assay.cli import tables
+    from assay.cli.known import require_tenant
     from registry import Registry
 
-    holds = Registry.open(settings_in_force()).holds.list(tenant)
+    registry = Registry.open(settings_in_force())
+    if tenant is not None:
+        require_tenant(registry, tenant)
+    holds = registry.holds.list(tenant)
     if as_json_:
         as_json([one.model_dump(mode="json") for one in holds])
         return

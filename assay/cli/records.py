@@ -230,4 +230,6 @@ def _require_known(registry: Registry, name: str) -> None:
     except NotFound as error:
         if not (name.startswith("sha256:") and registry.blobs.has(name)):
             message = f"nothing called {name} is on record"
-            raise NotFound("DIGEST_UNKNOWN", message, "see `assay models`, `assay runs`, `assay routes`") from error
+            raise NotFound(
+                "DIGEST_UNKNOWN", message, "`assay models`, `assay runs`, `assay data list` name them"
+            ) from error

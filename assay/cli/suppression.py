@@ -21,9 +21,13 @@ def suppression() -> None:
 def list_(tenant: str | None, *, lifted: bool, as_json_: bool) -> None:
     """Hashes on the list, and the case that put each there first."""
     from assay.cli import tables
+    from assay.cli.known import require_tenant
     from registry import Registry
 
-    known = Registry.open(settings_in_force()).suppression
+    registry = Registry.open(settings_in_force())
+    if tenant is not None:
+        require_tenant(registry, tenant)
+    known = registry.suppression
     if as_json_:
         as_json([one.model_dump(mode="json") for one in (known.lifted(tenant) if lifted else known.list(tenant))])
         return

@@ -77,6 +77,10 @@ def test_every_seal_is_listed_with_its_state_and_what_it_replaces(
     ]
     assert (listed[0]["accepted"], listed[0]["quarantined"], listed[2]["cases"]) == (6, 2, ["acme.51d0"])
     assert listed[0]["sealed_at"].endswith("Z")
+    told = "acme/{} is withdrawn (case acme.51d0): nothing is trained on it{}\n"
+    assert assay("data", "croissant", "acme/calls/1").err == told.format("calls/1", "")
+    assert assay("data", "croissant", gone).err == told.format("support/1", ", and its rows are destroyed")
+    assert assay("data", "croissant", new).err == ""
     lines = assay("data", "list").out.splitlines()
     [line] = [line for line in lines if "acme/support/2" in line]
     assert [cell.strip() for cell in line.split("│")[1:-1]][:4] == ["acme/support/2", "sealed", "6", "2"]

@@ -296,7 +296,8 @@ def test_holds_are_placed_listed_and_lifted(assay: Assay, key: bytes, registry: 
     told = {cells[1].strip(): cells for line in shown.splitlines() if len(cells := line.split("\u2502")) > 1}
     assert [told[id_][3].strip() for id_ in (whole, person, dataset)] == ["all", "a person", sealed]
     assert [told[whole][at].strip() for at in (5, 6)] == ["leo@acme.example", "a lawsuit"]
-    assert assay("hold", "list", "--tenant", "globex").out == ""
+    nobody = assay("hold", "list", "--tenant", "globex")
+    assert (nobody.code, nobody.out, "TENANT_UNKNOWN" in nobody.err) == (1, "", True)
     lifted = assay("hold", "lift", person, "--by", "leo@acme.example")
     assert (lifted.code, lifted.out) == (0, "lifted\n")
     assert "not everybody was told (TEMPORAL_UNREACHABLE: " in lifted.err

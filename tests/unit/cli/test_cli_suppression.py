@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from activities.data.ledger import subject_hash
+from assay.contracts.erasure import HoldPlaced
 from assay.settings import Settings
 from registry import Registry
 from stack.keys import ensure_keys
@@ -22,6 +23,11 @@ def test_a_person_is_listed_by_hash_and_lifted_by_name(assay: Callable[..., Any]
     listed = assay("suppression", "list", "--tenant", "acme", "--json")
     assert {one["hash"]: one["case"] for one in listed.json} == {own: "acme.1", "a" * 64: "acme.1"}
     assert own in assay("suppression", "list", "--tenant", "acme").out
+    nobody = assay("suppression", "list", "--tenant", "globex")
+    assert (nobody.code, nobody.out, "TENANT_UNKNOWN" in nobody.err) == (1, "", True)
+    held = Registry.open(Settings(home=home))
+    held.holds.place(HoldPlaced(tenant="globex", reason="a lawsuit", actor="leo"))
+    held.close()
     nobody = assay("suppression", "list", "--tenant", "globex")
     assert (nobody.code, nobody.out, nobody.err) == (0, "", "nobody of globex is on the list\n")
     lift = ("suppression", "lift", "--tenant", "acme", "--reason", "signed again", "--by", "pia")
