@@ -34,7 +34,7 @@ def add(tenant: str, subject: str | None, dataset: str | None, reason: str, by: 
     """Place a hold, and print its id."""
     from assay.cli.erase import hashes
     from assay.cli.known import require_tenant
-    from assay.cli.naming import dataset_named
+    from assay.cli.naming import only_dataset_named
     from assay.contracts.erasure import HoldPlaced
     from registry import Registry
 
@@ -43,7 +43,7 @@ def add(tenant: str, subject: str | None, dataset: str | None, reason: str, by: 
         raise click.UsageError("--subject is empty: leave it out to hold all of the tenant")
     own = hashes(settings, tenant, subject, ())[0] if subject else None
     registry = Registry.open(settings)
-    digest = dataset_named(registry, dataset).dataset.id if dataset and "/" in dataset else dataset
+    digest = only_dataset_named(registry, dataset).dataset.id if dataset and "/" in dataset else dataset
     placed = message(HoldPlaced, tenant=tenant, subject=own, dataset=digest, reason=reason, actor=by)
     if placed.dataset is not None and registry.datasets.get(placed.dataset).request.tenant != tenant:
         raise NotFound("DATASET_UNKNOWN", f"no dataset {dataset} of {tenant}", "a hold is on the tenant's own data")

@@ -30,6 +30,21 @@ def dataset_named(registry: Registry, name: str) -> DatasetRecord:
     return registry.datasets.get(name)
 
 
+def only_dataset_named(registry: Registry, name: str) -> DatasetRecord:
+    """As `dataset_named`, where the newest of several seals of one version will not do.
+
+    Raises NotFound (`DATASET_UNKNOWN`), InputRefused (`DATASET_AMBIGUOUS`).
+    """
+    record = dataset_named(registry, name)
+    if "/" in name:
+        request = record.request
+        seals = registry.datasets.all_named(request.tenant, request.dataset)
+        live = [one.dataset.id for one in seals if one.request.version == request.version and not one.quarantined]
+        if len(live) > 1:
+            raise InputRefused("DATASET_AMBIGUOUS", f"{name} was sealed as {', '.join(live)}", "name the digest meant")
+    return record
+
+
 def dataset_or_newest(registry: Registry, name: str) -> DatasetRecord:
     """As `dataset_named`; of `TENANT/NAME` the newest version that is not withdrawn, which standard error says.
 

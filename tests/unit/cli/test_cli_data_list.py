@@ -183,6 +183,18 @@ def test_a_hold_is_placed_on_a_dataset_by_its_name(assay: Assay, registry: Regis
     assert len(registry.holds.list()) == 1
 
 
+def test_a_hold_is_not_placed_on_one_of_several_seals_by_chance(assay: Assay, registry: Registry, seal: Seal) -> None:
+    one, other = seal(), seal(replaces=NOTHING)
+    add = ("hold", "add", "--tenant", "acme", "--reason", "a lawsuit", "--by", "leo", "--dataset")
+    ended = assay(*add, "acme/support/1")
+    assert (ended.code, ended.out) == (1, "")
+    assert "DATASET_AMBIGUOUS" in ended.err
+    assert one in ended.err
+    assert other in ended.err
+    assert assay(*add, one).code == 0
+    assert [hold.dataset for hold in registry.holds.list()] == [one]
+
+
 def test_a_hold_on_what_is_destroyed_would_protect_nothing(assay: Assay, registry: Registry, seal: Seal) -> None:
     gone, held = seal(), seal("calls")
     new = seal(version=2, replaces=gone)
