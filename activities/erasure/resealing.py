@@ -103,10 +103,9 @@ def _with_all_of(
 def _readable(registry: Registry, record: DatasetRecord) -> bool:
     """False where another case destroyed its keys."""
     try:
-        entries = json.loads(registry.blobs.get(record.dataset.manifest))["shards"]
+        parts = (record.ledger, *shards_of(registry, record))
     except NotFound:
         return False
-    parts = [record.ledger, *(Reference(uri=one["uri"], sha256=one["sha256"]) for one in entries)]
     return {one.sha256 for one in parts} == registry.shards.all_readable(parts)
 
 

@@ -22,8 +22,7 @@ def list_(tenant: str | None, *, as_json_: bool) -> None:
     from registry import Registry
 
     registry = Registry.open(settings_in_force())
-    if tenant is not None:
-        require_tenant(registry, tenant)
+    require_tenant(registry, tenant)
     found = catalogue(registry, tenant)
     if as_json_:
         as_json([one.model_dump(mode="json") for one in found])

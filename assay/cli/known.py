@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from registry import Registry
 
 
-def require_tenant(registry: Registry, tenant: str) -> None:
-    """Raises NotFound (`TENANT_UNKNOWN`)."""
-    if not registry.names.knows(tenant):
+def require_tenant(registry: Registry, tenant: str | None) -> None:
+    """None is every tenant. Raises NotFound (`TENANT_UNKNOWN`)."""
+    if tenant is not None and not registry.names.knows(tenant):
         remedy = _remedy(tenant, registry.names.tenants(), "`assay data list` and `assay models` name tenants")
         raise NotFound("TENANT_UNKNOWN", f"nothing is on record of a tenant {tenant}", remedy)
 

@@ -30,8 +30,7 @@ def list_(tenant: str | None, *, as_json_: bool) -> None:
     from assay.cli import tables
 
     registry = Registry.open(settings_in_force())
-    if tenant is not None:
-        require_tenant(registry, tenant)
+    require_tenant(registry, tenant)
     found = standing(registry, tenant)
     if as_json_:
         as_json([term.model_dump(mode="json") for term in found])

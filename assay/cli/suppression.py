@@ -25,8 +25,7 @@ def list_(tenant: str | None, *, lifted: bool, as_json_: bool) -> None:
     from registry import Registry
 
     registry = Registry.open(settings_in_force())
-    if tenant is not None:
-        require_tenant(registry, tenant)
+    require_tenant(registry, tenant)
     known = registry.suppression
     if as_json_:
         as_json([one.model_dump(mode="json") for one in (known.lifted(tenant) if lifted else known.list(tenant))])
