@@ -85,6 +85,14 @@ class Suppression:
         with self._database.reading() as session:
             return among(session, tenant, hashes)
 
+    def cases(self, tenant: str, hashes: Iterable[str]) -> tuple[str, ...]:
+        """Cases that put any of these hashes on the list, sorted."""
+        of, found = SuppressionRow.tenant == tenant, set[str]()
+        with self._database.reading() as session:
+            for batch in batched(sorted({one for one in hashes if one})):
+                found.update(session.scalars(select(SuppressionRow.case).where(of, SuppressionRow.hash.in_(batch))))
+        return tuple(sorted(found))
+
     def lift(self, lifted: SuppressionLifted) -> int:
         """Take entries off the list, and keep who said so; how many went. What is erased stays erased.
 

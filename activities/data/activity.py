@@ -19,6 +19,7 @@ from activities.data.datasheet import files_of, write
 from activities.data.dpia import read_assessment
 from activities.data.ledger import pseudonym_key
 from activities.data.licences import normalise
+from activities.data.manifest import refuse_taken
 from activities.data.readers import source_digest
 from activities.data.runners import Runner, runner_of
 from activities.data.scanning import Look, installed_scanner
@@ -84,6 +85,7 @@ class DataActivities:
         """See `assay.contracts.screening.plan_source`. Heartbeats the rows read, 0 while the source is hashed."""
         with beating(0) as beat:
             normalise(job.source.licence)
+            refuse_taken(self._registry, job.intake.tenant, job.intake.dataset, job.intake.version)
             digest, question = source_digest(job.source), self._question(job.intake, job.source)
             portions = staging.Portions(self._settings.scanning.shard_rows)
             return SourcePlan(

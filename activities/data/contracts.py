@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -93,6 +93,7 @@ def _faults(tree: yaml.Node | None, value: dict[str, Any], path: Path) -> Iterat
     """Of each field by itself, then what can be said of those that are as they should be."""
     fields = SourceContract.model_fields
     found: dict[str, Any] = {}
+    meant = {near for name in value if name not in fields for near in _near(name, fields)}
     # Field by field: pydantic does not look at rules about several of them while one is wrong.
     for name in dict.fromkeys((*value, *fields)):
         try:
@@ -101,11 +102,12 @@ def _faults(tree: yaml.Node | None, value: dict[str, Any], path: Path) -> Iterat
             elif name in value:
                 adapter: TypeAdapter[Any] = TypeAdapter(fields[name].rebuild_annotation())
                 found[name] = adapter.validate_python(value[name])
-            elif fields[name].is_required():
+            elif fields[name].is_required() and name not in meant:
                 yield _fault(tree, (name,), "missing", "")
         except ValidationError as error:
             yield from _of_field(tree, name, error)
-    known = {*found, *(name for name in fields if name not in value and not fields[name].is_required())}
+    left_out = {name for name in fields if name not in value and not fields[name].is_required()}
+    known = {*found, *left_out} - (meant - set(found))  # a field that is misspelt is not one that is left out
     stated = SourceContract.model_construct(**found)
     for rule in SourceContract.rules:
         if known.issuperset(rule.reads) and not rule.holds(stated):
@@ -126,9 +128,14 @@ def _fault(tree: yaml.Node | None, place: Place, kind: str, says: str) -> Fault:
     what = _WORDS.get(kind) or says.removeprefix("Value error, ")
     remedy = f"state it: {_SCHEMA}" if kind == "missing" else f"correct it: {_SCHEMA}"
     if kind == "extra_forbidden":
-        near = get_close_matches(str(place[-1]), _FIELDS.get(".".join(map(str, place[:-1])), ()), 1)
+        near = _near(place[-1], _FIELDS.get(".".join(map(str, place[:-1])), ()))
         remedy = f"did you mean `{near[0]}`?" if near else "take it out; `assay sources schema` has every field"
     return Fault(MALFORMED, line_of(tree, place), where(place), what, remedy)
+
+
+def _near(name: object, fields: Iterable[str]) -> list[str]:
+    """The field that is meant by a name that is none; none where nothing is like it."""
+    return get_close_matches(str(name), list(fields), 1)
 
 
 def _beyond(stated: SourceContract, known: Collection[str], tree: yaml.Node | None, path: Path) -> Iterator[Fault]:

@@ -20,6 +20,7 @@ from assay.contracts.data import Format
 from assay.contracts.errors import InputRefused
 
 CONFORMS_TO: Final = "http://mlcommons.org/croissant/1.0"
+SEALED: Final = "urn:assay:dataset:"
 SPDX: Final = "https://spdx.org/licenses/"
 PARQUET: Final = "application/x-parquet"
 FORMATS: Final[dict[str, Format]] = {
@@ -66,7 +67,7 @@ def written(manifest: Mapping[str, Any], dataset: str, published: str | None = N
         "name": name,
         "description": _sentence(manifest),
         "version": f"{manifest['version']}.0.0",
-        "url": f"urn:assay:dataset:{dataset}",
+        "url": f"{SEALED}{dataset}",
         "license": [_licence_url(one) for one in manifest["licences"]],
         "creator": {"@type": "sc:Organization", "name": manifest["tenant"]},
         **({"datePublished": published} if published else {}),
@@ -142,7 +143,10 @@ class Draft:
 
 
 def drafted(text: str) -> tuple[Draft, ...]:
-    """Every file that rows are read from, in order. Raises InputRefused (`CROISSANT_MALFORMED`)."""
+    """Every file that rows are read from, in order.
+
+    Raises InputRefused (`CROISSANT_MALFORMED`, `CROISSANT_OF_SEALED`).
+    """
     try:
         described = from_json(text) if len(text) <= LARGEST_BYTES else None
     except ValueError as error:
@@ -151,6 +155,12 @@ def drafted(text: str) -> tuple[Draft, ...]:
         raise _malformed("it is no JSON object, or far too long")
     if not str(described.get("conformsTo", "")).startswith("http://mlcommons.org/croissant/1."):
         raise _malformed("it does not say that it conforms to Croissant 1")
+    if (one := str(described.get("url", ""))).startswith(SEALED):
+        raise InputRefused(
+            "CROISSANT_OF_SEALED",
+            f"this describes a sealed dataset, {one.removeprefix(SEALED)}: its files are encrypted, and no source",
+            "train on the dataset by its digest, or draft from the description of the source that its rows came from",
+        )
     found = tuple(_drafts(described))
     if not found:
         raise _malformed("no record set is read from a JSONL, CSV or Parquet file")

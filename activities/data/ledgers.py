@@ -12,6 +12,7 @@ from pyarrow import compute, parquet
 
 from activities.data.ledger import KEPT, LEDGER
 from assay.contracts.datasheet import RowGroup
+from assay.contracts.errors import NotFound
 from registry import DatasetRecord, Registry
 
 KEYS: Final = ("source", "licence", "tier", "synthetic_depth", "kind")
@@ -24,7 +25,18 @@ def fetch(registry: Registry, record: DatasetRecord, folder: Path) -> Path:
 
     Raises NotFound (`SHARD_DESTROYED`) where an erasure has destroyed it, IntegrityRefused, Unavailable.
     """
-    return registry.shards.fetch_file(record.ledger, folder / "ledger.parquet")
+    try:
+        return registry.shards.fetch_file(record.ledger, folder / "ledger.parquet")
+    except NotFound as error:
+        case = registry.shards.destroyed(record.ledger.sha256)
+        if case is None:
+            raise
+        name = f"{record.request.tenant}/{record.request.dataset}/{record.request.version}"
+        raise NotFound(
+            "SHARD_DESTROYED",
+            f"the rows and the ledger of {name} ({record.dataset.id}) were destroyed ({case or 'no case named'})",
+            f"nobody can read them again; `assay data list {record.request.tenant}` names what is there in their place",
+        ) from error
 
 
 def columns(paths: Iterable[Path], names: Sequence[str]) -> Iterator[arrow.Table]:

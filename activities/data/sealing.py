@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 from activities.data.ledger import LEDGER, Table, read_ledger
 from activities.data.ledgers import columns, composition
 from activities.data.licences import normalise
+from activities.data.manifest import refuse_taken
 from assay.contracts.base import Reference
 from assay.contracts.data import Dataset, IntakeRequest, RowCounts, Source
 from assay.contracts.datasheet import RowGroup
@@ -35,10 +36,11 @@ def seal(job: SealJob, registry: Registry, still: Still) -> Dataset:
     Rows that were set aside wait for reviewers from here on, whether or not any other row enters. `still` is asked of
     each source at the last moment.
 
-    Raises InputRefused (`DATASET_EMPTY`, `SOURCES_UNSCREENED`, `SUBJECT_SUPPRESSED`), PolicyRefused (`DPIA_EXPIRED`,
-    `SOURCE_ADMISSION_CHANGED`), IntegrityRefused, Unavailable.
+    Raises InputRefused (`DATASET_EMPTY`, `DATASET_VERSION_TAKEN`, `SOURCES_UNSCREENED`, `SUBJECT_SUPPRESSED`),
+    PolicyRefused (`DPIA_EXPIRED`, `SOURCE_ADMISSION_CHANGED`), IntegrityRefused, Unavailable.
     """
     _refuse_unscreened(job)
+    refuse_taken(registry, job.request.tenant, job.request.dataset, job.request.version)
     said = [
         still(source, screened.admitted) for source, screened in zip(job.request.sources, job.screened, strict=True)
     ]

@@ -19,12 +19,14 @@ from activities.data.ledger import KEPT
 from activities.data.ledgers import fetch
 from activities.data.manifest import formers_of, manifest_of
 from activities.data.readers import read_rows, source_digest
+from activities.signing.envelope import payload_of
+from activities.signing.statements import Statement
 from assay.contracts.base import Digest, Message
 from assay.contracts.data import Source
-from assay.contracts.errors import AssayError, NotFound
+from assay.contracts.errors import AssayError, IntegrityRefused, NotFound
 from assay.contracts.policy import Decision, Violation
 from assay.contracts.review import ReviewQueue
-from registry import DatasetRecord, LedgerEntry, Node, Registry
+from registry import DatasetRecord, LedgerEntry, Node, QuarantineRecord, Registry
 
 UNASKED: Final = frozenset({"ROW_DUPLICATE", "LICENCE_NOT_SPDX", "LICENCE_TOO_BRANCHED", "SUBJECT_SUPPRESSED"})
 """Codes of rows that are refused before a gate is asked; the question names their first copy, if any."""
@@ -59,10 +61,11 @@ class Destroyed(Message):
 
 
 class Reviewed(Message):
-    """What a person decided about a row that was set aside."""
+    """What people decided about a row that was set aside: `reviewer` is the last of `reviewers`."""
 
     state: str
     reviewer: str | None
+    reviewers: tuple[str, ...] = ()
     reason: str | None
     statement: Digest | None
 
@@ -73,6 +76,7 @@ class Removal(Message):
     withdrawn: tuple[str, ...] = Field(default=(), description="names of the dataset and of what was made from it")
     cases: tuple[str, ...] = ()
     suppressed: bool = Field(default=False, description="its subject opted out: no intake takes it again")
+    suppressed_by: tuple[str, ...] = Field(default=(), description="cases that put its subject on that list")
     holds: tuple[str, ...] = Field(default=(), description="legal holds that keep it where it is")
 
 
@@ -261,7 +265,25 @@ def _review(registry: Registry, record: DatasetRecord, row_id: str) -> Reviewed 
     found = registry.quarantine.find(queue, row_id)
     if found is None:
         return None
-    return Reviewed(state=found.state, reviewer=found.reviewer, reason=found.reason, statement=found.statement)
+    return Reviewed(
+        state=found.state,
+        reviewer=found.reviewer,
+        reviewers=_reviewers(registry, found),
+        reason=found.reason,
+        statement=found.statement,
+    )
+
+
+def _reviewers(registry: Registry, found: QuarantineRecord) -> tuple[str, ...]:
+    """Whose votes settled it, by the statement of it; without that the one whom the row itself names."""
+    last = (found.reviewer,) if found.reviewer else ()
+    try:
+        said = Statement.parse(payload_of(registry.blobs.get(found.statement))) if found.statement else None
+        votes = said.predicate["reviewers"] if said else []
+        counted = [vote["reviewer"] for vote in votes if vote["verdict"] == said.predicate["verdict"]] if said else []
+    except (NotFound, IntegrityRefused, ValueError, KeyError, TypeError):
+        return last
+    return tuple(dict.fromkeys(counted)) or last
 
 
 def _removal(registry: Registry, record: DatasetRecord, entry: LedgerEntry, made: tuple[Node, ...]) -> Removal:
@@ -271,5 +293,6 @@ def _removal(registry: Registry, record: DatasetRecord, entry: LedgerEntry, made
         withdrawn=tuple(sorted(one.name for one in withdrawn)),
         cases=tuple(sorted({one.case for one in withdrawn})),
         suppressed=bool(registry.suppression.obeyed(tenant, (entry.subject,))),
+        suppressed_by=registry.suppression.cases(tenant, (entry.subject,)),
         holds=tuple(hold.id for hold in registry.holds.on(tenant, (entry.subject,), (dataset,))),
     )

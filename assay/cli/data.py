@@ -131,7 +131,11 @@ def _tell(chapter: Chapter) -> None:
     _tell_decisions(chapter)
     _line("shard", chapter.shard or "")
     removal = chapter.removal
-    _line("removal", "its subject opted out: no intake takes it again" if removal.suppressed else "")
+    if removal.suppressed:
+        cases = ", ".join(removal.suppressed_by)
+        _line("removal", f"its subject opted out (case {cases}): no intake takes it again")
+    elif "SUBJECT_SUPPRESSED" in chapter.codes:
+        _line("removal", "it is by or about somebody who had opted out; a refused row's ledger line names nobody")
     _line("held by", ", ".join(removal.holds))
     _line("withdrawn", f"under {', '.join(removal.cases)}" if removal.withdrawn else "")
     for node in chapter.made:
@@ -158,7 +162,7 @@ def _tell_decisions(chapter: Chapter) -> None:
             _line("", f"{violation.code}: {violation.msg}")
             _line("", f"  remedy: {violation.remedy}")
     if review := chapter.review:
-        by = f" by {review.reviewer}: {review.reason}" if review.reviewer else ""
+        by = f" by {', '.join(review.reviewers)}: {review.reason}" if review.reviewers else ""
         _line("review", f"{review.state}{by}")
 
 

@@ -70,11 +70,11 @@ def erase(  # noqa: PLR0913  # one parameter an option
     own, mentions = hashes(settings, tenant, subject, identifiers)
     person = {"tenant": tenant, "subject": own, "mentions": mentions}
     request = message(ErasureRequest, **person, ground=ground, role=role, retrain=retrain, requested_by=by)
-    status = asyncio.run(_order(request, wait=wait))
+    status, workflow_id = asyncio.run(_order(request, wait=wait))
     if as_json_:
         as_json(status.model_dump(mode="json"))
     else:
-        _tell(status)
+        _tell(status, workflow_id)
     if status.stage in ("refused", "failed"):
         sys.exit(1)
 
@@ -121,7 +121,10 @@ def show(case: str) -> None:
         as_json(record.done)
         return
     found = registry.erasures.found(case).model_dump(mode="json")
-    as_json({**found, **asyncio.run(standing(record.workflow))})
+    says = asyncio.run(standing(record.workflow))
+    # Of rows that are in no ledger only the workflow knows how many are the person's: it looked by their hash.
+    found["waiting"] = max(found["waiting"], says.pop("waiting", 0))
+    as_json({**found, **says})
 
 
 @erase.command()
@@ -178,19 +181,23 @@ def what_of(subject: str | None, mentions: list[str]) -> str:
     return hmac.digest(b"assay/erasure/1", named.encode(), hashlib.sha256).hex()
 
 
-async def _order(request: ErasureRequest, *, wait: bool) -> ErasureStatus:
+async def _order(request: ErasureRequest, *, wait: bool) -> tuple[ErasureStatus, str]:
     from assay.client import AssayClient
 
     client = await AssayClient.connect()
     handle = await client.start_erasure(request, what_of(request.subject, list(request.mentions)))
-    return await result_of(client, handle) if wait else await client.erasure_status(handle.id)
+    status = await result_of(client, handle) if wait else await client.erasure_status(handle.id)
+    return status, handle.id
 
 
-def _tell(status: ErasureStatus) -> None:
+def _tell(status: ErasureStatus, workflow_id: str) -> None:
     from assay.contracts.erasure_totals import rows_in
 
-    rows = rows_in(status.found.own)
-    click.echo(f"case {status.case}: {status.stage}, {rows} rows, {status.artifacts} things made from them")
+    if status.stage == "refused":
+        click.echo(f"refused: no case was opened and nothing was looked for (workflow {workflow_id})")
+    else:
+        rows = rows_in(status.found.own)
+        click.echo(f"case {status.case}: {status.stage}, {rows} rows, {status.artifacts} things made from them")
     for one in status.replaced:
         click.echo(f"  {one.tenant}/{one.model} is answered by {one.version or 'the base'}")
     if status.receipt:

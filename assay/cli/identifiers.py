@@ -18,6 +18,7 @@ def parsed(identifiers: tuple[str, ...]) -> list[tuple[str, str]]:
         found.append((kind, value))
     if found:
         _refuse_unknown([kind for kind, _ in found])
+        _refuse_formless(found)
     return found
 
 
@@ -30,6 +31,21 @@ def _refuse_unknown(asked: list[str]) -> None:
                 "IDENTIFIER_KIND_UNKNOWN",
                 f"identifier {number} of {len(asked)} is of a kind that no scanner finds",
                 f"write one of these before the =: {', '.join(sorted(known))}",
+            )
+
+
+def _refuse_formless(asked: list[tuple[str, str]]) -> None:
+    """What cannot be a value of its kind is a slip of the pen: the person would seem to be nowhere."""
+    from activities.data.normal_form import normal_form
+
+    for number, (kind, value) in enumerate(asked, start=1):
+        form = normal_form(kind, value)
+        name, at, host = form.partition("@")
+        if not form or (kind == "EMAIL_ADDRESS" and not (name and at and host)):
+            raise InputRefused(
+                "IDENTIFIER_MALFORMED",
+                f"identifier {number} of {len(asked)} is no value of the kind {kind}",
+                "write the whole value behind the =, as it stands in the rows",
             )
 
 

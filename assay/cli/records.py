@@ -147,7 +147,20 @@ def decisions(digest: str, *, as_json_: bool) -> None:
         )
         for d in registry.decisions.list(digest)
     ]
+    if not rows and (former := _sealed_from(registry, digest)):
+        click.echo(f"a case sealed it without asking again; those of its rows are about {former}", err=True)
     _print(columns, rows, as_json_=as_json_)
+
+
+def _sealed_from(registry: Registry, digest: str) -> str | None:
+    """The dataset that an intake sealed, of one that erasures made of it."""
+    from activities.data.manifest import formers_of
+
+    try:
+        formers = tuple(formers_of(registry, registry.datasets.get(digest)))
+    except NotFound:
+        return None
+    return formers[-1].dataset.id if formers else None
 
 
 @click.command()

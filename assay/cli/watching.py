@@ -50,7 +50,10 @@ async def result_of(client: AssayClient, handle: WorkflowHandle[object, ErasureS
 
 
 async def standing(workflow_id: str) -> dict[str, Any]:
-    """Where an open case stands by its workflow's own word; empty, with the reason on standard error, without one."""
+    """Where an open case stands by its workflow's own word; empty, with the reason on standard error, without one.
+
+    `waiting`: the person's rows that are in no ledger, as the case counted them.
+    """
     from assay.client import AssayClient
 
     try:
@@ -61,7 +64,8 @@ async def standing(workflow_id: str) -> dict[str, Any]:
     if status is None:
         click.echo(f"{workflow_id} does not answer now; see `assay status`", err=True)
         return {}
-    return status.model_dump(mode="json", include={"stage", "reasons", "holds", "remains"})
+    said = status.model_dump(mode="json", include={"stage", "reasons", "holds", "remains"})
+    return {**said, "waiting": status.found.waiting}
 
 
 def line_of(status: ErasureStatus) -> str:

@@ -199,8 +199,8 @@ def decide_shard(job: DecideJob) -> DecidedShard:
 def seal_dataset(job: SealJob) -> Dataset:
     """Write the manifest, the ledger and the lineage edges; the same job twice seals once.
 
-    Raises InputRefused (`DATASET_EMPTY`, `SOURCES_UNSCREENED`, `SUBJECT_SUPPRESSED`), PolicyRefused (`DPIA_EXPIRED`,
-    `SOURCE_ADMISSION_CHANGED`), IntegrityRefused, Unavailable.
+    Raises InputRefused (`DATASET_EMPTY`, `DATASET_VERSION_TAKEN`, `SOURCES_UNSCREENED`, `SUBJECT_SUPPRESSED`),
+    PolicyRefused (`DPIA_EXPIRED`, `SOURCE_ADMISSION_CHANGED`), IntegrityRefused, Unavailable.
     """
     raise NotImplementedError
 

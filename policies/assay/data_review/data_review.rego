@@ -148,8 +148,12 @@ enough_people(category) if {
 deny contains lib.violation(rego.metadata.rule(), msg) if {
 	some category in asked_for
 	not in_charge(category)
-	msg := sprintf("nobody in charge of category %v has given this verdict", [category])
+	msg := sprintf("nobody in charge of category %v has given this verdict: %s may", [category, roles_for(category)])
 }
+
+default roles_for(_) := "nobody"
+
+roles_for(category) := concat(" or ", rule_for(category).roles)
 
 in_charge(category) if {
 	some vote in counted

@@ -96,6 +96,18 @@ test_somebody_in_charge_of_the_category if {
 	found(["language"], [vote("bea@acme.example", "owner")]) == set()
 }
 
+test_says_which_roles_may if {
+	asked := object.union(facts, {"votes": [vote("bea@acme.example", "owner")]})
+	some violation in decided(asked).violations
+	endswith(violation.msg, "safety may")
+	every odd in [{}, {"default": {"people": 1, "roles": "safety"}, "categories": {}}] {
+		refused := data_review.decision with input as asked with data.tunables.data_review.release as odd
+		some other in refused.violations
+		other.code == "ROWS_ROLE_MISSING"
+		endswith(other.msg, "nobody may")
+	}
+}
+
 test_votes_about_another_reading_or_verdict_do_not_count if {
 	stale := object.union(vote("bea@acme.example", "safety"), {"read": t.digest("b")})
 	contrary := object.union(vote("bea@acme.example", "safety"), {"verdict": "refuse"})

@@ -45,7 +45,14 @@ deny contains lib.violation(rego.metadata.rule(), "nothing at all is known of th
 #   code: ERASURE_ROLE_MISSING
 #   remedy: have somebody in one of the roles of this ground order it
 #   overridable: false
-deny contains lib.violation(rego.metadata.rule(), "this role may not order removal on this ground") if not permitted
+deny contains lib.violation(rego.metadata.rule(), msg) if {
+	not permitted
+	msg := sprintf("this role may not order removal on this ground: %s may", [roles])
+}
+
+default roles := "nobody"
+
+roles := concat(" or ", data.tunables.erasure.roles[input.ground])
 
 permitted if input.role in data.tunables.erasure.roles[input.ground]
 

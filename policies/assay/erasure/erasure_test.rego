@@ -56,6 +56,22 @@ test_refuses_a_role_that_may_not if {
 	"ERASURE_ROLE_MISSING" in t.codes(decided(object.union(of_dataset, {"role": "legal"})).violations)
 }
 
+test_says_which_roles_may if {
+	every case in [["reviewer", "privacy or owner or legal may"], [null, "privacy or owner or legal may"]] {
+		some violation in decided(t.changed(facts, ["role"], case[0])).violations
+		endswith(violation.msg, case[1])
+	}
+	some violation in decided(t.changed(facts, ["ground"], "boredom")).violations
+	endswith(violation.msg, "nobody may")
+}
+
+test_no_roles_are_nobody_s if {
+	every odd in [null, {}, {"erasure": null}, {"erasure": "privacy"}, {"erasure": [1]}] {
+		decision := decided(facts) with data.tunables.erasure.roles as odd
+		"ERASURE_ROLE_MISSING" in t.codes(decision.violations)
+	}
+}
+
 test_refuses_what_selects_nothing_or_both if {
 	"ERASURE_SELECTS_NOTHING" in changed(["selects", "subject"], false)
 	"ERASURE_SELECTS_NOTHING" in changed(["selects", "dataset"], t.digest("a"))

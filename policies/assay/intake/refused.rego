@@ -91,4 +91,8 @@ deny_row[i] contains lib.violation(rego.metadata.rule(), found(finding)) if {
 	some [i, finding] in judged.contamination.refuse
 }
 
-found(finding) := sprintf("%v found %v times", [object.get(finding, "kind", "something"), object.get(finding, "count", "many")])
+found(finding) := sprintf("%v found %v", [object.get(finding, "kind", "something"), times(finding)])
+
+times(finding) := "once" if finding.count == 1
+
+times(finding) := sprintf("%v times", [object.get(finding, "count", "many")]) if not finding.count == 1

@@ -48,7 +48,14 @@ is_count(value) if {
 #   code: MENTIONS_ROLE_MISSING
 #   remedy: have somebody in one of the roles of this ground read and confirm them
 #   overridable: false
-deny contains lib.violation(rego.metadata.rule(), "this role may not say whom these rows are about") if not permitted
+deny contains lib.violation(rego.metadata.rule(), msg) if {
+	not permitted
+	msg := sprintf("this role may not say whom these rows are about: %s may", [roles])
+}
+
+default roles := "nobody"
+
+roles := concat(" or ", data.tunables.erasure.reviewers[input.ground])
 
 permitted if input.role in data.tunables.erasure.reviewers[input.ground]
 

@@ -53,6 +53,13 @@ test_refuses_a_role_that_may_not if {
 	not mentions.decision.allow with input as facts with data.tunables as {}
 }
 
+test_says_which_roles_may if {
+	some violation in decided(t.changed(facts, ["role"], "owner")).violations
+	endswith(violation.msg, "privacy or legal may")
+	some other in decided(t.changed(facts, ["ground"], "retention")).violations
+	endswith(other.msg, "nobody may")
+}
+
 test_refuses_rows_that_do_not_wait if {
 	every count_ in [1, null, "0"] {
 		changed(["not_waiting"], count_) == {"MENTIONS_NOT_WAITING"}

@@ -141,6 +141,24 @@ def test_a_value_without_its_kind_is_refused_and_not_repeated(assay: Assay, key:
     assert "k@x.example" not in ended.err
 
 
+@pytest.mark.parametrize(
+    "given",
+    ["EMAIL_ADDRESS=k.maus", "EMAIL_ADDRESS=@x.example", "EMAIL_ADDRESS=k@", "PHONE_NUMBER=k.maus", "PERSON=!?"],
+)
+def test_what_is_no_value_of_its_kind_is_refused_and_not_repeated(assay: Assay, key: bytes, given: str) -> None:
+    named = ("--identifier", "PERSON=Erika Maus", "--identifier", given)
+    ended = assay("erase", "--tenant", "acme", "--by", "pia@acme.example", *named)
+    assert (ended.code, ended.out) == (1, "")
+    kind, _, value = given.partition("=")
+    assert f"IDENTIFIER_MALFORMED: identifier 2 of 2 is no value of the kind {kind}" in ended.err
+    assert value not in ended.err
+
+
+def test_a_mail_address_may_be_spelt_out(assay: Assay, key: bytes) -> None:
+    spelt = assay("erase", "hash", "--tenant", "acme", "--identifier", "EMAIL_ADDRESS=k (at) x dot example").json
+    assert spelt == assay("erase", "hash", "--tenant", "acme", "--identifier", "EMAIL_ADDRESS=k@x.example").json
+
+
 @pytest.mark.parametrize("kind", ["EMAIL", "email_address", "URL"])
 def test_a_kind_that_no_scanner_finds_is_refused_with_those_that_one_does(assay: Assay, key: bytes, kind: str) -> None:
     named = ("--tenant", "acme", "--identifier", "PERSON=Erika Maus", "--identifier", f"{kind}=k@x.example")

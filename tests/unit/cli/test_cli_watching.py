@@ -161,6 +161,23 @@ def test_an_open_case_is_shown_with_what_its_workflow_says(
     assert shown["own"] == []
 
 
+def test_an_open_case_counts_rows_that_wait_outside_datasets(
+    assay: Callable[..., Any], goes: Callable[..., None], case: str
+) -> None:
+    goes(status("held", found=Found(waiting=2)), ends=status("erased"))
+    assert assay("erase", "show", case).json["waiting"] == 2
+
+
+def test_an_order_that_was_refused_is_called_no_case(assay: Callable[..., Any], goes: Callable[..., None]) -> None:
+    refused = status("refused", reasons=("ERASURE_ROLE_MISSING: this role may not (remedy: another)",))
+    goes(status("deciding"), ends=refused)
+    ended = assay(*ORDER)
+    assert ended.code == 1
+    assert "refused: no case was opened and nothing was looked for (workflow erasure/acme)" in ended.out
+    assert "ERASURE_ROLE_MISSING" in ended.out
+    assert CASE not in ended.out
+
+
 @pytest.mark.parametrize(
     ("problem", "told"),
     [

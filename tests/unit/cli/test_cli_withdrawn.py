@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from assay.contracts.data import Dataset, IntakeRequest, RowCounts, Source
 from assay.settings import Settings
 from registry import Registry
 from stack.keys import ensure_keys
@@ -15,6 +17,19 @@ from stack.keys import ensure_keys
 Run = Callable[..., Any]
 CASE = "acme.51d0e2aa17cc"
 SOURCE, DATASET, ADAPTER, CLEAN = (f"sha256:{letter * 64}" for letter in "abcd")
+
+TICKETS = Source(
+    name="tickets",
+    uri="tickets.jsonl",
+    system="helpdesk",
+    owner="ann",
+    licence="Apache-2.0",
+    purposes=("train-tenant-model",),
+    consent="granted",
+    retention_days=30,
+    tier="curated",
+)
+ASKED: dict[str, Any] = {"tenant": "acme", "dataset": "support", "sources": (TICKETS,), "requested_by": "ann"}
 
 
 @pytest.fixture
@@ -28,6 +43,15 @@ def registry(home: Path) -> Iterator[Registry]:
     link("acme.helpdesk.1.51d0e2aa17cc", ADAPTER, "exported", parent_kind="run", child_kind="adapter")
     yield opened
     opened.close()
+
+
+def entered(registry: Registry, **manifest: object) -> str:
+    """A dataset with this manifest and without rows."""
+    stored = registry.blobs.put(json.dumps(manifest).encode())
+    dataset = Dataset(id=stored.sha256, manifest=stored, counts=RowCounts())
+    registry.datasets.add(dataset, IntakeRequest(**ASKED), stored, [])
+    registry.lineage.link(SOURCE, dataset.id, "screened", parent_kind="source", child_kind="dataset")
+    return dataset.id
 
 
 def test_a_lineage_marks_what_is_withdrawn_with_its_case(assay: Run, registry: Registry) -> None:
@@ -51,6 +75,15 @@ def test_what_is_asked_about_is_marked_too(assay: Run, registry: Registry) -> No
         CASE,
     )
     assert {node["name"]: node["withdrawn"] for node in others}[SOURCE] is None
+
+
+def test_decisions_about_what_a_case_sealed_are_those_of_its_intake(assay: Run, registry: Registry) -> None:
+    first = entered(registry, version=1)
+    made = entered(registry, version=2, replaces=first)
+    ended = assay("decisions", made, "--json")
+    assert (ended.code, ended.json) == (0, [])
+    assert f"those of its rows are about {first}" in ended.err
+    assert assay("decisions", first).err == ""
 
 
 def test_a_destroyed_file_is_shown_as_destroyed_with_its_case(assay: Run, home: Path, registry: Registry) -> None:

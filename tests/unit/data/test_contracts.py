@@ -108,6 +108,17 @@ def test_rules_about_several_fields_are_named_beside_every_other_fault(file: Pat
     assert [fault.remedy for fault in faults if fault.field == "license"] == ["did you mean `licence`?"]
 
 
+@pytest.mark.parametrize(("stated", "misspelt"), [("legal_basis", "legal_bassis"), ("licence", "licens")])
+def test_a_misspelt_field_is_one_fault_and_not_one_that_is_missing_as_well(
+    file: Path, stated: str, misspelt: str
+) -> None:
+    file.write_text(GOOD.replace(f"{stated}:", f"{misspelt}:"))
+    [fault] = check(file).faults
+    assert (fault.field, fault.remedy) == (misspelt, f"did you mean `{stated}`?")
+    file.write_text(GOOD + f"{misspelt}: MIT\n")
+    assert [fault.field for fault in check(file).faults] == [misspelt]
+
+
 def test_a_list_with_one_wrong_item_is_not_too_short_as_well(file: Path) -> None:
     file.write_text(GOOD.replace("[train-tenant-model]", "[train]"))
     assert [fault.field for fault in check(file).faults] == ["purposes.0"]

@@ -145,8 +145,13 @@ def test_the_same_manifest_gives_the_same_description() -> None:
     assert json.dumps(written(MANIFEST, DIGEST)) == json.dumps(written(MANIFEST, DIGEST))
 
 
-def test_our_own_description_is_read_again() -> None:
-    first, _ = drafted(json.dumps(written(MANIFEST, DIGEST)))
+def test_files_of_our_own_description_are_no_source() -> None:
+    with pytest.raises(InputRefused, match=rf"CROISSANT_OF_SEALED.*{DIGEST}"):
+        drafted(json.dumps(written(MANIFEST, DIGEST)))
+
+
+def test_a_description_like_our_own_is_read_again() -> None:
+    first, _ = drafted(json.dumps({**written(MANIFEST, DIGEST), "url": "https://data.example/calls"}))
     assert (first.name, first.format, first.sha256) == ("shard-0", "parquet", "sha256:" + "1" * 64)
     assert first.licence == "Apache-2.0 AND LicenseRef-tenant-agreement"
     assert first.columns == tuple(SHARD.names)

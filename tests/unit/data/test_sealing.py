@@ -14,7 +14,7 @@ from activities.data.clearing import clear
 from activities.data.ledger import subject_hash
 from activities.data.sealing import seal
 from assay.contracts.base import Reference
-from assay.contracts.data import Source
+from assay.contracts.data import Dataset, Source
 from assay.contracts.errors import InputRefused, PolicyRefused
 from assay.contracts.policy import Decision
 from assay.contracts.review import ReviewQueue
@@ -72,6 +72,23 @@ def test_the_same_input_gives_the_same_dataset_whenever_it_is_sealed(
     assert sealed(later, "one") == first
     assert sealed(desk, "two").id != first.id
     assert sealed(desk, "one", version=2).id != first.id
+
+
+def test_a_number_that_an_erasure_has_taken_is_not_sealed_a_second_time(
+    desk: Any, source: MakeSource, row: MakeRow
+) -> None:
+    registry, rows = desk.registry, source([row("one")])
+    first = registry.datasets.get(seal(desk.sealing(rows), registry, still).id)
+    left = registry.blobs.put(json.dumps({"version": 2, "replaces": first.dataset.id}).encode())
+    made = Dataset(id=left.sha256, manifest=left, counts=first.dataset.counts)
+    registry.datasets.add(made, first.request.model_copy(update={"version": 2}), first.ledger, [])
+    with pytest.raises(InputRefused, match="DATASET_VERSION_TAKEN") as refused:
+        seal(desk.sealing(rows, version=2), registry, still)
+    assert "version 3" in refused.value.remedy
+    assert {one.dataset.id for one in registry.datasets.all_named("acme", "support")} == {first.dataset.id, made.id}
+    assert seal(desk.sealing(rows), registry, still) == first.dataset
+    registry.withdrawals.withdraw("case-7", [made.id])
+    assert registry.datasets.get(seal(desk.sealing(rows, version=2), registry, still).id).request.version == 2
 
 
 def test_a_dataset_without_rows_is_refused_with_the_reasons(desk: Any, source: MakeSource, row: MakeRow) -> None:

@@ -105,3 +105,13 @@ def test_the_command_says_it_for_people_and_for_programs(house: House, two: tupl
 def test_an_unknown_dataset_is_not_compared(house: House, two: tuple[str, str]) -> None:
     with pytest.raises(NotFound, match="DATASET_UNKNOWN"):
         compare(house.registry, two[0], "sha256:" + "0" * 64)
+
+
+def test_a_destroyed_side_is_named_with_its_case(house: House, two: tuple[str, str], assay: Run) -> None:
+    before, after = two
+    house.registry.shards.destroy(house.registry.datasets.get(before).ledger, "acme.51d0e2aa17cc")
+    with pytest.raises(NotFound, match=r"SHARD_DESTROYED.*acme/support/1.*acme\.51d0e2aa17cc"):
+        compare(house.registry, before, after)
+    ended = assay("data", "diff", before, after)
+    assert ended.code == 1
+    assert "assay data list acme" in ended.err

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pyarrow import parquet
 
 from activities.data.readers import read_rows, source_digest
+from activities.data.review import statement
 from activities.data.story import Removal, story
+from activities.signing.version import attest
 from assay.contracts.base import Reference
 from assay.contracts.erasure import HoldPlaced
 from assay.contracts.errors import NotFound
 from assay.contracts.policy import Decision
-from assay.contracts.review import ReviewQueue
+from assay.contracts.review import ReviewCase, ReviewQueue, RowRuling, Vote
 from registry.quarantine import QuarantinedRow, Ruling
+from stack.keys import ensure_keys
 
 from .conftest import Ended
 from .house import House, entry, source
@@ -111,6 +115,44 @@ def test_what_a_reviewer_decided_is_part_of_it(house: House) -> None:
     [chapter] = story(house.registry, row["row_id"]).chapters
     assert chapter.review is not None
     assert (chapter.review.state, chapter.review.reviewer) == ("released", "bob@acme.example")
+    assert chapter.review.reviewers == ("bob@acme.example",)
+
+
+def test_everybody_whose_vote_released_it_is_named(house: House, tmp_path: Path, assay: Run) -> None:
+    row = entry(0, outcome="quarantined", codes=["ROW_QUARANTINED_PII"])
+    house.seal([row, entry(1)])
+    shard = Reference(uri="blob:" + "0" * 64, sha256="sha256:" + "0" * 64)
+    queue = ReviewQueue(tenant="acme", dataset="support")
+    waiting = QuarantinedRow(row_id=row["row_id"], source="tickets", codes=("PII",), shard=shard, ordinal=0)
+    house.registry.quarantine.add(queue, [waiting], requested_by="ann@acme.example")
+    said: dict[str, Any] = {"role": "legal", "reason": "a false alarm", "rows": (row["row_id"],), "read": REVISION}
+    votes = [
+        Vote(
+            verdict=verdict,
+            ruling=RowRuling(reviewer=f"{who}@acme.example", **said),
+        )
+        for who, verdict in (("cyd", "release"), ("dan", "refuse"), ("bob", "release"))
+    ]
+    case = ReviewCase(tenant="acme", dataset="support", votes=tuple(votes))
+    decision = Decision(
+        gate="data_review", allow=True, decision_id="d", policy_revision=REVISION, input=house.registry.blobs.put(b"{}")
+    )
+    ensure_keys(tmp_path)
+    signed = attest(house.registry.blobs, statement(case, decision, 1), tmp_path / "keys" / "signing.pem")
+    ruling = Ruling(state="released", reviewer="bob@acme.example", reason="a false alarm", statement=signed.sha256)
+    house.registry.quarantine.decide(queue, [row["row_id"]], ruling)
+    assert "released by cyd@acme.example, bob@acme.example: a false alarm" in assay("data", "why", row["row_id"]).out
+
+
+def test_a_row_that_intake_refused_for_an_opt_out_has_its_case(house: House, assay: Run) -> None:
+    own = entry(0, outcome="refused", codes=["SUBJECT_SUPPRESSED"], subject="7" * 64)
+    names = entry(1, outcome="refused", codes=["SUBJECT_SUPPRESSED"])
+    house.seal([own, names, entry(2)])
+    house.registry.suppression.add("acme", ["7" * 64], "acme.51d0e2aa17cc")
+    [chapter] = story(house.registry, own["row_id"]).chapters
+    assert (chapter.removal.suppressed, chapter.removal.suppressed_by) == (True, ("acme.51d0e2aa17cc",))
+    assert "its subject opted out (case acme.51d0e2aa17cc)" in assay("data", "why", own["row_id"]).out
+    assert "by or about somebody who had opted out" in assay("data", "why", names["row_id"]).out
 
 
 def test_erasure_opt_out_and_hold_are_part_of_it(house: House, assay: Run) -> None:
@@ -125,7 +167,7 @@ def test_erasure_opt_out_and_hold_are_part_of_it(house: House, assay: Run) -> No
     [chapter] = story(house.registry, row["row_id"]).chapters
     removal = chapter.removal
     assert (removal.withdrawn, removal.cases) == (tuple(sorted((dataset, "run"))), ("case-7",))
-    assert (removal.suppressed, removal.holds) == (True, (hold,))
+    assert (removal.suppressed, removal.suppressed_by, removal.holds) == (True, ("case-7",), (hold,))
     out = assay("data", "why", row["row_id"]).out
     assert "under case-7" in out
     assert "run run (trained on, withdrawn)" in out

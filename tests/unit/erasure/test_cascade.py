@@ -11,11 +11,12 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from securesystemslib.dsse import Envelope
 from securesystemslib.signer import SSlibKey  # type: ignore[attr-defined]  # public, but has no __all__
 
+from activities.data.manifest import refuse_taken
 from activities.erasure import receipt, resealing, shredding, withdrawing
 from assay.contracts.base import Reference
 from assay.contracts.erasure import CaseDone, HoldPlaced, Withdrawn
 from assay.contracts.erasure_totals import counted
-from assay.contracts.errors import Conflict, IntegrityRefused, NotFound
+from assay.contracts.errors import Conflict, InputRefused, IntegrityRefused, NotFound
 from assay.contracts.promotion import PointerMove
 from registry import Registry
 from serving.routes import adapters_needed
@@ -39,6 +40,11 @@ def test_the_whole_cascade_leaves_nothing_and_says_so(registry: Registry, tmp_pa
     assert (made.version, made.rows) == (2, 7)
     assert not registry.datasets.get(made.dataset).quarantined
     assert resealing.reseal(registry, mine) == (made,)
+
+    for version in (1, 3):
+        refuse_taken(registry, "acme", "support", version)
+    with pytest.raises(InputRefused, match=r"DATASET_VERSION_TAKEN.*acme/support/2.*version 3"):
+        refuse_taken(registry, "acme", "support", 2)
 
     before = searched(registry, mine, tmp_path)
     assert before.found
