@@ -36,25 +36,34 @@ def only_dataset_named(registry: Registry, name: str) -> DatasetRecord:
     Raises NotFound (`DATASET_UNKNOWN`), InputRefused (`DATASET_AMBIGUOUS`).
     """
     record = dataset_named(registry, name)
-    if "/" in name:
-        request = record.request
-        seals = registry.datasets.all_named(request.tenant, request.dataset)
-        live = [one.dataset.id for one in seals if one.request.version == request.version and not one.quarantined]
-        if len(live) > 1:
-            raise InputRefused("DATASET_AMBIGUOUS", f"{name} was sealed as {', '.join(live)}", "name the digest meant")
+    if "/" in name and len(live := _live_seals(registry, record)) > 1:
+        raise InputRefused("DATASET_AMBIGUOUS", f"{name} was sealed as {', '.join(live)}", "name the digest meant")
     return record
+
+
+def _live_seals(registry: Registry, record: DatasetRecord) -> list[str]:
+    """Digests of all datasets of this name and version that are not withdrawn, newest first."""
+    request = record.request
+    seals = registry.datasets.all_named(request.tenant, request.dataset)
+    return [one.dataset.id for one in seals if one.request.version == request.version and not one.quarantined]
 
 
 def dataset_or_newest(registry: Registry, name: str) -> DatasetRecord:
     """As `dataset_named`; of `TENANT/NAME` the newest version that is not withdrawn, which standard error says.
 
+    It says too where several seals of one version are left to choose from: the newest is taken.
+
     Raises NotFound (`DATASET_UNKNOWN`).
     """
     tenant, slash, rest = name.partition("/")
-    if not slash or "/" in rest:
+    if not slash:
         return dataset_named(registry, name)
-    record = registry.datasets.newest(tenant, rest)
-    click.echo(f"{name}: version {record.request.version}, {record.dataset.id}", err=True)
+    unnumbered = "/" not in rest
+    record = registry.datasets.newest(tenant, rest) if unnumbered else dataset_named(registry, name)
+    others = [one for one in _live_seals(registry, record) if one != record.dataset.id]
+    if unnumbered or others:
+        also = f", the newest of its seals (also {', '.join(others)})" if others else ""
+        click.echo(f"{name}: version {record.request.version}, {record.dataset.id}{also}", err=True)
     return record
 
 

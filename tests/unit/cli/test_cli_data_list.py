@@ -153,6 +153,18 @@ def test_a_name_without_a_version_is_the_highest_that_is_in_use(assay: Assay, re
         assert (ended.code, ended.err) == (0, f"acme/support: version 2, {two}\n")
 
 
+def test_of_several_seals_of_a_version_the_newest_is_taken_and_said(
+    assay: Assay, registry: Registry, seal: Seal
+) -> None:
+    first, second = seal(), seal(again=True)
+    for name in ("acme/support", "acme/support/1"):
+        ended = assay("data", "croissant", name)
+        assert ended.json["@id"] == second
+        assert ended.err == f"{name}: version 1, {second}, the newest of its seals (also {first})\n"
+    registry.withdrawals.withdraw("case-7", [first])
+    assert assay("data", "croissant", "acme/support/1").err == ""
+
+
 def test_a_name_of_which_no_version_is_in_use_says_so(assay: Assay, registry: Registry, seal: Seal) -> None:
     ended = assay("data", "sheet", "acme/support")
     assert ended.code == 1
