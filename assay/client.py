@@ -110,15 +110,9 @@ class AssayClient:
         id_ = names.retention_id(request.tenant, request.dataset, request.version)
         return await self._start("Retention", request, id_, RetentionStatus)
 
-    async def start_erasure(
-        self, request: ErasureRequest, what: str | None = None
-    ) -> WorkflowHandle[object, ErasureStatus]:
-        """Start an erasure, or go on with the same one. `what` names it where it is more than one person or dataset.
-
-        Nobody is named in either.
-        """
-        alone = None if request.mentions else request.subject or request.dataset
-        named = what or alone or request.content_digest()
+    async def start_erasure(self, request: ErasureRequest) -> WorkflowHandle[object, ErasureStatus]:
+        """Start an erasure, or go on with the same one, which has the same name; nobody stands in it in the clear."""
+        named = request.dataset or names.erasure_what(request.subject, request.mentions)
         return await self._start("Erasure", request, names.erasure_id(request.tenant, named), ErasureStatus)
 
     async def look_again(self, tenant: str) -> int:

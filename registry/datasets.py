@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from contextlib import closing
 from datetime import datetime
-from typing import cast
+from typing import Final, cast
 
 from sqlalchemy import Table, and_, exists, func, select, tuple_
 from sqlalchemy.orm import Session, aliased
 
 from assay.contracts.base import Digest, Message, Reference
 from assay.contracts.data import Dataset, IntakeRequest, Source
-from assay.contracts.errors import NotFound
+from assay.contracts.errors import InputRefused, NotFound
 from registry import quarantine, suppression
 from registry.batches import batched
 from registry.database import Database
@@ -20,6 +20,7 @@ from registry.erasure_tables import SuppressionRow
 from registry.quarantine import Aside
 from registry.tables import DatasetRow, LedgerMentionRow, LedgerRow
 
+VERSION_TAKEN: Final = "DATASET_VERSION_TAKEN"
 _LEDGER = cast(Table, LedgerRow.__table__)
 _MENTIONS = cast(Table, LedgerMentionRow.__table__)
 
@@ -73,13 +74,17 @@ class Datasets:
         entries: Iterable[LedgerEntry],
         *,
         aside: Aside | None = None,
+        beside: Collection[str] | None = None,
     ) -> None:
         """Enter a dataset with one ledger entry for every row, in one transaction; again adds nothing.
+
+        `beside`: other seals of this version that the caller knows of; None where any may be there.
 
         `aside` is given by an intake: its rows that wait for a reviewer, entered with the dataset or not at all, and
         nobody may be named who is suppressed. An erasure seals what mentions a person and is about another.
 
-        Raises InputRefused (`SUBJECT_SUPPRESSED`) when somebody was erased since their rows were screened.
+        Raises InputRefused: `SUBJECT_SUPPRESSED` when somebody was erased since their rows were screened,
+        `DATASET_VERSION_TAKEN` when the version was sealed otherwise since the caller looked.
         """
         row = DatasetRow(
             id=dataset.id,
@@ -93,6 +98,8 @@ class Datasets:
         with self._database.writing() as session:
             suppression.lock(session, request.tenant)
             if self._database.add_once(session, row):
+                if beside is not None:
+                    _refuse_taken(session, dataset.id, request, beside)
                 for batch in batched(entries):
                     _enter(session, dataset.id, batch)
                 _refuse_suppressed(session, dataset.id, request.tenant, named=aside is not None)
@@ -200,6 +207,15 @@ class Datasets:
         ):
             return all(row in but for row in rows)
 
+    def has_others(self, id_: str, than: Collection[str]) -> bool:
+        """Whether a row entered a dataset that is none of these, by id."""
+        kept = select(LedgerRow.row_id).where(LedgerRow.dataset == id_, LedgerRow.outcome.in_(("accepted", "redacted")))
+        with (
+            self._database.reading() as session,
+            closing(session.scalars(kept.execution_options(yield_per=1000))) as rows,
+        ):
+            return any(row not in than for row in rows)
+
     def outcomes(self, id_: str) -> dict[str, int]:
         """How many ledger entries of a dataset ended how."""
         query = select(LedgerRow.outcome, func.count()).where(LedgerRow.dataset == id_).group_by(LedgerRow.outcome)
@@ -250,6 +266,18 @@ def _enter(session: Session, dataset: str, batch: list[LedgerEntry]) -> None:
     ]
     if mentions:
         session.execute(_MENTIONS.insert(), mentions)
+
+
+def _refuse_taken(session: Session, dataset: str, request: IntakeRequest, beside: Collection[str]) -> None:
+    """An erasure seals under the next number, which an intake may have begun with, and the other way round."""
+    named = select(DatasetRow.id, DatasetRow.request).filter_by(tenant=request.tenant, name=request.dataset)
+    for id_, asked in session.execute(named):
+        if asked["version"] == request.version and id_ != dataset and id_ not in beside:
+            raise InputRefused(
+                VERSION_TAKEN,
+                f"{request.tenant}/{request.dataset}/{request.version} was sealed meanwhile as {id_}",
+                "give the intake, or the lifecycle, the next version",
+            )
 
 
 def _refuse_suppressed(session: Session, dataset: str, tenant: str, *, named: bool) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Collection
 from datetime import datetime
-from typing import Final
 
 from sqlalchemy import ColumnElement, and_, or_, select, true
 from sqlalchemy.orm import Session
@@ -14,13 +12,12 @@ from sqlalchemy.orm import Session
 from assay.contracts.base import Message
 from assay.contracts.erasure import ErasureRequest, HoldPlaced
 from assay.contracts.errors import NotFound
+from assay.contracts.names import may_be_of
 from registry.batches import batched
 from registry.columns import now
 from registry.database import Database
 from registry.erasure_tables import ErasedRow, ErasureRow, HoldRow, SuppressionRow
 from registry.tables import LedgerMentionRow, LedgerRow, QuarantineMentionRow, QuarantineRow
-
-_HASH: Final = re.compile("[0-9a-f]{64}")
 
 
 class HoldRecord(Message):
@@ -138,8 +135,8 @@ def _touches(hold: HoldRecord, subjects: Collection[str], datasets: Collection[s
 
 
 def _held_cases(session: Session, tenant: str, people: Collection[str]) -> set[str]:
-    """Open cases of these persons. Whose a case is stands nowhere but in the suppression list, and in the id of its
-    workflow; where the id names no hash it may be anybody's, and counts: what is kept can go later."""
+    """Open cases of these persons. Whose a case is stands nowhere but in the suppression list, which has the first case
+    of each, and in the id of its workflow; where the id tells nobody it may be anybody's: what is kept can go later."""
     listed = set[str]()
     for batch in batched(people):
         of = (SuppressionRow.tenant == tenant, SuppressionRow.hash.in_(batch))
@@ -147,8 +144,7 @@ def _held_cases(session: Session, tenant: str, people: Collection[str]) -> set[s
     opened = select(ErasureRow.case, ErasureRow.workflow).where(
         ErasureRow.tenant == tenant, ErasureRow.closed_at.is_(None)
     )
-    named = ((case, workflow.rpartition("/")[2]) for case, workflow in session.execute(opened))
-    return {case for case, what in named if case in listed or what in people or not _HASH.fullmatch(what)}
+    return {case for case, workflow in session.execute(opened) if case in listed or may_be_of(workflow, people)}
 
 
 def _among(session: Session, hashes: Collection[str | None], rows: ColumnElement[bool]) -> set[str]:

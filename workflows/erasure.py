@@ -326,7 +326,8 @@ class Erasure:
             ended, worked = worked and not works, works
             if not found and not ended:
                 return stores.model_copy(update={"searched": searched})
-            self._set(remains=found, reasons=(f"ERASURE_INCOMPLETE: {len(found)} places still hold something",))
+            left = f"{len(found)} places still hold something" if found else "who was still at work has just ended"
+            self._set(remains=found, reasons=(f"ERASURE_INCOMPLETE: {left}",))
             if found != removed or ended or self._wants_removal(at):
                 self._look_again = False
                 await self._remove_all()

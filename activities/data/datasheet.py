@@ -168,8 +168,11 @@ def _resealed(registry: Registry, record: DatasetRecord, manifest: Mapping[str, 
     if not formers:
         return None
     request = formers[0].request
+    # Not of the manifest: two cases may have sealed it. Older releases wrote it there.
+    withdrawn = registry.withdrawals.of((formers[0].dataset.id,))
+    case = manifest.get("case") or registry.shards.destroyed(formers[0].ledger.sha256)
     return Resealed(
-        case=manifest.get("case"),
+        case=case or (withdrawn[0].case if withdrawn else None),
         replaces=formers[0].dataset.id,
         name=f"{request.tenant}/{request.dataset}/{request.version}",
         intake=formers[-1].dataset.id,

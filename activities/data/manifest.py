@@ -47,21 +47,25 @@ def formers_of(registry: Registry, record: DatasetRecord) -> Iterator[DatasetRec
         yield record
 
 
-def refuse_taken(registry: Registry, tenant: str, dataset: str, version: int) -> None:
+def refuse_taken(registry: Registry, tenant: str, dataset: str, version: int) -> frozenset[str]:
     """A case seals what it left of a dataset under the next number, which an intake does not know of.
+
+    Answers the seals of this version that are there, such as the intake's own of another time.
 
     Raises InputRefused (`DATASET_VERSION_TAKEN`) where one that is there has this number, IntegrityRefused,
     Unavailable.
     """
     seals = registry.datasets.all_named(tenant, dataset)
-    for one in seals:
-        if one.request.version == version and not one.quarantined and "replaces" in manifest_of(registry, one):
+    mine = [one for one in seals if one.request.version == version]
+    for one in mine:
+        if not one.quarantined and "replaces" in manifest_of(registry, one):
             free = max(record.request.version for record in seals) + 1
             raise InputRefused(
                 "DATASET_VERSION_TAKEN",
                 f"{tenant}/{dataset}/{version} is what an erasure left of another version ({one.dataset.id})",
                 f"give the intake, or the lifecycle, version {free}: it obeys what was erased in any case",
             )
+    return frozenset(one.dataset.id for one in mine)
 
 
 def composition_of(manifest: Mapping[str, Any]) -> tuple[RowGroup, ...]:

@@ -26,8 +26,9 @@ def plan(request: RetentionRequest, registry: Registry) -> RetentionPlan:
     Raises NotFound (`DATASET_UNKNOWN`), IntegrityRefused, Unavailable.
     """
     found = _wanted(request, registry)
-    replaced = _replacements(registry, _seals(registry, request.tenant, found.request.dataset))
-    newer = {old: new for new, old in replaced.items()}
+    every = _seals(registry, request.tenant, found.request.dataset)
+    replaced = _replacements(registry, every)
+    newer = _newer(replaced, every)
     origin = _end(found.dataset.id, replaced)
     seals = registry.retention.seals(request.tenant, found.request.dataset)
     version = registry.datasets.get(origin).request.version
@@ -86,7 +87,7 @@ def _current(registry: Registry, origins: Collection[Digest]) -> dict[Digest, Da
     for seals in registry.datasets.all_of(names).values():
         since = dropwhile(lambda one: one.dataset.id not in withdrawn, seals)
         later |= {one.dataset.id: one for one in since if one.dataset.id not in known}
-    newer = {old: new for new, old in _replacements(registry, later.values()).items()}
+    newer = _newer(_replacements(registry, later.values()), later.values())
     every = known | later
     return known | {id_: every[_end(id_, newer)] for id_ in withdrawn}
 
@@ -149,6 +150,14 @@ def _replacements(registry: Registry, seals: Iterable[DatasetRecord]) -> dict[Di
         if isinstance(old := manifest.get("replaces"), str):
             found[seal.dataset.id] = old
     return found
+
+
+def _newer(replaced: dict[Digest, Digest], seals: Iterable[DatasetRecord]) -> dict[Digest, Digest]:
+    """Dataset -> what was sealed in its place. Two cases at once may have done so, of which one misses the other's
+    person and is withdrawn for it: the one in use counts, else one that was replaced in its turn, else the newest."""
+    live, again = {one.dataset.id for one in seals if not one.quarantined}, set(replaced.values())
+    ordered = sorted(replaced.items(), key=lambda pair: (pair[0] in live, pair[0] in again))
+    return {old: new for new, old in ordered}
 
 
 def holds_on(registry: Registry, tenant: str, dataset: str, source: str | None) -> HoldsOn:

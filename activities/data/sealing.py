@@ -40,7 +40,7 @@ def seal(job: SealJob, registry: Registry, still: Still) -> Dataset:
     PolicyRefused (`DPIA_EXPIRED`, `SOURCE_ADMISSION_CHANGED`), IntegrityRefused, Unavailable.
     """
     _refuse_unscreened(job)
-    refuse_taken(registry, job.request.tenant, job.request.dataset, job.request.version)
+    beside = refuse_taken(registry, job.request.tenant, job.request.dataset, job.request.version)
     said = [
         still(source, screened.admitted) for source, screened in zip(job.request.sources, job.screened, strict=True)
     ]
@@ -56,7 +56,7 @@ def seal(job: SealJob, registry: Registry, still: Still) -> Dataset:
         manifest = registry.blobs.put(_manifest(job, counts, ledger, composition((whole,))))
         dataset = Dataset(id=manifest.sha256, manifest=manifest, counts=counts)
         aside = _aside(job, registry, scratch)
-        registry.datasets.add(dataset, _normalised(job.request), ledger, _entries(whole), aside=aside)
+        registry.datasets.add(dataset, _normalised(job.request), ledger, _entries(whole), aside=aside, beside=beside)
     _record(job, dataset, [decision for decisions in said for decision in decisions], registry)
     return dataset
 

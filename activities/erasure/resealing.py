@@ -19,8 +19,9 @@ from activities.erasure.tables import cut, holds, store_like
 from assay.contracts.base import CodeCount, Reference
 from assay.contracts.data import Dataset, RowCounts
 from assay.contracts.erasure import CaseJob, NewDataset
-from assay.contracts.errors import NotFound
+from assay.contracts.errors import InputRefused, NotFound
 from registry import DatasetRecord, LedgerEntry, Registry
+from registry.datasets import VERSION_TAKEN
 
 HELD: Final = "held rows"
 """Lineage from a dataset to a shard of rows that a legal hold kept when the rest of their shard had to go."""
@@ -28,7 +29,7 @@ HELD: Final = "held rows"
 
 def reseal(registry: Registry, job: CaseJob) -> tuple[NewDataset, ...]:
     """For every dataset that the case withdrew the newest clean version with all of its other rows: one that is there,
-    or a new one. A version that a newer one has all rows of gets none of its own.
+    for the same purpose, or a new one. A version that a newer one has all rows of gets none of its own.
 
     Looks for the rows again first: another case may have sealed them into a new version since they were found. What is
     found so is withdrawn here. Looks once more at the end: rows that mention the person stand in the new versions too,
@@ -86,18 +87,35 @@ def _clean(
             alone.append(record)
     version = max(record.request.version for record in known)
     for record in reversed(alone):  # the newest gets the highest number
-        version += 1
-        if (made := _without(registry, record, going[record.dataset.id], job.case, version)) is not None:
+        made, version = _next_version(registry, record, going[record.dataset.id], version)
+        if made is not None:
             clean.insert(0, made)
     return {record.dataset.id: _with_all_of(registry, record, going, clean) for record in old}
+
+
+def _next_version(
+    registry: Registry, record: DatasetRecord, rows: Collection[str], version: int
+) -> tuple[DatasetRecord | None, int]:
+    """What is left of a version, and the number that it got: the first free one after `version`."""
+    while True:
+        version += 1
+        try:
+            return _without(registry, record, rows, version), version
+        except InputRefused as error:
+            if error.code != VERSION_TAKEN:
+                raise
 
 
 def _with_all_of(
     registry: Registry, record: DatasetRecord, going: Mapping[str, Collection[str]], among: Iterable[DatasetRecord]
 ) -> DatasetRecord | None:
-    """The first of these with every row of a version that does not have to go."""
-    of = record.dataset.id
-    return next((one for one in among if registry.datasets.has_all(one.dataset.id, of, going[of])), None)
+    """The first of these for the same purpose with every row of a version that does not have to go; None where there is
+    no such row."""
+    of, purpose = record.dataset.id, record.request.purpose
+    if not registry.datasets.has_others(of, going[of]):
+        return None
+    same = (one for one in among if one.request.purpose == purpose)
+    return next((one for one in same if registry.datasets.has_all(one.dataset.id, of, going[of])), None)
 
 
 def _readable(registry: Registry, record: DatasetRecord) -> bool:
@@ -118,10 +136,12 @@ def _rows(registry: Registry, job: CaseJob, record: DatasetRecord) -> set[str]:
     return {one.row_id for one in registry.erasures.targets(job.case, dataset=record.dataset.id)}
 
 
-def _without(
-    registry: Registry, record: DatasetRecord, rows: Collection[str], case: str, version: int
-) -> DatasetRecord | None:
-    """A version like this one without these rows; None when nothing is left, or its keys are destroyed."""
+def _without(registry: Registry, record: DatasetRecord, rows: Collection[str], version: int) -> DatasetRecord | None:
+    """A version like this one without these rows; None when nothing is left, or its keys are destroyed.
+
+    Its manifest does not name the case: two that leave out the same rows at once seal the same dataset. Raises
+    InputRefused (`DATASET_VERSION_TAKEN`).
+    """
     manifest = json.loads(registry.blobs.get(record.dataset.manifest))
     with tempfile.TemporaryDirectory(prefix="assay-reseal-") as folder:
         scratch = Path(folder)
@@ -144,14 +164,13 @@ def _without(
             "licences": sorted({one for group in groups for one in normalise(group.licence).ids}),
             "composition": [group.model_dump() for group in groups],
             "replaces": record.dataset.id,
-            "case": case,
         }
         stored = registry.blobs.put(rfc8785.dumps(body))
         dataset = Dataset(id=stored.sha256, manifest=stored, counts=counts)
         request = record.request.model_copy(update={"version": version})
         # First: a dataset that is there is taken as it is when this is tried again.
         _link(registry, record.dataset.id, dataset.id)
-        registry.datasets.add(dataset, request, ledger, _entries(whole))
+        registry.datasets.add(dataset, request, ledger, _entries(whole), beside=())
     return registry.datasets.get(dataset.id)
 
 

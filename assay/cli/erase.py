@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import hmac
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -87,10 +85,10 @@ def hash_(tenant: str, subject: str | None, identifiers: tuple[str, ...]) -> Non
     """Print the keyed hashes that an erasure is ordered with by hand, and the id of its workflow."""
     if not (subject or identifiers):
         raise click.UsageError("give --subject or --identifier")
-    from assay.contracts.names import erasure_id
+    from assay.contracts.names import erasure_id, erasure_what
 
     own, mentions = hashes(settings_in_force(), tenant, subject, identifiers)
-    as_json({"subject": own, "mentions": mentions, "workflow": erasure_id(tenant, what_of(own, mentions))})
+    as_json({"subject": own, "mentions": mentions, "workflow": erasure_id(tenant, erasure_what(own, mentions))})
 
 
 @erase.command("list")
@@ -173,19 +171,11 @@ def hashes(
     return subject_hash(key, tenant, subject) or None, sorted(mention_hash(key, tenant, *one) for one in named)
 
 
-def what_of(subject: str | None, mentions: list[str]) -> str:
-    """What names the workflow: the person's hash, or one over all that it looks for; another order is another case."""
-    if subject and not mentions:
-        return subject
-    named = "\0".join((*([subject] if subject else []), *mentions))
-    return hmac.digest(b"assay/erasure/1", named.encode(), hashlib.sha256).hex()
-
-
 async def _order(request: ErasureRequest, *, wait: bool) -> tuple[ErasureStatus, str]:
     from assay.client import AssayClient
 
     client = await AssayClient.connect()
-    handle = await client.start_erasure(request, what_of(request.subject, list(request.mentions)))
+    handle = await client.start_erasure(request)
     status = await result_of(client, handle) if wait else await client.erasure_status(handle.id)
     return status, handle.id
 

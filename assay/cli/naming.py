@@ -36,9 +36,11 @@ def only_dataset_named(registry: Registry, name: str) -> DatasetRecord:
     Raises NotFound (`DATASET_UNKNOWN`), InputRefused (`DATASET_AMBIGUOUS`).
     """
     record = dataset_named(registry, name)
-    if "/" in name and len(live := _live_seals(registry, record)) > 1:
+    live = _live_seals(registry, record) if "/" in name else []
+    if len(live) > 1:
         raise InputRefused("DATASET_AMBIGUOUS", f"{name} was sealed as {', '.join(live)}", "name the digest meant")
-    return record
+    # The newest may be withdrawn, and an older one of the same number be in use.
+    return registry.datasets.get(live[0]) if live else record
 
 
 def _live_seals(registry: Registry, record: DatasetRecord) -> list[str]:

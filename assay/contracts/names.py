@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
+from collections.abc import Collection, Iterable
 from typing import Final
 
 from temporalio.common import SearchAttributeKey
@@ -18,6 +21,11 @@ DATASET: Final = SearchAttributeKey.for_keyword("AssayDataset")
 DIGEST: Final = SearchAttributeKey.for_keyword("AssayDigest")
 CAUSE: Final = SearchAttributeKey.for_keyword("AssayCause")
 SEARCH_ATTRIBUTES: Final = (TENANT, MODEL, STAGE, DATASET, DIGEST, CAUSE)
+_BEGINNING: Final = 12
+"""Characters of a value's keyed hash in the name of a case."""
+_MOST_VALUES: Final = 9
+_KEYED: Final = re.compile(r"[0-9a-f]{64}|[0-9a-f]{12}")
+"""A keyed hash, or the beginning of one."""
 
 
 def lifecycle_id(tenant: str, model: str, version: int) -> str:
@@ -68,6 +76,27 @@ def data_approval_id(tenant: str, source: str, purpose: str, intake: str = "") -
 def erasure_id(tenant: str, what: str) -> str:
     """`erasure/acme/5f0c…`: by the keyed hash of the person, or by the dataset; nobody is named."""
     return f"erasure/{tenant}/{what.removeprefix('sha256:')}"
+
+
+def erasure_what(subject: str | None, mentions: Iterable[str]) -> str:
+    """What names the case of a person: the keyed hash of the id, and the beginning of each value's keyed hash.
+
+    Another order is another case; `may_be_of` tells from the name whose it may be. Of more values than an id has room
+    for (255 characters in Temporal's databases) one hash over all.
+    """
+    values = sorted(set(mentions))
+    named = [one[:_BEGINNING] for one in values]
+    if len(values) > _MOST_VALUES:
+        named = [f"{len(values)}-{hashlib.sha256(chr(0).join(values).encode()).hexdigest()[:32]}"]
+    return ".".join((*([subject] if subject else []), *named))
+
+
+def may_be_of(workflow_id: str, people: Collection[str]) -> bool:
+    """Whether a case may be of one of these (keyed hashes of ids and values); one whose name tells nobody may be."""
+    parts = workflow_id.rpartition("/")[2].split(".")
+    if not all(_KEYED.fullmatch(part) for part in parts):
+        return True
+    return any(person.startswith(part) for person in people for part in parts)
 
 
 def turn_id(tenant: str, model: str) -> str:

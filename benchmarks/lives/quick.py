@@ -85,13 +85,14 @@ class QuickEvaluation(EvaluationActivities):
         """See `assay.contracts.evaluation.evaluate_arm`."""
         counts = TUNED if job.candidate else BASE
         name = f"step-{job.candidate.step}" if job.candidate else "base"
+        adapter = job.candidate.adapter if job.candidate else None
         return ArmScores(
             name=f"{name}+schema" if job.schema_decoding else name,
             split=job.split,
-            adapter=job.candidate.adapter if job.candidate else None,
+            adapter=adapter,
             schema_decoding=job.schema_decoding,
             rates=tuple(rate(kind, count, total) for kind, (count, total) in counts.items()),
-            samples=self._registry.blobs.put(dump_samples(())),
+            samples=self._registry.blobs.put(dump_samples((), adapter)),
             seconds=0,
         )
 

@@ -32,7 +32,10 @@ _LOWER: Final = r"[^\W\d_]+(?:['\u2019\-][^\W\d_]+)?(?: [^\W\d_]+(?:['\u2019\-][
 _AFTER: Final = re.compile(rf" ?(?:[:=(]|['\"]{{1,2}} ?[:=])? ?[\"'«„“(\n]{{0,2}}(?P<value>{_NAME})")
 _AFTER_LOWER: Final = re.compile(rf" ?(?:[:=,(]|['\"]{{1,2}} ?[:=])?[ \n]?[\"'«„“(]?(?P<value>{_LOWER})(?![\w.(])")
 _SIGNED: Final = re.compile(rf" ?[,.!:]?\s{{0,3}}(?:(?:votre|your|Ihre?|dein|deine|tu|su) )?(?P<value>{_NAME})")
-_NEXT: Final = re.compile(r"[ \-'\u2019](?P<word>[^\W\d_]+)")
+_NEXT: Final = re.compile(
+    r"[ \-'\u2019](?:(?:[jcldnmst]|qu)['\u2019])?(?P<word>[^\W\d_]+(?:['\u2019][^\W\d_]{3,})?)", re.I
+)
+"""A word without what French elides before it; the end of an English contraction is none, O'Connor is one word."""
 STRONG: Final = ("introduced", "titled", "field", "named")
 WEAK: Final = ("greeted", "signed", "spoken")
 _OTHER_WORDS: Final = NOT_NAMES | CALENDAR | PARTICLES | PLACES | PUBLIC | BRANDS | THINGS

@@ -205,6 +205,9 @@ def test_a_hold_is_not_placed_on_one_of_several_seals_by_chance(assay: Assay, re
     assert other in ended.err
     assert assay(*add, one).code == 0
     assert [hold.dataset for hold in registry.holds.list()] == [one]
+    registry.withdrawals.withdraw("case-7", [other])  # the newest, so that the one that is left is meant
+    assert assay(*add, "acme/support/1").code == 0
+    assert [hold.dataset for hold in registry.holds.list()] == [one, one]
 
 
 def test_a_hold_on_what_is_destroyed_would_protect_nothing(assay: Assay, registry: Registry, seal: Seal) -> None:

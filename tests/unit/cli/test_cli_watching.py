@@ -40,7 +40,7 @@ class Case:
     def __init__(self, *says: ErasureStatus | Exception, ends: ErasureStatus | Exception) -> None:
         self._says, self._ends, self._asked = list(says), ends, asyncio.Event()
 
-    async def start_erasure(self, request: object, what: str) -> Case:
+    async def start_erasure(self, request: object) -> Case:
         return self
 
     async def erasure_status(self, workflow_id: str) -> ErasureStatus:

@@ -39,6 +39,11 @@ def test_names_are_told_from_words() -> None:
         ("ich heiße leonie drosselhain und brauche hilfe", 1, 1),
         ("ich heiße leonie von drosselhain", 1, 1),
         ("ich heiße leonie may", 1, 1),
+        ("my name is maeve o'connor", 1, 1),
+        ("my name is maeve o\u2019connor", 1, 1),
+        ("my name is maeve a'court", 1, 1),
+        ("my name is maeve it's about my order", 0, 1),
+        ("je m'appelle amélie d'angelo", 1, 1),
         ("pls book it under tyrone", 0, 1),
     ],
 )

@@ -113,6 +113,8 @@ FOUND |= {
     "shortened number": ("N.º de la tarjeta sanitaria AN0123456789", "HEALTH_ID", "AN0123456789"),
     "shortened German number": ("Reisepass-Nr. C01X00T47 liegt bei", "PASSPORT", "C01X00T47"),
     "name that no list has": ("Hi, this is Emeka Trevelyan calling about it.", "PERSON", "Emeka Trevelyan"),
+    "lower-case name with an apostrophe": ("hi, i'm sean o'neill and my parcel is late", "PERSON", "sean o'neill"),
+    "the same as phones write it": ("my name is maeve o\u2019connor", "PERSON", "maeve o\u2019connor"),
     "lower-case name that goes on": ("ich heiße leonie strohmaier und brauche hilfe", "PERSON", "leonie strohmaier"),
 }
 

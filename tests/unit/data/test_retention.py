@@ -68,6 +68,22 @@ def test_what_an_erasure_sealed_again_expires_with_the_original(registry: Regist
         assert (found.origin, found.current, found.sources) == (first, third, before.sources)
 
 
+@pytest.mark.parametrize("in_use", ["first", "second"])
+def test_of_two_that_cases_sealed_at_once_the_one_in_use_expires(
+    registry: Registry, source: MakeSource, in_use: str
+) -> None:
+    origin = sealed(registry, source(b"", name="calls"))
+    two = {
+        "first": sealed(registry, source(b"", name="calls"), version=2, replaces=origin),
+        "second": sealed(registry, source(b"", name="calls"), version=3, replaces=origin),
+    }
+    current = two.pop(in_use)
+    registry.withdrawals.withdraw("case-7", [origin, *two.values()])
+    assert plan(REQUEST, registry).current == current
+    [stands] = standing(registry)
+    assert stands.current == current
+
+
 def test_a_later_intake_has_a_time_of_its_own(registry: Registry, source: MakeSource) -> None:
     first = sealed(registry, source(b"", name="calls"))
     second = sealed(registry, source(b"", name="calls"), version=2)

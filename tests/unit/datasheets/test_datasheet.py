@@ -218,12 +218,22 @@ def test_what_is_missing_is_said(house: House, sheet: Datasheet) -> None:
     assert "the manifest does not say under which licences the rows are" in bare
 
 
-def test_a_dataset_that_a_case_sealed_again_keeps_what_was_judged(house: House, gate: StubGate, assay: Run) -> None:
+@pytest.mark.parametrize("known_by", ["the manifest of an older release", "the withdrawal", "what is destroyed"])
+def test_a_dataset_that_a_case_sealed_again_keeps_what_was_judged(
+    house: House, gate: StubGate, assay: Run, known_by: str
+) -> None:
     first = house.seal(rows(), (TICKETS, MADE))
     write(house.registry, first, gate)
-    made = {"replaces": first, "case": "acme.51d0e2aa17cc"}
+    made = {"replaces": first}
+    if known_by == "the manifest of an older release":
+        made["case"] = "acme.51d0e2aa17cc"
     second = house.seal(rows()[1:], (TICKETS, MADE), version=2, more=made)
     third = house.seal(rows()[2:], (TICKETS, MADE), version=3, more={**made, "replaces": second})
+    if known_by == "the withdrawal":
+        house.registry.withdrawals.withdraw("acme.51d0e2aa17cc", [second])
+    if known_by == "what is destroyed":
+        house.registry.withdrawals.withdraw("acme.000000000001", [second])
+        house.registry.shards.destroy(house.registry.datasets.get(second).ledger, "acme.51d0e2aa17cc")
     found = sheet_of(house.registry, third)
     judged = {use.expression: (use.rows, use.outcome) for use in found.licences}
     assert judged == {"CC0-1.0": (2, "allowed"), "MIT": (4, "allowed with notice")}

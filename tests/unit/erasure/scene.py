@@ -145,6 +145,7 @@ def seal(
     version: int = 1,
     one_a_shard: bool = False,
     again: int = 0,
+    purpose: str = "train-tenant-model",
     named: Mapping[int, list[str]] = MappingProxyType({}),
 ) -> Dataset:
     """A dataset of these rows, of which some name people (`named`, by number).
@@ -176,7 +177,7 @@ def seal(
         for n, line in enumerate(lines)
     ]
     dataset = Dataset(id=manifest.sha256, manifest=manifest, counts=RowCounts(read=len(rows), accepted=len(kept)))
-    asked = request().model_copy(update={"tenant": tenant, "dataset": name, "version": version})
+    asked = request().model_copy(update={"tenant": tenant, "dataset": name, "version": version, "purpose": purpose})
     registry.datasets.add(dataset, asked, ledger, entries)
     return dataset
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,6 +25,22 @@ ROWS = [
 ]
 
 
+@contextmanager
+def meanwhile(registry: Registry, monkeypatch: pytest.MonkeyPatch, does: Callable[[], object]) -> Iterator[None]:
+    """Somebody else does this, once, when a dataset is written and is about to be entered."""
+    add = registry.datasets.add
+
+    def entered(*args: Any, **fields: Any) -> None:
+        if fields.get("beside") is not None:
+            monkeypatch.setattr(registry.datasets, "add", add)
+            does()
+        add(*args, **fields)
+
+    monkeypatch.setattr(registry.datasets, "add", entered)
+    yield
+    assert registry.datasets.add is add or registry.datasets.add == add
+
+
 @pytest.mark.parametrize("suppress", [True, False])
 def test_two_cases_leave_neither_person_in(registry: Registry, tmp_path: Path, suppress: bool) -> None:
     seal(registry, tmp_path, ROWS)
@@ -35,6 +54,37 @@ def test_two_cases_leave_neither_person_in(registry: Registry, tmp_path: Path, s
     assert column(registry, same.dataset, tmp_path) == [sha(3)]
     for case in (one, two):
         assert searched(registry, case, tmp_path).found == ()
+
+
+def test_two_cases_that_seal_at_once_seal_the_same(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seal(registry, tmp_path, ROWS)
+    one, two = job(), job(SECOND, subject=OTHER)
+    first, second = withdrawing.withdraw(registry, one), withdrawing.withdraw(registry, two)
+    ended: list[str | None] = []
+    with meanwhile(registry, monkeypatch, lambda: ended.append(resealing.reseal(registry, two)[0].dataset)):
+        [made] = resealing.reseal(registry, one)
+    assert ended == [made.dataset]
+    assert len(registry.datasets.all_named("acme", "support")) == 2
+    assert column(registry, made.dataset, tmp_path) == [sha(3)]
+    for case, withdrawn in ((one, first), (two, second)):
+        shredding.shred(registry, case, withdrawn, tmp_path)
+        assert searched(registry, case, tmp_path).found == ()
+
+
+def test_a_number_that_was_taken_while_a_version_was_written_is_not_used(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By an intake that had begun with it."""
+    seal(registry, tmp_path, ROWS)
+    mine = job()
+    withdrawing.withdraw(registry, mine)
+    with meanwhile(registry, monkeypatch, lambda: seal(registry, tmp_path, ROWS[2:], version=2)):
+        [made] = resealing.reseal(registry, mine)
+    assert (made.version, made.rows) == (3, 2)
+    assert sorted(one.request.version for one in registry.datasets.all_named("acme", "support")) == [1, 2, 3]
+    assert resealing.reseal(registry, mine) == (made,)
 
 
 def test_two_people_of_one_conversation_wait_for_each_other_in_no_place(registry: Registry, tmp_path: Path) -> None:
@@ -60,7 +110,9 @@ def test_rows_that_another_case_sealed_again_meanwhile_are_found(registry: Regis
     shredding.shred(registry, two, withdrawn, tmp_path)
     assert again.id in {one.replaces for one in new}
     assert registry.datasets.get(again.id).quarantined
-    assert {tuple(column(registry, one.dataset, tmp_path)) for one in new} == {(sha(3),)}
+    left = {one.replaces: one.dataset for one in new}
+    assert left.pop(again.id) is None  # nothing else was in it
+    assert [column(registry, one, tmp_path) for one in left.values()] == [[sha(3)], [sha(3)]]
     assert searched(registry, two, tmp_path).found == ()
 
 

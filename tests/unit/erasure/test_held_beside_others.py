@@ -9,7 +9,7 @@ import pytest
 
 from activities.erasure import resealing, shredding, withdrawing
 from assay.contracts.erasure import CaseJob, HoldPlaced
-from assay.contracts.names import erasure_id
+from assay.contracts.names import erasure_id, erasure_what
 from registry import Registry
 
 from .scene import OTHER, PER_CASE, SUBJECT, Said, asks, column, erase, job, retention, seal, searched, sha
@@ -31,15 +31,19 @@ def case_of(person: str, **fields: Any) -> CaseJob:
     return mine.model_copy(update={"workflow": erasure_id("acme", person)})
 
 
-@pytest.mark.parametrize("known_by", ["list", "workflow", "nothing"])
+@pytest.mark.parametrize("known_by", ["list", "workflow", "workflow with values", "nothing"])
 def test_a_row_that_was_confirmed_stays_while_its_case_is_held(
     registry: Registry, tmp_path: Path, known_by: str
 ) -> None:
     seal(registry, tmp_path, ROWS, named={3: [VALUE]})
     held = case_of(HELD, suppress=known_by == "list")
-    if known_by != "workflow":
-        named = erasure_id("acme", "b" * 64) if known_by == "list" else "erasure/by-hand"
-        held = held.model_copy(update={"workflow": named})
+    named = {
+        "list": erasure_id("acme", "b" * 64),
+        "workflow": erasure_id("acme", HELD),
+        "workflow with values": erasure_id("acme", erasure_what(HELD, [VALUE, "c" * 64])),
+        "nothing": "erasure/by-hand",
+    }
+    held = held.model_copy(update={"workflow": named[known_by]})
     withdrawing.withdraw(registry, held)
     registry.erasures.confirm(held.case, (sha(3),))
     first, id_ = withdrawing.withdraw(registry, held), hold(registry, HELD)

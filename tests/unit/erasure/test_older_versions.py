@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from registry import Registry
 
 from .scene import OTHER, PER_CASE, SUBJECT, asks, column, erase, job, seal, sha
@@ -47,7 +49,21 @@ def test_a_version_that_a_newer_one_has_all_rows_of_is_not_sealed_again(registry
     assert {one.version for one in made} == {3}
 
 
-def test_nothing_stands_for_a_version_of_which_nothing_is_left(registry: Registry, tmp_path: Path) -> None:
+@pytest.mark.parametrize("beside", [False, True])
+def test_nothing_stands_for_a_version_of_which_nothing_is_left(
+    registry: Registry, tmp_path: Path, *, beside: bool
+) -> None:
     seal(registry, tmp_path, [MINE])
+    if beside:
+        seal(registry, tmp_path, [ONE], version=2)
     _, [made], _ = erase(registry, tmp_path, job())
     assert (made.dataset, made.version, made.rows) == (None, None, 0)
+
+
+def test_a_version_for_another_purpose_stands_for_none(registry: Registry, tmp_path: Path) -> None:
+    first = seal(registry, tmp_path, [MINE, ONE])
+    other = seal(registry, tmp_path, [ONE], version=2, purpose="evaluate")
+    _, [made], _ = erase(registry, tmp_path, job())
+    assert (made.replaces, made.version) == (first.id, 3)
+    assert made.dataset not in (None, other.id)
+    assert registry.datasets.get(made.dataset).request.purpose == "train-tenant-model"

@@ -10,11 +10,13 @@ import pytest
 
 from assay.contracts.erasure import ErasureRequest, Found, SuppressionLifted
 from assay.contracts.errors import Conflict, InputRefused
+from assay.contracts.names import erasure_id, erasure_what
 from assay.contracts.review import ReviewQueue
 from registry import QuarantinedRow, Registry
 from registry.quarantine import Aside
 
 PERSON, QUEUE = "5" * 64, ReviewQueue(tenant="acme", dataset="support")
+DIGEST = "sha256:" + "e" * 64
 OPEN: float = 1
 """Seconds for which a transaction is held open: an erasure that did not wait for it would end within."""
 
@@ -99,12 +101,41 @@ def test_who_agrees_again_is_taken_off_and_nobody_else(registry: Registry, examp
     assert registry.suppression.obeyed("acme", [PERSON]) == {PERSON}
 
 
-def test_nobody_is_taken_off_while_a_case_about_them_is_open(registry: Registry) -> None:
+@pytest.mark.parametrize(
+    "what",
+    [
+        erasure_what(PERSON, ()),
+        erasure_what(PERSON, ["a" * 64]),
+        erasure_what(None, [PERSON, "a" * 64]),
+        erasure_what(None, [f"{n:064x}" for n in range(20)]),
+        "by-hand",
+    ],
+)
+def test_nobody_is_taken_off_while_a_case_about_them_is_open(registry: Registry, what: str) -> None:
     registry.suppression.add("acme", [PERSON], "acme.51d0e2aa17cc")
     order = ErasureRequest(tenant="acme", subject=PERSON, requested_by="pia")
-    registry.erasures.open("acme.000000000001", f"erasure/acme/{PERSON}", order, "d")
+    registry.erasures.open("acme.000000000001", erasure_id("acme", what), order, "d")
     with pytest.raises(Conflict, match="SUPPRESSION_NEEDED"):
         registry.suppression.lift(lifted(PERSON))
     assert registry.suppression.obeyed("acme", [PERSON]) == {PERSON}
     registry.erasures.close("acme.000000000001", "sha256:" + "e" * 64, {})
     assert registry.suppression.lift(lifted(PERSON)) == 1
+
+
+@pytest.mark.parametrize("what", [erasure_what("6" * 64, ["b" * 64]), erasure_what(None, ["b" * 64])])
+def test_a_case_about_others_keeps_nobody_on_the_list(registry: Registry, what: str) -> None:
+    registry.suppression.add("acme", [PERSON], "acme.51d0e2aa17cc")
+    order = ErasureRequest(tenant="acme", subject="6" * 64, requested_by="pia")
+    registry.erasures.open("acme.000000000001", erasure_id("acme", what), order, "d")
+    expired = ErasureRequest(tenant="acme", ground="retention", dataset=DIGEST, source="tickets", requested_by="ann")
+    registry.erasures.open("acme.000000000002", "retention/acme/support/1/tickets", expired, "d")
+    assert registry.suppression.lift(lifted(PERSON)) == 1
+
+
+def test_a_name_of_many_values_has_room_in_every_database() -> None:
+    hashes = [f"{n:064x}" for n in range(50)]
+    for count in (1, 9, 10, 50):
+        name = erasure_id("t" * 63, erasure_what(PERSON, hashes[:count]))
+        assert len(name) <= 255
+        assert name == erasure_id("t" * 63, erasure_what(PERSON, reversed([*hashes[:count], hashes[0]])))
+        assert name != erasure_id("t" * 63, erasure_what(PERSON, [*hashes[: count - 1], "f" * 64]))
