@@ -191,6 +191,15 @@ class Erasures:
                 found |= {Reference(uri=uri, sha256=digest) for digest, uri in of}
         return tuple(sorted(found, key=lambda one: one.sha256))
 
+    def quarantine_shards(self, request: ErasureRequest) -> tuple[Reference, ...]:
+        """Every shard that rows of the queues are said to stand in which a case may touch.
+
+        A row that was found again by a later intake is still in the shard that it stood in, if others are.
+        """
+        with self._database.reading() as session:
+            query = select(QuarantineRow.shard, QuarantineRow.shard_uri).where(*_queues(session, request)).distinct()
+            return tuple(Reference(uri=uri, sha256=digest) for digest, uri in session.execute(query.order_by("shard")))
+
     def keep_ledger(self, dataset: str, ledger: Reference) -> None:
         """A dataset that stays has its ledger elsewhere now: written again without rows that were never in it."""
         with self._database.writing() as session:

@@ -6,8 +6,7 @@ unless there are codes now that they did not see: then it waits again.
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any, NamedTuple, cast
@@ -176,17 +175,19 @@ class Quarantine:
                 found.update(session.scalars(select(QuarantineRow.shard).where(QuarantineRow.shard.in_(batch))))
         return found
 
-    def moved(self, former: Reference, new: Reference | None, without: Collection[str]) -> None:
-        """A shard was written again without some of its rows, as erasure does: say where the others stand now."""
-        query = select(QuarantineRow).where(QuarantineRow.shard == former.sha256).order_by(QuarantineRow.ordinal)
+    def places(self, shard: Reference) -> dict[int, str]:
+        """Rows that are said to stand in a shard, by their place in it. What was found again stands elsewhere."""
+        query = select(QuarantineRow.ordinal, QuarantineRow.row_id).where(QuarantineRow.shard == shard.sha256)
+        with self._database.reading() as session:
+            return {row.ordinal: row.row_id for row in session.execute(query)}
+
+    def moved(self, former: Reference, new: Reference, places: Sequence[int]) -> None:
+        """A shard was written again with the rows that stood at these places, as erasure does: say where they are."""
+        now_at = {ordinal: at for at, ordinal in enumerate(places)}
         with self._database.writing() as session:
-            rows = list(session.scalars(query))
-            gone = sorted({row.ordinal for row in rows if row.row_id in without})
-            for row in rows:
-                if row.row_id in without or new is None:
-                    continue
-                row.ordinal -= bisect_left(gone, row.ordinal)
-                row.shard, row.shard_uri = new.sha256, new.uri
+            for row in session.scalars(select(QuarantineRow).where(QuarantineRow.shard == former.sha256)):
+                if row.ordinal in now_at:
+                    row.shard, row.shard_uri, row.ordinal = new.sha256, new.uri, now_at[row.ordinal]
 
     def queues(self, tenant: str | None = None) -> tuple[ReviewQueue, ...]:
         """Queues in which rows wait, sorted."""
@@ -239,9 +240,10 @@ def _found_again(known: QuarantineRow, row: QuarantinedRow, requested_by: str) -
     unseen = set(row.codes) - set(known.codes)
     if known.state == "released" and unseen:
         known.state, known.reviewer, known.reason, known.statement, known.decided_at = "waiting", None, None, None, None
+    # Whatever was decided: the copy that is named is the newest, and the others are nobody's.
+    known.shard, known.shard_uri, known.ordinal = row.shard.sha256, row.shard.uri, row.ordinal
     if known.state == "waiting":
         known.codes, known.findings = list(row.codes), list(row.findings)
-        known.shard, known.shard_uri, known.ordinal = row.shard.sha256, row.shard.uri, row.ordinal
         known.subject = row.subject
         known.requesters = sorted({*known.requesters, requested_by})
 

@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
+from activities.data.ledger import BLANK_ID
 from activities.data.ledgers import columns, fetch
 from activities.data.profile import profile
 from assay.contracts.base import Digest, Message
@@ -119,7 +120,8 @@ def _enter(meeting: sqlite3.Connection, side: str, ledgers: Iterable[Path]) -> N
     for table in columns(ledgers, ("row_id", "outcome")):
         ids, outcomes = table["row_id"].to_pylist(), table["outcome"].to_pylist()
         meeting.execute("BEGIN")
-        pairs = ((bytes.fromhex(i.removeprefix("sha256:")), o) for i, o in zip(ids, outcomes, strict=True))
+        told = ((i, o) for i, o in zip(ids, outcomes, strict=True) if i != BLANK_ID)
+        pairs = ((bytes.fromhex(i.removeprefix("sha256:")), o) for i, o in told)
         meeting.executemany(_INSERT[side], pairs)
         meeting.execute("COMMIT")
 

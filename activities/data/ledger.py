@@ -19,6 +19,8 @@ from pyarrow import parquet
 from activities.data.normal_form import normal_form
 
 Outcome = Literal["accepted", "redacted", "quarantined", "refused"]
+BLANK_ID: Final = f"sha256:{0:064x}"
+"""Row id of every line that an erasure has blanked: nobody's."""
 KEPT: Final = frozenset({"accepted", "redacted"})
 """Outcomes whose rows are in the dataset."""
 ROWS_A_GROUP: Final = 500

@@ -58,11 +58,11 @@ def refuse_taken(registry: Registry, tenant: str, dataset: str, version: int) ->
     seals = registry.datasets.all_named(tenant, dataset)
     mine = [one for one in seals if one.request.version == version]
     for one in mine:
-        if not one.quarantined and "replaces" in manifest_of(registry, one):
+        if "replaces" in manifest_of(registry, one):
             free = max(record.request.version for record in seals) + 1
             raise InputRefused(
                 "DATASET_VERSION_TAKEN",
-                f"{tenant}/{dataset}/{version} is what an erasure left of another version ({one.dataset.id})",
+                f"an erasure sealed {tenant}/{dataset}/{version} in another version's place; version {free} is free",
                 f"give the intake, or the lifecycle, version {free}: it obeys what was erased in any case",
             )
     return frozenset(one.dataset.id for one in mine)

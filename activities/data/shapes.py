@@ -36,6 +36,7 @@ KNOWN_BY: Final[tuple[tuple[Shape, frozenset[str]], ...]] = (
     ("tool-call", frozenset({"query", "tools", "answers"})),
     ("instruction", frozenset({"instruction", "output"})),
 )
+_TRUTH: Final = {"true": "granted", "1": "granted", "false": "withdrawn", "0": "withdrawn"}
 MAY_BE_EMPTY: Final = ("id", "licence", "subject", "system", "input", "purposes", "tools")
 """Columns of tables that have a cell for every row: an empty one says nothing."""
 
@@ -101,10 +102,13 @@ def _text(value: object) -> str:
 
 
 def _consent(stated: object) -> object:
-    """Fails closed: an empty consent is unknown consent. What is no state of consent is left for the row to refuse."""
+    """Fails closed: an empty consent is unknown consent. What is no state of consent is left for the row to refuse.
+
+    A CSV has its truth values as words, and a database as numbers.
+    """
     if stated is None or stated == "":
         return "unknown"
-    return {True: "granted", False: "withdrawn"}[stated] if isinstance(stated, bool) else stated
+    return _TRUTH.get(str(stated).strip().lower(), stated)
 
 
 def _filled(columns: Columns) -> Columns:

@@ -15,7 +15,7 @@ from typing import Any, Final
 from pyarrow import parquet
 from pydantic import Field
 
-from activities.data.ledger import KEPT
+from activities.data.ledger import BLANK_ID, KEPT
 from activities.data.ledgers import fetch
 from activities.data.manifest import formers_of, manifest_of
 from activities.data.readers import read_rows, source_digest
@@ -111,7 +111,7 @@ class Story(Message):
 def story(registry: Registry, row_id: str, repeats: Repeats | None = None) -> Story:
     """Raises NotFound (`ROW_UNKNOWN`), IntegrityRefused, Unavailable."""
     entries = registry.datasets.entries(row_id)
-    if not entries:
+    if not entries or row_id == BLANK_ID:
         raise NotFound(
             "ROW_UNKNOWN",
             "no row of this id is in a ledger",
@@ -125,7 +125,12 @@ def row_named(registry: Registry, name: str, source: str) -> str:
 
     Raises NotFound (`ROW_UNKNOWN`, `SOURCE_UNREADABLE`), InputRefused (the source changed, or is malformed).
     """
-    for stated in registry.datasets.sources(source):
+    sources = registry.datasets.sources(source)
+    if not sources:
+        raise NotFound(
+            "ROW_UNKNOWN", f"no sealed dataset has a source {source}", "`assay data sheet` names those of each"
+        )
+    for stated in sources:
         for read in read_rows(stated, source_digest(stated)):
             if read.row.id == name:
                 return read.id

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import rfc8785
 
-from activities.data.ledger import KEPT, read_ledger
+from activities.data.ledger import BLANK_ID, KEPT, read_ledger
 from activities.data.ledgers import composition
 from activities.data.licences import normalise
 from activities.erasure.probe import learn
@@ -153,7 +153,7 @@ def _without(registry: Registry, record: DatasetRecord, rows: Collection[str], v
         if not shards:
             return None
         whole = scratch / "whole.ledger"
-        cut(former, whole, rows)
+        cut(former, whole, {*rows, BLANK_ID})
         ledger = store_like(registry, whole, record.ledger)
         counts, groups = _counts(whole), composition((whole,))
         body = manifest | {

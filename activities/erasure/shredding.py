@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from activities.erasure.probe import Probe, add_to_probe, learn, sealed_probe
 from activities.erasure.resealing import HELD, shard_uri, shards_of
-from activities.erasure.tables import blank, cut, holds, pick, store_like
+from activities.erasure.tables import blank, cut, holds, pick, store_like, take
 from activities.erasure.withdrawing import withdrawn_by_now
 from activities.evaluation.samples import SAMPLES
 from assay.contracts.base import Reference
@@ -120,22 +120,33 @@ def _keep_held(registry: Registry, job: CaseJob, shards: list[Reference]) -> Non
 
 def _rewrite_ledgers(registry: Registry, job: CaseJob) -> None:
     """Of datasets that never held the rows, only their lines in the ledger: the dataset stays, and its ledger's lines
-    at their places, without saying whose they were."""
-    for one in registry.erasures.found(job.case).own:
-        record = registry.datasets.get(one.dataset)
-        rows = {target.row_id for target in registry.erasures.targets(job.case, dataset=one.dataset)}
-        if one.kept or not _has(registry, record.ledger, rows):
+    at their places, without saying whose they were. Intakes of the same rows have one ledger together."""
+    for ledger, (datasets, rows) in sorted(_ledgers(registry, job).items(), key=lambda one: one[0].sha256):
+        if not _has(registry, ledger, rows):
             continue
         with tempfile.TemporaryDirectory(prefix="assay-ledger-") as folder:
             former, left = Path(folder, "former"), Path(folder, "left")
-            blank(registry.shards.fetch_file(record.ledger, former), left, rows)
-            new = store_like(registry, left, record.ledger)
-        add_to_probe(registry, job, Probe(shards=(record.ledger.sha256,)))
-        registry.erasures.keep_ledger(one.dataset, new)
-        _destroy(registry, job, [record.ledger])
+            blank(registry.shards.fetch_file(ledger, former), left, rows)
+            new = store_like(registry, left, ledger)
+        add_to_probe(registry, job, Probe(shards=(ledger.sha256,)))
+        for dataset in datasets:
+            registry.erasures.keep_ledger(dataset, new)
+        if not registry.datasets.with_ledger(ledger.sha256):
+            _destroy(registry, job, [ledger])
 
 
-def _has(registry: Registry, reference: Reference, rows: set[str]) -> bool:
+def _ledgers(registry: Registry, job: CaseJob) -> dict[Reference, tuple[list[str], set[str]]]:
+    """Ledgers of datasets that the case has rows of and that stay: whose they are, and the rows."""
+    found: dict[Reference, tuple[list[str], set[str]]] = {}
+    for one in registry.erasures.found(job.case).own:
+        if not one.kept:
+            datasets, rows = found.setdefault(registry.datasets.get(one.dataset).ledger, ([], set()))
+            datasets.append(one.dataset)
+            rows |= {target.row_id for target in registry.erasures.targets(job.case, dataset=one.dataset)}
+    return found
+
+
+def _has(registry: Registry, reference: Reference, rows: Collection[str]) -> bool:
     """Also one whose key is destroyed already: its bytes may still have to be removed."""
     with tempfile.TemporaryDirectory(prefix="assay-shred-") as folder:
         try:
@@ -145,21 +156,27 @@ def _has(registry: Registry, reference: Reference, rows: set[str]) -> bool:
 
 
 def _cut_quarantine(registry: Registry, job: CaseJob) -> None:
-    """Write shards of quarantined rows again without those of the case, and say where the others stand now."""
+    """Write shards of quarantined rows again without those of the case, and say where the others stand now.
+
+    A copy that no queue names goes too, whosever it is: its row was found again by a later intake, in another shard.
+    """
     rows, gone = registry.erasures.rows(job.case, job.request), []
-    shards = registry.erasures.set_aside(job.case, job.request)
-    learn(registry, job, shards)
-    for reference in shards:
+    named = registry.erasures.set_aside(job.case, job.request)
+    learn(registry, job, named)
+    others = (one for one in registry.erasures.quarantine_shards(job.request) if one not in named)
+    for reference in (*named, *(one for one in others if _has(registry, one, rows))):
+        left = [at for at, row_id in sorted(registry.quarantine.places(reference).items()) if row_id not in rows]
         with tempfile.TemporaryDirectory(prefix="assay-quarantine-") as folder:
             former, target = Path(folder, "former"), Path(folder, "left")
             try:
-                left = cut(registry.shards.fetch_file(reference, former), target, rows)
+                take(registry.shards.fetch_file(reference, former), target, left)
             except NotFound:
                 if not registry.shards.readable(reference):
                     gone.append(reference)  # its bytes may still have to be removed
                 continue
             add_to_probe(registry, job, Probe(shards=(reference.sha256,)))
-            registry.quarantine.moved(reference, store_like(registry, target, reference) if left else None, rows)
+            if left:
+                registry.quarantine.moved(reference, store_like(registry, target, reference), left)
         gone.append(reference)
     _destroy(registry, job, gone)
 

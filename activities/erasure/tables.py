@@ -11,6 +11,7 @@ from typing import Any, Final
 import pyarrow as arrow
 from pyarrow import compute, parquet
 
+from activities.data.ledger import BLANK_ID
 from assay.contracts.base import Reference
 from registry import Registry
 
@@ -19,7 +20,7 @@ _SHORTEST: Final = 24
 _TEXTS: Final = ("messages", "tools", "rejected", "row", "content")
 """Columns of shards and quarantine shards that hold what people wrote, as JSON text."""
 _BLANK: Final[dict[str, Any]] = {
-    **{"row_id": f"sha256:{0:064x}", "subject": "", "duplicate_of": "", "asked_as": ""},
+    **{"row_id": BLANK_ID, "subject": "", "duplicate_of": "", "asked_as": ""},
     **{"mentions": [], "findings": [], "characters": 0},
 }
 
@@ -37,6 +38,17 @@ def holds(path: Path, row_ids: Collection[str]) -> bool:
 def cut(path: Path, target: Path, row_ids: Collection[str]) -> int:
     """Write `path` to `target` without these rows, in the same order; how many are left."""
     return _filtered(path, target, {"row_id": row_ids}, inside=False)
+
+
+def take(path: Path, target: Path, places: Collection[int]) -> None:
+    """Write only the rows of `path` that stand at these places, in the same order."""
+    wanted, at = arrow.array(sorted(places), arrow.int64()), 0
+    with parquet.ParquetFile(path) as file, parquet.ParquetWriter(target, file.schema_arrow, compression="zstd") as out:
+        for batch in file.iter_batches(500):
+            here = arrow.array(range(at, at + batch.num_rows), arrow.int64())
+            if (kept := batch.filter(compute.is_in(here, value_set=wanted))).num_rows:
+                out.write_batch(kept)
+            at += batch.num_rows
 
 
 def pick(path: Path, target: Path, values: Mapping[str, Collection[str]]) -> int:

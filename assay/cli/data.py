@@ -133,9 +133,9 @@ def _tell(chapter: Chapter) -> None:
     removal = chapter.removal
     if removal.suppressed:
         cases = ", ".join(removal.suppressed_by)
-        _line("removal", f"its subject opted out (case {cases}): no intake takes it again")
+        _line("removal", f"its subject is on the suppression list (case {cases}): no intake takes it again")
     elif "SUBJECT_SUPPRESSED" in chapter.codes:
-        _line("removal", "it is by or about somebody who had opted out; a refused row's ledger line names nobody")
+        _line("removal", "it is by or about somebody who was on the suppression list; a refused line names nobody")
     _line("held by", ", ".join(removal.holds))
     _line("withdrawn", f"under {', '.join(removal.cases)}" if removal.withdrawn else "")
     for node in chapter.made:

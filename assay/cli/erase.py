@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import click
 
 from assay.cli.identifiers import parsed
+from assay.cli.known import require_tenant
 from assay.cli.main import OutputPath, as_json, json_option, message, settings_in_force
 from assay.cli.mentions import confirm, mentions
-from assay.cli.watching import result_of, standing
+from assay.cli.watching import begun, result_of, standing
 from assay.contracts.errors import InputRefused, NotFound
 
 if TYPE_CHECKING:
@@ -63,11 +64,13 @@ def erase(  # noqa: PLR0913  # one parameter an option
     if not tenant or not by or not (subject or identifiers):
         raise click.UsageError("give --tenant, --by, and --subject or --identifier")
     from assay.contracts.erasure import ErasureRequest
+    from registry import Registry
 
     settings = settings_in_force()
     own, mentions = hashes(settings, tenant, subject, identifiers)
     person = {"tenant": tenant, "subject": own, "mentions": mentions}
     request = message(ErasureRequest, **person, ground=ground, role=role, retrain=retrain, requested_by=by)
+    require_tenant(Registry.open(settings), tenant)
     status, workflow_id = asyncio.run(_order(request, wait=wait))
     if as_json_:
         as_json(status.model_dump(mode="json"))
@@ -176,8 +179,7 @@ async def _order(request: ErasureRequest, *, wait: bool) -> tuple[ErasureStatus,
 
     client = await AssayClient.connect()
     handle = await client.start_erasure(request)
-    status = await result_of(client, handle) if wait else await client.erasure_status(handle.id)
-    return status, handle.id
+    return (await result_of(client, handle) if wait else await begun(client, handle)), handle.id
 
 
 def _tell(status: ErasureStatus, workflow_id: str) -> None:
@@ -188,6 +190,8 @@ def _tell(status: ErasureStatus, workflow_id: str) -> None:
     else:
         rows = rows_in(status.found.own)
         click.echo(f"case {status.case}: {status.stage}, {rows} rows, {status.artifacts} things made from them")
+        if status.stage not in ("erased", "failed"):
+            click.echo(f"  it goes on: assay erase show {status.case}")
     for one in status.replaced:
         click.echo(f"  {one.tenant}/{one.model} is answered by {one.version or 'the base'}")
     if status.receipt:

@@ -28,7 +28,7 @@ def hold() -> None:
 @click.option("--tenant", required=True)
 @click.option("--subject", help="A person's id as rows carry it; without it and --dataset all of the tenant is held.")
 @click.option("--dataset", help="A dataset: DIGEST or TENANT/NAME/VERSION.")
-@click.option("--reason", required=True)
+@click.option("--reason", required=True, help="Why; it is kept and shown, so name nobody.")
 @click.option("--by", required=True, help="Who places it.")
 def add(tenant: str, subject: str | None, dataset: str | None, reason: str, by: str) -> None:
     """Place a hold, and print its id."""

@@ -37,11 +37,13 @@ def _refuse_unknown(asked: list[str]) -> None:
 def _refuse_formless(asked: list[tuple[str, str]]) -> None:
     """What cannot be a value of its kind is a slip of the pen: the person would seem to be nowhere."""
     from activities.data.normal_form import normal_form
+    from activities.data.rules import passes_its_check
 
     for number, (kind, value) in enumerate(asked, start=1):
         form = normal_form(kind, value)
         name, at, host = form.partition("@")
-        if not form or (kind == "EMAIL_ADDRESS" and not (name and at and host)):
+        no_mail = kind == "EMAIL_ADDRESS" and not (name and at and host)
+        if not form or no_mail or not passes_its_check(kind, value):
             raise InputRefused(
                 "IDENTIFIER_MALFORMED",
                 f"identifier {number} of {len(asked)} is no value of the kind {kind}",

@@ -39,7 +39,7 @@ NAME: Final = 12
 @click.option("--refuse-all", metavar="READ", help="Refuse all rows of --code, which READ was shown for.")
 @click.option("--reviewer", help="Who has read them.")
 @click.option("--role", type=click.Choice(get_args(Role)), help="As what.")
-@click.option("--reason", help="Why.")
+@click.option("--reason", help="Why; it is kept and signed, so name nobody from the rows.")
 @json_option
 def review(dataset: str | None, code: str | None, limit: int, purpose: Purpose, *, as_json_: bool, **said: Any) -> None:  # noqa: ANN401  # what click parsed
     """Quarantined rows of TENANT/DATASET with their text, or the datasets that have some; release and refuse them."""

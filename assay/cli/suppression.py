@@ -48,7 +48,7 @@ def list_(tenant: str | None, *, lifted: bool, as_json_: bool) -> None:
 @subject_option
 @identifier_option
 @click.option("--entry", "entries", multiple=True, metavar="HASH", help="As `list` prints it, of a confirmed row too.")
-@click.option("--reason", required=True, help="Why intake may take these rows again.")
+@click.option("--reason", required=True, help="Why intake may take these rows again; it is kept, so name nobody.")
 @click.option("--by", required=True, help="Who lifts it.")
 def lift(  # one parameter an option
     tenant: str, subject: str | None, identifiers: tuple[str, ...], entries: tuple[str, ...], reason: str, by: str

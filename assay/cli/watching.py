@@ -49,6 +49,16 @@ async def result_of(client: AssayClient, handle: WorkflowHandle[object, ErasureS
     return status
 
 
+async def begun(client: AssayClient, handle: WorkflowHandle[object, ErasureStatus]) -> ErasureStatus:
+    """Where it stands when its gate has decided; as it is where that takes longer than `PATIENCE`."""
+    for _ in range(round(PATIENCE / PAUSE) if PAUSE else 1):
+        status = await client.erasure_status(handle.id)
+        if status.stage not in ("", "deciding"):
+            return status
+        await asyncio.sleep(PAUSE)
+    return await client.erasure_status(handle.id)
+
+
 async def standing(workflow_id: str) -> dict[str, Any]:
     """Where an open case stands by its workflow's own word; empty, with the reason on standard error, without one.
 

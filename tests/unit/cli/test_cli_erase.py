@@ -21,7 +21,7 @@ from activities.erasure import withdrawing
 from assay.cli import holds, identifiers
 from assay.client import AssayClient
 from assay.contracts.data import Dataset, IntakeRequest, RowCounts, Source
-from assay.contracts.erasure import CaseJob, ErasureRequest
+from assay.contracts.erasure import CaseJob, ErasureRequest, HoldPlaced
 from assay.contracts.names import erasure_id
 from assay.settings import Settings
 from registry import LedgerEntry, Registry
@@ -143,7 +143,10 @@ def test_a_value_without_its_kind_is_refused_and_not_repeated(assay: Assay, key:
 
 @pytest.mark.parametrize(
     "given",
-    ["EMAIL_ADDRESS=k.maus", "EMAIL_ADDRESS=@x.example", "EMAIL_ADDRESS=k@", "PHONE_NUMBER=k.maus", "PERSON=!?"],
+    [
+        *("EMAIL_ADDRESS=k.maus", "EMAIL_ADDRESS=@x.example", "EMAIL_ADDRESS=k@", "PHONE_NUMBER=k.maus", "PERSON=!?"),
+        *("IBAN_CODE=DE89370400440532013001", "CREDIT_CARD=4111-1111-1111-1112", "UK_NHS=943 476 5918"),
+    ],
 )
 def test_what_is_no_value_of_its_kind_is_refused_and_not_repeated(assay: Assay, key: bytes, given: str) -> None:
     named = ("--identifier", "PERSON=Erika Maus", "--identifier", given)
@@ -157,6 +160,22 @@ def test_what_is_no_value_of_its_kind_is_refused_and_not_repeated(assay: Assay, 
 def test_a_mail_address_may_be_spelt_out(assay: Assay, key: bytes) -> None:
     spelt = assay("erase", "hash", "--tenant", "acme", "--identifier", "EMAIL_ADDRESS=k (at) x dot example").json
     assert spelt == assay("erase", "hash", "--tenant", "acme", "--identifier", "EMAIL_ADDRESS=k@x.example").json
+
+
+@pytest.mark.parametrize(
+    "given", ["IBAN_CODE=de89 3704 0044 0532 0130 00", "IBAN_CODE=DE89-3704.0044 0532013000", "US_SSN=219 09 9998"]
+)
+def test_a_number_may_be_written_in_any_groups(assay: Assay, key: bytes, given: str) -> None:
+    assert assay("erase", "hash", "--tenant", "acme", "--identifier", given).code == 0
+
+
+def test_an_order_for_a_tenant_that_is_misspelt_is_no_case(assay: Assay, key: bytes, home: Path) -> None:
+    held = HoldPlaced(tenant="acme", subject=PERSON, reason="a lawsuit", actor="leo")
+    Registry.open(Settings(home=home)).holds.place(held)
+    ended = assay("erase", "--tenant", "amce", "--subject", "customer-7", "--by", "pia@acme.example")
+    assert (ended.code, ended.out) == (1, "")
+    assert "TENANT_UNKNOWN" in ended.err
+    assert "did you mean acme?" in ended.err
 
 
 @pytest.mark.parametrize("kind", ["EMAIL", "email_address", "URL"])

@@ -14,7 +14,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from assay.cli import watching
 from assay.client import AssayClient
-from assay.contracts.erasure import ErasureRequest, ErasureStatus, Found, FoundIn
+from assay.contracts.erasure import ErasureRequest, ErasureStatus, Found, FoundIn, HoldPlaced
 from assay.contracts.errors import NotFound
 from assay.contracts.names import erasure_id
 from assay.settings import Settings
@@ -64,6 +64,8 @@ class Case:
 def goes(home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """The case that a client finds goes like this."""
     ensure_keys(home)
+    held = HoldPlaced(tenant="acme", subject="6" * 64, reason="a lawsuit", actor="leo")
+    Registry.open(Settings(home=home)).holds.place(held)
     monkeypatch.setattr(watching, "PAUSE", 0)
 
     def make(*says: ErasureStatus | Exception, ends: ErasureStatus | Exception) -> None:
@@ -73,6 +75,20 @@ def goes(home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         monkeypatch.setattr(AssayClient, "connect", connect)
 
     return make
+
+
+def test_without_waiting_the_gate_s_word_is_waited_for(
+    assay: Callable[..., Any], goes: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "PAUSE", 0.01)
+    goes(status("deciding"), status("deciding"), status("withdrawing", found=OWN), ends=status("erased"))
+    ended = assay(*ORDER[:-1])
+    assert ended.code == 0
+    assert f"case {CASE}: withdrawing, 1 rows" in ended.out
+    assert f"assay erase show {CASE}" in ended.out
+    goes(status("deciding"), status("refused", reasons=("TENANT_UNKNOWN: …",)), ends=status("refused"))
+    ended = assay(*ORDER[:-1])
+    assert (ended.code, "TENANT_UNKNOWN" in ended.out) == (1, True)
 
 
 def test_each_change_is_told_while_one_waits_and_the_answer_stays_alone(

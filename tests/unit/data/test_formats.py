@@ -187,4 +187,7 @@ def test_a_rows_own_consent_is_read_from_its_column_and_an_empty_one_is_unknown(
     rows = [{**ALPACA[0], "may": may} for may in (True, False, None, "contract")]
     read_ = read(source(rows, consent_field="may"))
     assert [row.row.consent for row in read_] == ["granted", "withdrawn", "unknown", "contract"]
+    words = [{**ALPACA[0], "may": may} for may in ("true", "False", 1, 0, "1", "granted")]
+    said = [row.row.consent for row in read(source(words, consent_field="may"))]
+    assert said == ["granted", "withdrawn", "granted", "withdrawn", "granted", "granted"]
     assert refused(source([{**ALPACA[0], "may": "perhaps"}], consent_field="may")) == "ROW_MALFORMED"

@@ -87,8 +87,11 @@ def test_a_number_that_an_erasure_has_taken_is_not_sealed_a_second_time(
     assert "version 3" in refused.value.remedy
     assert {one.dataset.id for one in registry.datasets.all_named("acme", "support")} == {first.dataset.id, made.id}
     assert seal(desk.sealing(rows), registry, still) == first.dataset
+    # Its number stays taken when it is withdrawn in its turn: receipts and `replaces` name it.
     registry.withdrawals.withdraw("case-7", [made.id])
-    assert registry.datasets.get(seal(desk.sealing(rows, version=2), registry, still).id).request.version == 2
+    with pytest.raises(InputRefused, match="version 3 is free"):
+        seal(desk.sealing(rows, version=2), registry, still)
+    assert registry.datasets.get(seal(desk.sealing(rows, version=3), registry, still).id).request.version == 3
 
 
 def test_a_dataset_without_rows_is_refused_with_the_reasons(desk: Any, source: MakeSource, row: MakeRow) -> None:

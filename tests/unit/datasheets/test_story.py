@@ -151,8 +151,8 @@ def test_a_row_that_intake_refused_for_an_opt_out_has_its_case(house: House, ass
     house.registry.suppression.add("acme", ["7" * 64], "acme.51d0e2aa17cc")
     [chapter] = story(house.registry, own["row_id"]).chapters
     assert (chapter.removal.suppressed, chapter.removal.suppressed_by) == (True, ("acme.51d0e2aa17cc",))
-    assert "its subject opted out (case acme.51d0e2aa17cc)" in assay("data", "why", own["row_id"]).out
-    assert "by or about somebody who had opted out" in assay("data", "why", names["row_id"]).out
+    assert "its subject is on the suppression list (case acme.51d0e2aa17cc)" in assay("data", "why", own["row_id"]).out
+    assert "by or about somebody who was on the suppression list" in assay("data", "why", names["row_id"]).out
 
 
 def test_erasure_opt_out_and_hold_are_part_of_it(house: House, assay: Run) -> None:

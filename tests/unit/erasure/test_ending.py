@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pyarrow import parquet
 
+from activities.data.ledger import BLANK_ID
 from activities.data.story import story
 from activities.erasure import receipt, resealing, shredding, withdrawing
 from activities.erasure.probe import Probe, add_to_probe
@@ -45,7 +46,7 @@ def test_a_line_that_was_refused_elsewhere_says_nothing_any_more(registry: Regis
     assert not record.quarantined
     assert not registry.shards.readable(former)
     left = parquet.read_table(registry.shards.fetch_file(record.ledger, tmp_path / "left")).to_pylist()
-    assert [(line["row_id"], line["subject"]) for line in left] == [(sha(0), ""), (sha(1), OTHER)]
+    assert [(line["row_id"], line["subject"]) for line in left] == [(BLANK_ID, ""), (sha(1), OTHER)]
     chapters = {one.dataset: one for one in story(registry, sha(1)).chapters}
     assert chapters[other.id].outcome == "accepted"
 

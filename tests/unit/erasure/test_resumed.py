@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 import pytest
 from pyarrow import parquet
 
+from activities.data.ledger import BLANK_ID
 from activities.erasure import receipt, resealing, shredding, withdrawing
 from assay.contracts.erasure import CaseDone, HoldPlaced, Shredded
 from assay.contracts.erasure_totals import counted
@@ -54,7 +55,7 @@ ENDED: Final[dict[str, Any]] = {
     "its origins": [sha(77)],
     "versions": 2,
     "held": [sha(3)],
-    "other ledger": [(sha(0), ""), (sha(1), OTHER)],
+    "other ledger": [(BLANK_ID, ""), (sha(1), OTHER)],
     "waiting": (sha(5), 0, True),
     "learnt": set(),
     "destroyed for": {"acme.51d0e2aa17cc"},
