@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from assay.cli import main
+from stack.keys import ensure_keys
 
 
 @dataclass(frozen=True)
@@ -51,3 +52,10 @@ def assay(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
         return Ended(int(ended.value.code or 0), said.out, said.err)
 
     return run
+
+
+@pytest.fixture
+def key(home: Path) -> bytes:
+    """The key that people are hashed under."""
+    ensure_keys(home)
+    return (home / "keys" / "subject.key").read_bytes().strip()
