@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from assay.cli.main import as_json, json_option, message, settings_in_force
+from assay.contracts.errors import Conflict
 
 if TYPE_CHECKING:
     from activities.erasure.mentions import MentioningRow
@@ -51,13 +52,19 @@ def confirm(
     if not rows and not others_are_not:
         raise click.UsageError("give --row, or --others-are-not")
     erasures, named = Registry.open(settings_in_force()).erasures, tuple(dict.fromkeys(rows))
-    workflow = erasures.get(case).workflow
+    record = erasures.get(case)
+    if record.closed_at is not None:
+        raise Conflict(
+            "ERASURE_CLOSED",
+            f"case {case} is closed: no row waits in it",
+            "order another erasure with the --identifier that names the person",
+        )
     # Named one by one: a row that is found after this one look was read by nobody.
     others = sorted({one.row_id for one in erasures.waiting(case)} - {*named}) if others_are_not else []
     parts = [tuple(others[at : at + A_WORD]) for at in range(0, len(others), A_WORD)] or [()]
     who = {"case": case, "reviewer": reviewer, "role": role}
     words = [message(MentionsConfirmed, rows=() if at else named, others=part, **who) for at, part in enumerate(parts)]
-    status = asyncio.run(_confirm(workflow, words))
+    status = asyncio.run(_confirm(record.workflow, words))
     if as_json_:
         as_json(status.model_dump(mode="json"))
         return

@@ -236,6 +236,12 @@ def test_a_row_is_confirmed_by_its_whole_id(assay: Assay, case: CaseJob) -> None
     assert (ended.code, "ARGUMENT_MALFORMED: rows.0" in ended.err) == (1, True)
 
 
+def test_nothing_is_confirmed_in_a_case_that_has_ended(assay: Assay, registry: Registry, case: CaseJob) -> None:
+    close(registry, case.case)
+    ended = assay("erase", "confirm", case.case, "--row", sha(5), "--by", "pia@acme.example")
+    assert (ended.code, ended.out, "ERASURE_CLOSED" in ended.err) == (1, "", True)
+
+
 def test_what_is_said_rightly_is_sent_to_the_workflow(
     assay: Assay, case: CaseJob, monkeypatch: pytest.MonkeyPatch, free_port: Callable[[], int]
 ) -> None:
