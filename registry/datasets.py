@@ -195,11 +195,11 @@ class Datasets:
         with self._database.reading() as session:
             return frozenset(ledger["sha256"] for id_, ledger in session.execute(query) if id_ not in gone)
 
-    def with_ledger(self, digest: str) -> bool:
-        """Whether a dataset's ledger is this file: intakes of the same rows have one together."""
+    def with_ledger(self, digest: str) -> frozenset[str]:
+        """Datasets whose ledger is this file: intakes of the same rows have one together."""
         query = select(DatasetRow.id).where(DatasetRow.ledger["sha256"].as_string() == digest)
         with self._database.reading() as session:
-            return session.scalar(query.limit(1)) is not None
+            return frozenset(session.scalars(query))
 
     def has_all(self, id_: str, of: str, but: Collection[str] = ()) -> bool:
         """Whether every row that entered the dataset `of` entered this one too, but for some, by id."""

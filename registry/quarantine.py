@@ -6,7 +6,7 @@ unless there are codes now that they did not see: then it waits again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any, NamedTuple, cast
@@ -181,13 +181,21 @@ class Quarantine:
         with self._database.reading() as session:
             return {row.ordinal: row.row_id for row in session.execute(query)}
 
-    def moved(self, former: Reference, new: Reference, places: Sequence[int]) -> None:
-        """A shard was written again with the rows that stood at these places, as erasure does: say where they are."""
+    def moved(self, former: Reference, new: Reference | None, places: Sequence[int], without: Collection[str]) -> bool:
+        """A shard was written again with the rows that stood at these places, as erasure does: say where they are.
+
+        False, and nothing is said, where a row that is none of those `without` has come to stand elsewhere in it.
+        """
         now_at = {ordinal: at for at, ordinal in enumerate(places)}
         with self._database.writing() as session:
-            for row in session.scalars(select(QuarantineRow).where(QuarantineRow.shard == former.sha256)):
-                if row.ordinal in now_at:
+            rows = list(session.scalars(select(QuarantineRow).where(QuarantineRow.shard == former.sha256)))
+            others = [row for row in rows if row.row_id not in without]
+            if any(row.ordinal not in now_at for row in others):
+                return False
+            if new is not None:
+                for row in others:
                     row.shard, row.shard_uri, row.ordinal = new.sha256, new.uri, now_at[row.ordinal]
+            return True
 
     def queues(self, tenant: str | None = None) -> tuple[ReviewQueue, ...]:
         """Queues in which rows wait, sorted."""

@@ -168,6 +168,9 @@ def _without(registry: Registry, record: DatasetRecord, rows: Collection[str], v
         stored = registry.blobs.put(rfc8785.dumps(body))
         dataset = Dataset(id=stored.sha256, manifest=stored, counts=counts)
         request = record.request.model_copy(update={"version": version})
+        seals = registry.datasets.all_named(request.tenant, request.dataset)
+        if any(one.request.version == version and one.dataset.id != dataset.id for one in seals):
+            raise InputRefused(VERSION_TAKEN, f"version {version} was sealed meanwhile", "the next number is tried")
         # First: a dataset that is there is taken as it is when this is tried again.
         _link(registry, record.dataset.id, dataset.id)
         registry.datasets.add(dataset, request, ledger, _entries(whole), beside=())

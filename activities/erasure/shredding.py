@@ -61,8 +61,9 @@ def _left_over(registry: Registry, job: CaseJob) -> list[Reference]:
     """What an earlier try wrote down and may not have reached; not what rows of others still stand in."""
     used = {registry.datasets.get(one.dataset).ledger for one in registry.erasures.found(job.case).own}
     used |= set(registry.erasures.set_aside(job.case, job.request))
-    spared = {one.sha256 for one in used}
     known = sealed_probe(registry, job)
+    # Rows of others that stand in a shard of quarantined rows are not moved yet: this try moves them.
+    spared = {one.sha256 for one in used} | registry.quarantine.named((*known.shards, *known.former))
     gone = (one for one in (*known.shards, *known.former) if one not in spared)
     return [Reference(uri=shard_uri(one), sha256=one) for one in gone]
 
@@ -128,10 +129,12 @@ def _rewrite_ledgers(registry: Registry, job: CaseJob) -> None:
             former, left = Path(folder, "former"), Path(folder, "left")
             blank(registry.shards.fetch_file(ledger, former), left, rows)
             new = store_like(registry, left, ledger)
-        add_to_probe(registry, job, Probe(shards=(ledger.sha256,)))
+        alone = registry.datasets.with_ledger(ledger.sha256) <= {*datasets}
+        if alone:  # else it is not one that has to be gone: rows of a dataset beside have a time of their own
+            add_to_probe(registry, job, Probe(shards=(ledger.sha256,)))
         for dataset in datasets:
             registry.erasures.keep_ledger(dataset, new)
-        if not registry.datasets.with_ledger(ledger.sha256):
+        if alone:
             _destroy(registry, job, [ledger])
 
 
@@ -165,20 +168,25 @@ def _cut_quarantine(registry: Registry, job: CaseJob) -> None:
     learn(registry, job, named)
     others = (one for one in registry.erasures.quarantine_shards(job.request) if one not in named)
     for reference in (*named, *(one for one in others if _has(registry, one, rows))):
-        left = [at for at, row_id in sorted(registry.quarantine.places(reference).items()) if row_id not in rows]
-        with tempfile.TemporaryDirectory(prefix="assay-quarantine-") as folder:
-            former, target = Path(folder, "former"), Path(folder, "left")
-            try:
-                take(registry.shards.fetch_file(reference, former), target, left)
-            except NotFound:
-                if not registry.shards.readable(reference):
-                    gone.append(reference)  # its bytes may still have to be removed
-                continue
-            add_to_probe(registry, job, Probe(shards=(reference.sha256,)))
-            if left:
-                registry.quarantine.moved(reference, store_like(registry, target, reference), left)
-        gone.append(reference)
+        while (cut_ := _cut_shard(registry, job, reference, rows)) is None:
+            pass  # an intake has put a row there meanwhile
+        if cut_:
+            gone.append(reference)
     _destroy(registry, job, gone)
+
+
+def _cut_shard(registry: Registry, job: CaseJob, reference: Reference, rows: Collection[str]) -> bool | None:
+    """Whether the shard is to be destroyed now; None where it has changed while it was written."""
+    left = [at for at, row_id in sorted(registry.quarantine.places(reference).items()) if row_id not in rows]
+    with tempfile.TemporaryDirectory(prefix="assay-quarantine-") as folder:
+        former, target = Path(folder, "former"), Path(folder, "left")
+        try:
+            take(registry.shards.fetch_file(reference, former), target, left)
+        except NotFound:
+            return not registry.shards.readable(reference)  # its bytes may still have to be removed
+        add_to_probe(registry, job, Probe(shards=(reference.sha256,)))
+        new = store_like(registry, target, reference) if left else None
+    return True if registry.quarantine.moved(reference, new, left, rows) else None
 
 
 def _destroy_learnt(registry: Registry, job: CaseJob, artifacts: tuple[Artifact, ...]) -> int:

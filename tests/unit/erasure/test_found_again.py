@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pyarrow import parquet
@@ -11,11 +12,11 @@ from activities.data.comparison import compare
 from activities.data.ledger import BLANK_ID
 from activities.data.story import story
 from activities.erasure import mentions
-from assay.contracts.errors import NotFound
+from assay.contracts.errors import NotFound, Unavailable
 from registry import Registry
 from registry.quarantine import Ruling
 
-from .scene import OTHER, PER_CASE, SUBJECT, Said, asks, erase, job, seal, searched, set_aside, sha
+from .scene import OTHER, PER_CASE, SUBJECT, Said, asks, erase, job, retention, seal, searched, set_aside, sha
 
 MINE: Said = (2, SUBJECT, "quarantined", asks(PER_CASE))
 ONE, TWO, FOUR = ((n, OTHER, "quarantined", asks(f"the weather number {n} is asked for")) for n in (1, 3, 4))
@@ -135,3 +136,59 @@ def test_lines_that_an_erasure_blanked_are_no_rows(registry: Registry, tmp_path:
     erase(registry, tmp_path, job("acme.000000000002", suppress=False))
     rows = compare(registry, made.dataset, other.id).rows
     assert (rows.same, rows.added, rows.removed, rows.changed) == (1, 0, 0, 0)
+
+
+@pytest.mark.parametrize("dies", [Unavailable("STORE", "no disk", "wait"), KeyboardInterrupt()])
+def test_rows_of_others_outlive_a_try_that_ended_half_way(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dies: BaseException
+) -> None:
+    """In a shard that only a copy is in which no queue names."""
+    set_aside(registry, tmp_path, [ONE, MINE, TWO], stamp="first")
+    set_aside(registry, tmp_path, [MINE, FOUR], stamp="second")
+    before, mine = texts(registry, tmp_path), job()
+
+    def killed(*_: object) -> bool:
+        raise dies
+
+    with monkeypatch.context() as broken:
+        broken.setattr(registry.quarantine, "moved", killed)
+        with pytest.raises(type(dies)):
+            erase(registry, tmp_path, mine)
+    erase(registry, tmp_path, mine)
+    assert searched(registry, mine, tmp_path).found == ()
+    assert texts(registry, tmp_path) == {id_: said for id_, said in before.items() if id_ != sha(2)}
+
+
+def test_a_row_that_comes_into_a_shard_while_it_is_cut_stays(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue, first = set_aside(registry, tmp_path, [ONE, MINE, TWO], stamp="first")
+    set_aside(registry, tmp_path, [TWO], stamp="second")
+    moved, again = registry.quarantine.moved, list[bool]()
+
+    def meanwhile(*arguments: Any) -> bool:
+        if not again:
+            set_aside(registry, tmp_path, [ONE, MINE, TWO], stamp="first")
+        again.append(moved(*arguments))
+        return again[-1]
+
+    monkeypatch.setattr(registry.quarantine, "moved", meanwhile)
+    mine = job(suppress=False)
+    erase(registry, tmp_path, mine)
+    assert again[:2] == [False, True]
+    assert not registry.shards.readable(first)
+    assert set(texts(registry, tmp_path)) == {sha(1), sha(3)}
+    assert searched(registry, mine, tmp_path).found == ()
+    assert registry.quarantine.find(queue, sha(2)) is None
+
+
+def test_the_ledger_of_a_dataset_beside_that_is_in_no_case_stays(registry: Registry, tmp_path: Path) -> None:
+    """Of another seal whose time is not over; however often the case looks."""
+    one, other = (seal(registry, tmp_path, ROWS, again=again) for again in (0, 1))
+    ledger = registry.datasets.get(one.id).ledger
+    mine = retention(one, source=None, rows=(sha(2),))
+    for _ in range(2):
+        erase(registry, tmp_path, mine)
+        assert searched(registry, mine, tmp_path).found == ()
+    assert registry.datasets.get(one.id).ledger != registry.datasets.get(other.id).ledger == ledger
+    assert registry.shards.readable(ledger)
