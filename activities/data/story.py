@@ -282,10 +282,11 @@ def _review(registry: Registry, record: DatasetRecord, row_id: str) -> Reviewed 
 def _reviewers(registry: Registry, found: QuarantineRecord) -> tuple[str, ...]:
     """Whose votes settled it, by the statement of it; without that the one whom the row itself names."""
     last = (found.reviewer,) if found.reviewer else ()
+    if found.statement is None:
+        return last
     try:
-        said = Statement.parse(payload_of(registry.blobs.get(found.statement))) if found.statement else None
-        votes = said.predicate["reviewers"] if said else []
-        counted = [vote["reviewer"] for vote in votes if vote["verdict"] == said.predicate["verdict"]] if said else []
+        said = Statement.parse(payload_of(registry.blobs.get(found.statement))).predicate
+        counted = [vote["reviewer"] for vote in said["reviewers"] if vote["verdict"] == said["verdict"]]
     except (NotFound, IntegrityRefused, ValueError, KeyError, TypeError):
         return last
     return tuple(dict.fromkeys(counted)) or last
@@ -294,10 +295,11 @@ def _reviewers(registry: Registry, found: QuarantineRecord) -> tuple[str, ...]:
 def _removal(registry: Registry, record: DatasetRecord, entry: LedgerEntry, made: tuple[Node, ...]) -> Removal:
     tenant, dataset = record.request.tenant, record.dataset.id
     withdrawn = registry.withdrawals.of({dataset, *(node.name for node in made)})
+    suppressed_by = registry.suppression.cases(tenant, (entry.subject,))
     return Removal(
         withdrawn=tuple(sorted(one.name for one in withdrawn)),
         cases=tuple(sorted({one.case for one in withdrawn})),
-        suppressed=bool(registry.suppression.obeyed(tenant, (entry.subject,))),
-        suppressed_by=registry.suppression.cases(tenant, (entry.subject,)),
+        suppressed=bool(suppressed_by),
+        suppressed_by=suppressed_by,
         holds=tuple(hold.id for hold in registry.holds.on(tenant, (entry.subject,), (dataset,))),
     )
