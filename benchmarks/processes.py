@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 from urllib.error import URLError
@@ -17,21 +17,25 @@ from urllib.request import Request, urlopen
 
 import psutil
 
+from stack.ports import port_free
+
 ROOT: Final = Path(__file__).resolve().parents[1]
 TOOLS: Final = ROOT / "var" / "bench" / "tools"
+_chance: Final = random.SystemRandom()
 
 
 def free_port() -> int:
     """A loopback port that nobody listens on now."""
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])
+    return free_ports(1)[0]
 
 
-def free_ports(count: int) -> list[int]:
-    """So many, all different."""
-    with ExitStack() as held:
-        found = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [int(one.getsockname()[1]) for one in found]
+def free_ports(count: int) -> range:
+    """So many in a row, below those that a connection of any process may be given before the server is there."""
+    while True:
+        first = _chance.randrange(10_000, 30_000 - count)
+        found = range(first, first + count)
+        if all(map(port_free, found)):
+            return found
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from assay.settings import Ports, Settings
 from benchmarks.processes import ROOT, free_ports
 from benchmarks.report import Report, median, options
 from stack.environment import environment_of
+from stack.ports import WORKERS
 
 
 def assay(settings: Settings, *arguments: str) -> float:
@@ -37,7 +38,8 @@ def assay(settings: Settings, *arguments: str) -> float:
 def settings_in(home: Path) -> Settings:
     """A stack that nobody else uses."""
     names = ("temporal", "temporal_ui", "opa", "opa_diagnostics", "engine", "gateway", "worker_metrics")
-    return Settings(home=home, ports=Ports(**dict(zip(names, free_ports(len(names)), strict=True))))
+    found = free_ports(len(names) + len(WORKERS))  # after the first worker's metrics the others', and Temporal's
+    return Settings(home=home, ports=Ports(**dict(zip(names, found[: len(names)], strict=True))))
 
 
 @options

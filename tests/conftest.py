@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from activities.policy.opa import find_opa
 from tests._servers import postgresql as postgresql_server
 from tests._servers import s3 as s3_server
+from tests._servers.ports import free_ports
 
 RAN_ON: set[str] = set()
 """Databases and stores that this session's tests asked for."""
@@ -78,10 +78,4 @@ def temporal_binary() -> Path:
 @pytest.fixture(scope="session")
 def free_port() -> Callable[[], int]:
     """Ask for a loopback port that is free now."""
-
-    def ask() -> int:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            return int(probe.getsockname()[1])
-
-    return ask
+    return lambda: free_ports(1)[0]

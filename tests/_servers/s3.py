@@ -7,7 +7,6 @@ import hashlib
 import hmac
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -18,6 +17,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests._servers.ports import free_ports
 
 LOCAL = Path(__file__).parents[2] / ".tools" / "bin" / "versitygw"
 MISSING = (
@@ -72,7 +73,7 @@ def running_s3() -> Iterator[Server]:
     folder = Path(tempfile.mkdtemp(prefix="assay-s3-"))
     for name in ("buckets", "attributes"):
         (folder / name).mkdir()
-    port = _free_port()
+    (port,) = free_ports(1)
     # Attributes in files beside the objects: a temporary folder's file system may know no extended ones.
     where = ["posix", "--sidecar", str(folder / "attributes"), str(folder / "buckets")]
     command = [str(find_versitygw()), "--port", f"127.0.0.1:{port}", "--region", REGION, "--quiet", *where]
@@ -87,12 +88,6 @@ def running_s3() -> Iterator[Server]:
         process.terminate()
         process.wait(timeout=60)
         shutil.rmtree(folder)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _make_bucket(server: Server, process: subprocess.Popen[bytes]) -> None:

@@ -15,7 +15,7 @@ import os
 import re
 import sqlite3
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,8 @@ from assay.contracts.rollout import RouteTable
 from assay.settings import Settings
 from registry import Registry
 from stack.environment import environment_of
+from stack.ports import worker_metrics
+from tests._servers.ports import stack_ports
 from workers.run import connect, make_current
 
 from .conftest import Opa
@@ -122,11 +124,9 @@ async def house(
     address: str,
     server: WorkflowEnvironment,
     collected: tuple[str, list[bytes]],
-    free_port: Callable[[], int],
 ) -> AsyncIterator[House]:
     engine = Engine(script=_echoing)
     listener = await asyncio.start_server(engine.serve, "127.0.0.1", 0)
-    gateway_port = free_port()
     settings = Settings.model_validate(
         {
             "home": home,
@@ -135,7 +135,7 @@ async def house(
             "admin_key": ADMIN,
             "otlp_endpoint": collected[0],
             "log_level": "debug",
-            "ports": {"gateway": gateway_port, "worker_metrics": free_port()},
+            "ports": stack_ports(),
             "engine": {"urls": [f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"]},
         }
     )
@@ -147,21 +147,29 @@ async def house(
     registry.close()
     logs = home / "logs"
     logs.mkdir()
-    modules = ("workers.control", "workers.data", "serving.gateway")
-    processes = [await _started(module, settings, logs / f"{module}.log") for module in modules]
-    client = await connect(settings)
-    await make_current(client, settings)
-    made = House(settings, AssayClient(client), f"http://127.0.0.1:{gateway_port}", key, logs)
-    made.pids, made.spans = [process.pid for process in processes], collected[1]
-    await _until_healthy(made.url)
-    yield made
-    for process in processes:
-        if process.returncode is None:
-            process.terminate()
-            await process.wait()
-    listener.close()
-    for writer in tuple(engine.open):
-        writer.close()
+    metrics = worker_metrics(settings)
+    pages = {
+        "workers.control": f"http://127.0.0.1:{metrics['worker-control']}/metrics",
+        "workers.data": f"http://127.0.0.1:{metrics['worker-data']}/metrics",
+        "serving.gateway": f"http://127.0.0.1:{settings.ports.gateway}/healthz",
+    }
+    processes = {module: await _started(module, settings, logs / f"{module}.log") for module in pages}
+    try:
+        for module, page in pages.items():
+            await _until_there(page, processes[module], logs / f"{module}.log")
+        client = await connect(settings)
+        await make_current(client, settings)
+        made = House(settings, AssayClient(client), f"http://127.0.0.1:{settings.ports.gateway}", key, logs)
+        made.pids, made.spans = [process.pid for process in processes.values()], collected[1]
+        yield made
+    finally:
+        for process in processes.values():
+            if process.returncode is None:
+                process.terminate()
+                await process.wait()
+        listener.close()
+        for writer in tuple(engine.open):
+            writer.close()
 
 
 async def _started(module: str, settings: Settings, log: Path) -> asyncio.subprocess.Process:
@@ -171,16 +179,18 @@ async def _started(module: str, settings: Settings, log: Path) -> asyncio.subpro
         )
 
 
-async def _until_healthy(url: str) -> None:
-    async with asyncio.timeout(120), aiohttp.ClientSession() as session:
-        while True:
+async def _until_there(page: str, process: asyncio.subprocess.Process, log: Path) -> None:
+    """A process that ended instead is told at once: what waits for its answers would wait for ever."""
+    async with asyncio.timeout(120), aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as session:
+        while process.returncode is None:
             try:
-                async with session.get(f"{url}/healthz") as answer:
+                async with session.get(page) as answer:
                     if answer.status == 200:
                         return
-            except aiohttp.ClientError:
+            except (aiohttp.ClientError, TimeoutError):
                 pass
             await asyncio.sleep(0.1)
+    raise AssertionError(log.read_text()[-4000:])  # noqa: ASYNC240  nothing else runs here
 
 
 async def _echoing(asked: dict[str, Any], writer: asyncio.StreamWriter) -> None:
@@ -272,10 +282,8 @@ async def _ask_the_gateway(house: House) -> None:
         for path in ("/metrics", "/healthz", "/openapi.json", f"/v1/models?{EMAIL}", f"/{EMAIL}"):
             async with session.get(house.url + path) as answer:
                 house.said.append(await answer.text())
-        for number in range(2):
-            async with session.get(
-                f"http://127.0.0.1:{house.settings.ports.worker_metrics + number}/metrics"
-            ) as answer:
+        for name in ("worker-control", "worker-data"):
+            async with session.get(f"http://127.0.0.1:{worker_metrics(house.settings)[name]}/metrics") as answer:
                 house.said.append(await answer.text())
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import random
 import shutil
 import sys
 import time
@@ -21,11 +20,11 @@ from registry import Registry
 from serving.engines.sglang import SGLangEngine
 from stack.environment import environment_of
 from stack.leftovers import leftovers
-from stack.ports import port_free
 from stack.processes import Process, processes
 from stack.status import look
 from stack.supervise import Supervisor
 from stack.up import up
+from tests._servers.ports import stack_ports
 
 from . import material
 
@@ -41,7 +40,6 @@ SUPERVISED: Final = (
     "worker-serving",
     "gateway",
 )
-_PORTS: Final = ("temporal", "temporal_ui", "opa", "opa_diagnostics", "engine", "gateway", "worker_metrics")
 ANSWER_TOKENS: Final = "4"
 """The small engine answers one request at a time; four tokens make an evaluation of 120 answers take seconds."""
 
@@ -59,7 +57,7 @@ class House:
         self.settings = Settings.model_validate(
             {
                 "home": self.home,
-                "ports": dict(zip(_PORTS, _free_ports(), strict=True)),
+                "ports": stack_ports(),
                 "gateway_processes": 2,
                 "engine": {"context_length": material.CONTEXT, "max_total_tokens": 8192, "max_loaded_loras": 16},
             }
@@ -157,15 +155,3 @@ def _line(process: psutil.Process) -> str:
         return f"{process.pid} {' '.join(process.cmdline())[:160]}"
     except psutil.Error:
         return str(process.pid)
-
-
-def _free_ports() -> list[int]:
-    """One for each name, and four in a row for the workers' metrics, which are the last.
-
-    Below those that outgoing connections get: one of them could take the port of a process that is being restarted.
-    """
-    while True:
-        first = random.randrange(12000, 30000)
-        numbers = list(range(first, first + len(_PORTS)))
-        if all(port_free(number) for number in range(first, first + len(_PORTS) + 3)):
-            return numbers

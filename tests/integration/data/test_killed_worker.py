@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -24,6 +24,7 @@ from assay.contracts.data import IntakeRequest, Source
 from assay.settings import ScanningSettings, Settings
 from registry import Registry
 from stack.environment import environment_of
+from tests._servers.ports import free_ports
 from tests._servers.temporal import running_temporal
 from workers.plugin import plugin
 from workers.run import WorkerKind, make_current, make_worker
@@ -105,10 +106,9 @@ async def test_finished_shards_are_not_scanned_again_after_a_worker_was_killed(
     settings: Settings,
     request_: IntakeRequest,
     tmp_path: Path,
-    free_port: Callable[[], int],
 ) -> None:
     address = server.client.service_client.config.target_host
-    ports = settings.ports.model_copy(update={"worker_metrics": free_port()})
+    ports = settings.ports.model_copy(update={"worker_metrics": free_ports(2)[0]})  # its own is the second
     scanning = ScanningSettings(processes=1, shard_rows=40)
     own = settings.model_copy(update={"temporal_address": address, "ports": ports, "scanning": scanning})
     with data_worker(own, tmp_path / "first.log"):

@@ -6,7 +6,6 @@ import asyncio
 import json
 import multiprocessing
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -24,6 +23,7 @@ from serving.engines.inprocess import InProcessEngine
 from serving.engines.launcher import ADMIN_KEY_VARIABLE, KEY_VARIABLE, LORA_MODULES
 from serving.engines.protocol import Engine
 from serving.engines.sglang import SGLangEngine
+from tests._servers.ports import free_ports
 
 CONTEXT = 1024
 START_SECONDS = 600
@@ -115,7 +115,7 @@ def adapters(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 @asynccontextmanager
 async def _serving(module: str, base: Path, pin: BasePin, state: Path, *arguments: str) -> AsyncIterator[SGLangEngine]:
     """An engine in a process of its own, with its state in this folder, until the end of the block."""
-    port = _free_port()
+    (port,) = free_ports(1)
     command = [
         *(sys.executable, "-m", module, "--model", str(base), "--revision", pin.revision),
         *("--state", str(state), "--port", str(port), *arguments),
@@ -180,10 +180,3 @@ async def _until_healthy(engine: SGLangEngine, server: subprocess.Popen[bytes], 
 
 def _tail(log: Path) -> str:
     return log.read_text(errors="replace")[-4000:]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -24,6 +24,7 @@ from assay.contracts.rollout import RouteTable
 from assay.settings import Ports, Settings
 from registry import Registry
 from serving.gateway.server import listen
+from tests._servers.ports import free_ports
 
 ADMIN = {"authorization": "Bearer admin-secret"}
 
@@ -54,16 +55,11 @@ async def collector() -> AsyncIterator[Collector]:
     await runner.cleanup()
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])
-
-
 @pytest.mark.timeout(240)
 async def test_two_processes_are_one_gateway(
     engine: Any, collector: Collector, make_route: Any, tmp_path: Path, eventually: Any
 ) -> None:
-    settings = Settings(home=tmp_path, ports=Ports(gateway=free_port()))
+    settings = Settings(home=tmp_path, ports=Ports(gateway=free_ports(1)[0]))
     registry = Registry.open(settings)
     key = registry.keys.create("acme")
     publish(registry, RouteTable(revision=1, routes=(make_route(),)))
@@ -142,7 +138,7 @@ def publish(registry: Registry, table: RouteTable) -> None:
 async def test_processes_of_a_killed_gateway_end_and_leave_the_port_to_the_next(
     engine: Any, tmp_path: Path, eventually: Any
 ) -> None:
-    settings = Settings(home=tmp_path, ports=Ports(gateway=free_port()))
+    settings = Settings(home=tmp_path, ports=Ports(gateway=free_ports(1)[0]))
     publish(registry := Registry.open(settings), RouteTable(revision=1))
     registry.close()
     environment = os.environ | {

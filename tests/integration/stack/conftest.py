@@ -10,6 +10,7 @@ import pytest
 from assay.settings import Settings
 from stack.leftovers import leftovers
 from stack.supervise import Supervisor
+from tests._servers.ports import stack_ports
 
 from .collector import Collector, collecting
 from .house import BIN, Stack, run
@@ -37,14 +38,10 @@ def collector() -> Iterator[Collector]:
 
 
 @pytest.fixture(scope="session")
-def stack(
-    tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], int], collector: Collector
-) -> Iterator[Stack]:
+def stack(tmp_path_factory: pytest.TempPathFactory, collector: Collector) -> Iterator[Stack]:
     """`assay up` before the first test, `assay down` after the last."""
-    names = ("temporal", "temporal_ui", "opa", "opa_diagnostics", "engine", "gateway", "worker_metrics")
-    ports = {name: free_port() for name in names}
     settings = Settings.model_validate(
-        {"home": tmp_path_factory.mktemp("stack"), "ports": ports, "otlp_endpoint": collector.url}
+        {"home": tmp_path_factory.mktemp("stack"), "ports": stack_ports(), "otlp_endpoint": collector.url}
     )
     try:
         yield Stack(settings, run(settings, str(BIN / "assay"), "up"))

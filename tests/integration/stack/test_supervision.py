@@ -24,6 +24,7 @@ from stack.leftovers import leftovers
 from stack.processes import Process
 from stack.supervise import DOWN, RUNNING, Supervisor
 from stack.up import up
+from tests._servers.ports import stack_ports
 
 SLEEPER = "import os, time; print(os.environ['ASSAY_HOME'], os.environ['SECRET'], flush=True); time.sleep(600)"
 STUBBORN = "from signal import *; import time; signal(SIGTERM, SIG_IGN); print('up', flush=True); time.sleep(600)"
@@ -176,13 +177,10 @@ def test_a_program_that_does_not_exist_is_told(supervisor: Supervisor) -> None:
         supervisor.start_process("one")
 
 
-async def test_the_port_of_a_process_that_does_not_come_up_is_looked_at(
-    tmp_path: Path, free_port: Callable[[], int]
-) -> None:
+async def test_the_port_of_a_process_that_does_not_come_up_is_looked_at(tmp_path: Path) -> None:
     """It is supervised and yet not there: whoever took its port meanwhile is what the user must hear of."""
-    names = ("temporal", "temporal_ui", "opa", "opa_diagnostics", "engine", "worker_metrics")
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        ports = {"gateway": taken.getsockname()[1], **{name: free_port() for name in names}}
+        ports = stack_ports() | {"gateway": taken.getsockname()[1]}
         settings = Settings.model_validate({"home": tmp_path / "home", "ports": ports})
         supervisor = Supervisor(settings)
         supervisor.start([Process("gateway", ("/bin/false",))])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from assay.contracts.names import TRAINING_QUEUE
 from assay.settings import Settings
 from assay.telemetry import meters
 from stack.health import healthy
+from tests._servers.ports import stack_ports
 from tests._servers.temporal import running_temporal
 from workers.run import WorkerKind, connect, make_worker
 
@@ -43,11 +44,9 @@ async def server(temporal_binary: Path) -> AsyncIterator[WorkflowEnvironment]:
 
 
 @pytest.fixture
-def settings(server: WorkflowEnvironment, tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Settings]:
+def settings(server: WorkflowEnvironment, tmp_path: Path) -> Iterator[Settings]:
     address = server.client.service_client.config.target_host
-    yield Settings.model_validate(
-        {"home": tmp_path, "temporal_address": address, "ports": {"worker_metrics": free_port()}}
-    )
+    yield Settings.model_validate({"home": tmp_path, "temporal_address": address, "ports": stack_ports()})
     meters.use(None)
 
 
