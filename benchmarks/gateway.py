@@ -26,10 +26,11 @@ import psutil
 from assay.contracts.base import BasePin
 from assay.contracts.rollout import Arm, Route, RouteTable
 from assay.settings import EngineSettings, Ports, Settings
-from benchmarks.processes import answers, free_port, load_tool, private_tool, processor_seconds, running
+from benchmarks.processes import answers, load_tool, private_tool, processor_seconds, running
 from benchmarks.report import Report, median, options
 from registry import Registry
 from stack.environment import environment_of
+from stack.ports import free_ports
 
 SMG: Final = "smg==1.13.0"
 CONNECTIONS: Final = (1, 32, 256)
@@ -59,7 +60,7 @@ class Sample:
 def open_home(home: Path, engine: int) -> tuple[Settings, str]:
     """A home with one tenant, one key and one route to an adapter; the settings for it, and the key."""
     urls = (f"http://127.0.0.1:{engine}",)
-    settings = Settings(home=home, ports=Ports(gateway=free_port()), engine=EngineSettings(urls=urls))
+    settings = Settings(home=home, ports=Ports(gateway=free_ports(1)[0]), engine=EngineSettings(urls=urls))
     registry = Registry.open(settings)
     key = registry.keys.create("acme")
     base = BasePin(repository="org/base", revision="rev-1", digest=_DIGEST)
@@ -73,7 +74,7 @@ def open_home(home: Path, engine: int) -> tuple[Settings, str]:
 @contextmanager
 def started_engine(tool: Path, home: Path, *adapters: str) -> Iterator[int]:
     """The stub engine; its port. It says it holds `adapters`, else the one of the benchmark's route."""
-    port, log = free_port(), home / "engine.log"
+    port, log = free_ports(1)[0], home / "engine.log"
     held = ["--adapters", ",".join(adapters)] if adapters else []
     with running([str(tool), "engine", "--port", str(port), *held], log):
         answers(f"http://127.0.0.1:{port}/health", log)
@@ -93,11 +94,11 @@ def started_gateway(home: Path, engine: int) -> Iterator[Path_]:
 @contextmanager
 def started_smg(home: Path, engine: int) -> Iterator[Path_]:
     """The Shepherd Model Gateway with a key and its defaults, its log at its default level."""
-    port, log = free_port(), home / "smg.log"
+    port, log = free_ports(1)[0], home / "smg.log"
     command = [
         str(private_tool(SMG, "smg")),
         *("launch", "--host", "127.0.0.1", "--port", str(port), "--worker-urls", f"http://127.0.0.1:{engine}"),
-        *("--policy", "round_robin", "--prometheus-port", str(free_port()), "--api-key", "benchmark"),
+        *("--policy", "round_robin", "--prometheus-port", str(free_ports(1)[0]), "--api-key", "benchmark"),
     ]
     with running(command, log) as process:
         answers(f"http://127.0.0.1:{port}/v1/models", log)

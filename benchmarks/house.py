@@ -13,10 +13,11 @@ import aiohttp
 from assay.contracts.rollout import RouteTable
 from assay.settings import EngineSettings, Ports, Settings
 from benchmarks.gateway import started_engine
-from benchmarks.processes import answers, free_ports, load_tool, running
+from benchmarks.processes import answers, load_tool, running
 from registry import Registry
 from stack.environment import environment_of
 from stack.keys import ensure_keys
+from stack.ports import free_ports
 
 
 @dataclass(frozen=True)

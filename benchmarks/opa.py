@@ -9,8 +9,9 @@ from pathlib import Path
 from activities.policy.bundle import build_bundle
 from activities.policy.config import server_arguments, server_config
 from activities.policy.opa import find_opa
-from benchmarks.processes import answers, free_port, running
+from benchmarks.processes import answers, running
 from stack.keys import ensure_keys
+from stack.ports import free_ports
 
 
 @contextmanager
@@ -20,7 +21,7 @@ def started_opa(home: Path) -> Iterator[str]:
     bundle = build_bundle(home / "bundle.tar.gz", keys / "policy.pem", opa=opa)
     config, log = home / "opa.json", home / "opa.log"
     config.write_text(server_config(bundle.path, keys / "policy.pub.pem"), "utf-8")
-    port, diagnostics = free_port(), free_port()
+    port, diagnostics = free_ports(2)
     with running([str(opa), *server_arguments(config, port, diagnostics)], log):
         answers(f"http://127.0.0.1:{diagnostics}/health?bundles", log)
         yield f"http://127.0.0.1:{port}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -17,25 +16,8 @@ from urllib.request import Request, urlopen
 
 import psutil
 
-from stack.ports import port_free
-
 ROOT: Final = Path(__file__).resolve().parents[1]
 TOOLS: Final = ROOT / "var" / "bench" / "tools"
-_chance: Final = random.SystemRandom()
-
-
-def free_port() -> int:
-    """A loopback port that nobody listens on now."""
-    return free_ports(1)[0]
-
-
-def free_ports(count: int) -> range:
-    """So many in a row, below those that a connection of any process may be given before the server is there."""
-    while True:
-        first = _chance.randrange(10_000, 30_000 - count)
-        found = range(first, first + count)
-        if all(map(port_free, found)):
-            return found
 
 
 @contextmanager

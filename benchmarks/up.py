@@ -17,11 +17,11 @@ from pathlib import Path
 
 import click
 
-from assay.settings import Ports, Settings
-from benchmarks.processes import ROOT, free_ports
+from assay.settings import Settings
+from benchmarks.processes import ROOT
 from benchmarks.report import Report, median, options
 from stack.environment import environment_of
-from stack.ports import WORKERS
+from stack.ports import free_stack_ports
 
 
 def assay(settings: Settings, *arguments: str) -> float:
@@ -37,9 +37,7 @@ def assay(settings: Settings, *arguments: str) -> float:
 
 def settings_in(home: Path) -> Settings:
     """A stack that nobody else uses."""
-    names = ("temporal", "temporal_ui", "opa", "opa_diagnostics", "engine", "gateway", "worker_metrics")
-    found = free_ports(len(names) + len(WORKERS))  # after the first worker's metrics the others', and Temporal's
-    return Settings(home=home, ports=Ports(**dict(zip(names, found[: len(names)], strict=True))))
+    return Settings(home=home, ports=free_stack_ports())
 
 
 @options

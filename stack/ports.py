@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import random
 import socket
 from collections.abc import Iterable
 from typing import Final
 
 from assay.contracts.errors import Conflict
-from assay.settings import Settings
+from assay.settings import Ports, Settings
 
 WORKERS: Final = ("control", "data", "training", "serving")
+_UNASKED: Final = range(10_000, 30_000)
+"""Below what the kernel gives to outgoing connections (from 32,768 on Linux, 49,152 elsewhere): a port that it names as
+free it may give to the next connection of any process, before the server that it was asked for is there."""
+_chance: Final = random.SystemRandom()  # two processes with the same seed must not come upon the same
 
 
 def ports(settings: Settings) -> dict[str, dict[str, int]]:
@@ -75,3 +80,19 @@ def port_free(port: int) -> bool:
         except OSError:
             return False
     return True
+
+
+def free_ports(count: int) -> range:
+    """Loopback ports in a row that nobody listens on, for servers beside those of a stack."""
+    while True:
+        first = _chance.randrange(_UNASKED.start, _UNASKED.stop - count)
+        found = range(first, first + count)
+        if all(map(port_free, found)):
+            return found
+
+
+def free_stack_ports() -> Ports:
+    """Where another stack can listen, beside any that runs: tests and benchmarks start theirs so."""
+    names = [name for name in Ports.model_fields if name != "worker_metrics"]
+    found = free_ports(len(names) + 1 + len(WORKERS))  # one a worker, then Temporal's metrics
+    return Ports(**dict(zip(names, found, strict=False)), worker_metrics=found[len(names)])

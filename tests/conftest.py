@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from activities.policy.opa import find_opa
+from stack.ports import free_ports
 from tests._servers import postgresql as postgresql_server
 from tests._servers import s3 as s3_server
-from tests._servers.ports import free_ports
 
 RAN_ON: set[str] = set()
 """Databases and stores that this session's tests asked for."""

@@ -168,6 +168,7 @@ def _without(registry: Registry, record: DatasetRecord, rows: Collection[str], v
         stored = registry.blobs.put(rfc8785.dumps(body))
         dataset = Dataset(id=stored.sha256, manifest=stored, counts=counts)
         request = record.request.model_copy(update={"version": version})
+        # `add` looks again; but what it refuses must not be in the lineage, which is told first.
         seals = registry.datasets.all_named(request.tenant, request.dataset)
         if any(one.request.version == version and one.dataset.id != dataset.id for one in seals):
             raise InputRefused(VERSION_TAKEN, f"version {version} was sealed meanwhile", "the next number is tried")

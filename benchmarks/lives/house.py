@@ -26,9 +26,10 @@ from assay.parting import part_at_exit
 from assay.settings import Settings
 from benchmarks.lives.worker import KINDS
 from benchmarks.opa import started_opa
-from benchmarks.processes import free_ports, running
+from benchmarks.processes import running
 from registry import BaseRecord, Registry
 from serving.template import template_digest
+from stack.ports import free_ports
 from workers.plugin import plugin
 from workers.run import make_current
 

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests._servers.ports import free_ports
+from stack.ports import free_ports
 
 LOCAL = Path(__file__).parents[2] / ".tools" / "bin" / "versitygw"
 MISSING = (

@@ -36,8 +36,7 @@ from assay.contracts.rollout import RouteTable
 from assay.settings import Settings
 from registry import Registry
 from stack.environment import environment_of
-from stack.ports import worker_metrics
-from tests._servers.ports import stack_ports
+from stack.ports import free_stack_ports, worker_metrics
 from workers.run import connect, make_current
 
 from .conftest import Opa
@@ -135,7 +134,7 @@ async def house(
             "admin_key": ADMIN,
             "otlp_endpoint": collected[0],
             "log_level": "debug",
-            "ports": stack_ports(),
+            "ports": free_stack_ports(),
             "engine": {"urls": [f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"]},
         }
     )

@@ -20,11 +20,11 @@ from registry import Registry
 from serving.engines.sglang import SGLangEngine
 from stack.environment import environment_of
 from stack.leftovers import leftovers
+from stack.ports import free_stack_ports
 from stack.processes import Process, processes
 from stack.status import look
 from stack.supervise import Supervisor
 from stack.up import up
-from tests._servers.ports import stack_ports
 
 from . import material
 
@@ -57,7 +57,7 @@ class House:
         self.settings = Settings.model_validate(
             {
                 "home": self.home,
-                "ports": stack_ports(),
+                "ports": free_stack_ports(),
                 "gateway_processes": 2,
                 "engine": {"context_length": material.CONTEXT, "max_total_tokens": 8192, "max_loaded_loras": 16},
             }

@@ -24,7 +24,7 @@ from assay.contracts.data import IntakeRequest, Source
 from assay.settings import ScanningSettings, Settings
 from registry import Registry
 from stack.environment import environment_of
-from tests._servers.ports import free_ports
+from stack.ports import free_ports
 from tests._servers.temporal import running_temporal
 from workers.plugin import plugin
 from workers.run import WorkerKind, make_current, make_worker

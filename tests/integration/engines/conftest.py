@@ -23,7 +23,7 @@ from serving.engines.inprocess import InProcessEngine
 from serving.engines.launcher import ADMIN_KEY_VARIABLE, KEY_VARIABLE, LORA_MODULES
 from serving.engines.protocol import Engine
 from serving.engines.sglang import SGLangEngine
-from tests._servers.ports import free_ports
+from stack.ports import free_ports
 
 CONTEXT = 1024
 START_SECONDS = 600

@@ -24,7 +24,7 @@ from assay.contracts.rollout import RouteTable
 from assay.settings import Ports, Settings
 from registry import Registry
 from serving.gateway.server import listen
-from tests._servers.ports import free_ports
+from stack.ports import free_ports
 
 ADMIN = {"authorization": "Bearer admin-secret"}
 

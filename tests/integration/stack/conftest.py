@@ -9,8 +9,8 @@ import pytest
 
 from assay.settings import Settings
 from stack.leftovers import leftovers
+from stack.ports import free_stack_ports
 from stack.supervise import Supervisor
-from tests._servers.ports import stack_ports
 
 from .collector import Collector, collecting
 from .house import BIN, Stack, run
@@ -41,7 +41,7 @@ def collector() -> Iterator[Collector]:
 def stack(tmp_path_factory: pytest.TempPathFactory, collector: Collector) -> Iterator[Stack]:
     """`assay up` before the first test, `assay down` after the last."""
     settings = Settings.model_validate(
-        {"home": tmp_path_factory.mktemp("stack"), "ports": stack_ports(), "otlp_endpoint": collector.url}
+        {"home": tmp_path_factory.mktemp("stack"), "ports": free_stack_ports(), "otlp_endpoint": collector.url}
     )
     try:
         yield Stack(settings, run(settings, str(BIN / "assay"), "up"))

@@ -21,10 +21,10 @@ from assay.cli.main import cli
 from assay.contracts.errors import Conflict, NotFound, Unavailable
 from assay.settings import Settings
 from stack.leftovers import leftovers
+from stack.ports import free_stack_ports
 from stack.processes import Process
 from stack.supervise import DOWN, RUNNING, Supervisor
 from stack.up import up
-from tests._servers.ports import stack_ports
 
 SLEEPER = "import os, time; print(os.environ['ASSAY_HOME'], os.environ['SECRET'], flush=True); time.sleep(600)"
 STUBBORN = "from signal import *; import time; signal(SIGTERM, SIG_IGN); print('up', flush=True); time.sleep(600)"
@@ -180,7 +180,7 @@ def test_a_program_that_does_not_exist_is_told(supervisor: Supervisor) -> None:
 async def test_the_port_of_a_process_that_does_not_come_up_is_looked_at(tmp_path: Path) -> None:
     """It is supervised and yet not there: whoever took its port meanwhile is what the user must hear of."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        ports = stack_ports() | {"gateway": taken.getsockname()[1]}
+        ports = free_stack_ports().model_copy(update={"gateway": taken.getsockname()[1]})
         settings = Settings.model_validate({"home": tmp_path / "home", "ports": ports})
         supervisor = Supervisor(settings)
         supervisor.start([Process("gateway", ("/bin/false",))])

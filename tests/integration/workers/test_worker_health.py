@@ -17,7 +17,7 @@ from assay.contracts.names import TRAINING_QUEUE
 from assay.settings import Settings
 from assay.telemetry import meters
 from stack.health import healthy
-from tests._servers.ports import stack_ports
+from stack.ports import free_stack_ports
 from tests._servers.temporal import running_temporal
 from workers.run import WorkerKind, connect, make_worker
 
@@ -46,7 +46,7 @@ async def server(temporal_binary: Path) -> AsyncIterator[WorkflowEnvironment]:
 @pytest.fixture
 def settings(server: WorkflowEnvironment, tmp_path: Path) -> Iterator[Settings]:
     address = server.client.service_client.config.target_host
-    yield Settings.model_validate({"home": tmp_path, "temporal_address": address, "ports": stack_ports()})
+    yield Settings.model_validate({"home": tmp_path, "temporal_address": address, "ports": free_stack_ports()})
     meters.use(None)
 
 

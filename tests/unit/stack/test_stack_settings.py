@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from assay.contracts.errors import Conflict
-from assay.settings import Settings
+from assay.settings import Ports, Settings
 from stack.environment import environment_of, settings_digests
-from stack.ports import WORKERS, ports, refuse_equal_ports, refuse_taken_ports
+from stack.ports import WORKERS, free_stack_ports, ports, refuse_equal_ports, refuse_taken_ports
 
 
 def changed(home: Path) -> Settings:
@@ -80,3 +80,12 @@ def test_two_settings_with_one_port_are_both_named(changes: dict[str, int], sett
 def test_ports_of_running_processes_are_not_asked_for(taken_port: int) -> None:
     settings = Settings.model_validate({"ports": {"gateway": taken_port}})
     assert refuse_taken_ports(settings, []) is None  # type: ignore[func-returns-value]
+
+
+def test_another_stack_has_ports_that_are_free_and_all_its_own() -> None:
+    one = Settings(ports=free_stack_ports())
+    refuse_equal_ports(one)
+    refuse_taken_ports(one, ports(one))
+    listened = {port for of in ports(one).values() for port in of.values()}
+    assert len(listened) == len(Ports.model_fields) + len(WORKERS)
+    assert listened.isdisjoint(port for of in ports(Settings()).values() for port in of.values())
